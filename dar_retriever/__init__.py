@@ -1,0 +1,105 @@
+"""Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
+
+from dar_retriever.dialogue import Dialogue, DialogueLike, Round, Turn
+from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder, Vectors
+from dar_retriever.errors import (
+    DARError,
+    EmptyDialogueError,
+    EncoderMismatchError,
+    GenerationError,
+    IngestError,
+    InvalidFilterError,
+    InvalidImageError,
+    InvalidInputError,
+    MissingExtraError,
+    ModelLoadError,
+    StoreError,
+    StoreUnavailableError,
+)
+from dar_retriever.fusion import (
+    FusedQuery,
+    Fusion,
+    ScheduledFusion,
+    image_only,
+    paper_schedule,
+    text_only,
+)
+from dar_retriever.generation import (
+    CachedGenerator,
+    DiffusersGenerator,
+    GeneratedImage,
+    ImageGenerator,
+    ImageRequest,
+    StoredImageGenerator,
+)
+from dar_retriever.image_store import Hit, ImageStore, StoredImage
+from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
+from dar_retriever.presets import PRESETS, Preset, from_preset, open_encoder, open_generator
+from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.reformulation import (
+    JoinedTurns,
+    Reformulation,
+    Reformulator,
+    RuleReformulator,
+)
+from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+from dar_retriever.trace import Trace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PRESETS",
+    "CachedGenerator",
+    "DARError",
+    "DARQueryEncoder",
+    "Dialogue",
+    "DialogueLike",
+    "DiffusersGenerator",
+    "DiffusionAugmentedRetriever",
+    "EmptyDialogueError",
+    "EncodedQuery",
+    "EncoderMismatchError",
+    "FusedQuery",
+    "Fusion",
+    "GeneratedImage",
+    "GenerationError",
+    "Hit",
+    "ImageGenerator",
+    "ImageRequest",
+    "ImageStore",
+    "IngestError",
+    "IngestReport",
+    "InvalidFilterError",
+    "InvalidImageError",
+    "InvalidInputError",
+    "JoinedTurns",
+    "JointEncoder",
+    "LeftOut",
+    "MissingExtraError",
+    "ModelLoadError",
+    "OpenClipEncoder",
+    "Preset",
+    "Reformulation",
+    "Reformulator",
+    "Round",
+    "RuleReformulator",
+    "ScheduledFusion",
+    "SearchResult",
+    "StoreError",
+    "StoreUnavailableError",
+    "StoredImage",
+    "StoredImageGenerator",
+    "Trace",
+    "TransformersEncoder",
+    "Turn",
+    "Vectors",
+    "__version__",
+    "from_preset",
+    "image_only",
+    "ingest",
+    "ingest_images",
+    "open_encoder",
+    "open_generator",
+    "paper_schedule",
+    "text_only",
+]

@@ -1,0 +1,5 @@
+"""``python -m dar_retriever`` is ``dar``."""
+
+from dar_retriever.cli import main
+
+main()

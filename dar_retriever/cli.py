@@ -1,0 +1,216 @@
+"""The ``dar`` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from dar_retriever.dialogue import Dialogue
+from dar_retriever.display import as_json, contact_sheet, hits_table
+from dar_retriever.errors import DARError, InvalidInputError
+from dar_retriever.image_store import ImageStore
+from dar_retriever.images import open_image
+from dar_retriever.ingest import ingest
+from dar_retriever.presets import PRESETS, from_preset, open_encoder
+from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+
+app = typer.Typer(
+    help="Find images from a conversation (Diffusion Augmented Retrieval).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_USER_ERROR: Final = 2
+_out = Console()
+_err = Console(stderr=True)
+
+Store = Annotated[Path, typer.Option(help="Folder of the image store.")]
+PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}.")]
+Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
+Where = Annotated[str, typer.Option(help='Metadata filter as JSON, such as {"colour": "red"}.')]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best there is by default.")]
+
+
+def main() -> None:
+    """Run the command; errors of the user's making are one line and exit code 2."""
+    try:
+        app()
+    except DARError as error:
+        _err.print(f"[red]error:[/red] {error}", highlight=False, markup=True, soft_wrap=True)
+        sys.exit(_USER_ERROR)
+
+
+@app.command()
+def index(
+    folder: Annotated[Path, typer.Argument(help="Folder of images, with its subfolders.")],
+    store: Store = Path("dar-store"),
+    preset: PresetName = "demo",
+    batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
+    json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    device: Device = None,
+) -> None:
+    """Index a folder of images; what is indexed already is skipped."""
+    encoder = open_encoder(preset, device=device)
+    with _progress("Indexing") as progress:
+        opened = ImageStore.on_disk(store, encoder)
+        report = ingest(folder, opened, encoder, batch_size=batch_size, progress=progress)
+    if json_:
+        left_out = [{"path": entry.path, "reason": entry.reason} for entry in report.left_out]
+        _print_json(
+            {
+                "added": report.added,
+                "known": report.known,
+                "left_out": left_out,
+                "seconds": round(report.seconds, 2),
+                "total": len(opened),
+            }
+        )
+        return
+    for entry in report.left_out:
+        _err.print(f"left out {entry.path}: {entry.reason}", markup=False, soft_wrap=True)
+    _out.print(
+        f"{report.added} images added, {report.known} known, {len(report.left_out)} left out, "
+        f"{len(opened)} in the store {store}, {report.seconds:.1f} s"
+    )
+
+
+@app.command()
+def search(
+    query: Annotated[list[str], typer.Argument(help="What to find; several are turns.")],
+    store: Store = Path("dar-store"),
+    preset: PresetName = "demo",
+    k: Hits = 10,
+    where: Where = "",
+    image: Annotated[list[Path], typer.Option(help="Reference image; repeatable.")] = [],  # noqa: B006
+    sheet: Annotated[Path | None, typer.Option(help="Save a contact sheet here.")] = None,
+    json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    device: Device = None,
+) -> None:
+    """Search once, with one text or with the turns of a conversation."""
+    filter_ = _parse_filter(where)
+    dialogue = Dialogue()
+    for turn in query:
+        dialogue = dialogue.say(turn)
+    if image:
+        dialogue = dialogue.say("", *map(open_image, image))
+    dialogue.require_content()
+    retriever = _open(preset, store, device)
+    result = retriever.search(dialogue, k, filter_)
+    _show(result, as_json_=json_, sheet=sheet)
+
+
+@app.command()
+def chat(
+    store: Store = Path("dar-store"),
+    preset: PresetName = "demo",
+    k: Hits = 10,
+    where: Where = "",
+    sheet: Annotated[Path, typer.Option(help="The contact sheet, new at each turn.")] = Path(
+        "dar-sheet.png"
+    ),
+    json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    device: Device = None,
+) -> None:
+    """Search a turn at a time: describe, look, correct. An empty line or Ctrl-D ends it."""
+    filter_ = _parse_filter(where)
+    retriever = _open(preset, store, device)
+    dialogue = Dialogue()
+    while text := _read_turn(prompt="" if json_ else "you> "):
+        dialogue = dialogue.say(text)
+        _show(retriever.search(dialogue, k, filter_), as_json_=json_, sheet=sheet)
+
+
+@app.command()
+def demo(
+    query: Annotated[
+        list[str], typer.Option(help="Your own words; repeat the option for further turns.")
+    ] = [],  # noqa: B006
+    folder: Annotated[Path, typer.Option(help="Where gallery, store and page go.")] = Path(
+        "demo-output"
+    ),
+    gallery: Annotated[int, typer.Option(help="Number of products in the gallery.")] = 3000,
+) -> None:
+    """Draw a gallery, play a conversation over it, and leave a page to look at."""
+    from dar_retriever.demo.showcase import run
+
+    run(folder, gallery, query, _out, _progress)
+
+
+def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRetriever:
+    if not store.is_dir():
+        raise InvalidInputError(
+            f"store={str(store)!r} does not exist; make it with 'dar index FOLDER --store {store}'"
+        )
+    with _err.status("Opening the models"):
+        return from_preset(preset, store, device=device, cache_folder=store / "generated")
+
+
+def _show(result: SearchResult, *, as_json_: bool, sheet: Path | None) -> None:
+    if sheet is not None:
+        contact_sheet(result).save(sheet)
+    if as_json_:
+        _print_json(as_json(result))
+        return
+    trace = result.trace
+    _out.print(f"[dim]understood:[/dim] {trace.caption or '(images only)'}", highlight=False)
+    _out.print(
+        f"[dim]{len(trace.generated)} images generated ({trace.cached_count} from the cache), "
+        f"weights text {trace.text_weight:g}, images {trace.image_weight:g}, "
+        f"{sum(trace.timings.values()):.2f} s[/dim]",
+        highlight=False,
+    )
+    for fallback in trace.fallbacks:
+        _err.print(f"note: {fallback}", markup=False, soft_wrap=True)
+    _out.print(hits_table(result.hits))
+    if sheet is not None:
+        _out.print(f"[dim]contact sheet:[/dim] {sheet}", highlight=False)
+
+
+def _parse_filter(where: str) -> dict[str, Any] | None:
+    if not where:
+        return None
+    try:
+        parsed = json.loads(where)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"--where {where!r} is no JSON ({error}); quote it whole"
+        ) from error
+    if not isinstance(parsed, dict):
+        raise InvalidInputError(f'--where {where!r} is no JSON object, such as {{"colour": "red"}}')
+    return parsed
+
+
+def _read_turn(prompt: str) -> str:
+    try:
+        return input(prompt).strip()
+    except EOFError:
+        return ""
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, moved by calls with done and total."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_err) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

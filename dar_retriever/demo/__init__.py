@@ -1,0 +1,1 @@
+"""The embedded default: a drawn catalogue, a simulated user, small weights, a show of it."""

@@ -1,0 +1,152 @@
+"""The show: a gallery, a conversation, and what each turn of it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import numpy as np
+from rich.console import Console
+
+from dar_retriever.demo.gallery import draw_gallery, gallery_products, picture_name
+from dar_retriever.demo.page import write_page
+from dar_retriever.demo.simulated_user import simulate
+from dar_retriever.dialogue import Dialogue
+from dar_retriever.display import hits_table
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.image_store import Hit, ImageStore
+from dar_retriever.ingest import ingest
+from dar_retriever.presets import from_preset
+from dar_retriever.query_encoder import EncodedQuery
+from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+
+Progress: TypeAlias = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+
+_TARGET: Final = 11
+_DIALOGUE_SEED: Final = 3
+_ROUNDS: Final = 7
+_HITS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTurn:
+    """One turn of the show.
+
+    Attributes:
+        said: The question, where there was one, and the user's words.
+        result: What the turn found.
+        text_rank: The target's rank by the text alone, from 1; 0 where there is no target.
+        rank: The target's rank by the full query, likewise.
+    """
+
+    said: tuple[str, str]
+    result: SearchResult
+    text_rank: int
+    rank: int
+
+
+def run(
+    folder: Path,
+    gallery: int,
+    queries: Sequence[str],
+    console: Console,
+    progress: Progress,
+) -> Path:
+    """Prepare the gallery, play a conversation, print it and write the page.
+
+    Args:
+        folder: Where pictures, store, generated images and page go; what is there is used.
+        gallery: Number of products.
+        queries: The user's own turns; without them a simulated user looks for one product.
+        console: Where it is printed.
+        progress: Opens a progress bar with a title.
+
+    Returns:
+        The page.
+
+    Raises:
+        InvalidInputError: ``gallery`` is too small for the simulated user's target.
+    """
+    if gallery <= _TARGET:
+        raise InvalidInputError(f"gallery={gallery}: at least {_TARGET + 1} products make a show")
+    with console.status("Opening the models"):
+        retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
+    _fill(retriever, folder / "gallery", gallery, progress)
+    target: Hit | None = None
+    if queries:
+        dialogue = Dialogue()
+        for query in queries:
+            dialogue = dialogue.say(query)
+    else:
+        product = gallery_products(gallery)[_TARGET]
+        dialogue = simulate(product, _DIALOGUE_SEED, rounds=_ROUNDS, correction=True).dialogue
+        target = _stored(retriever.store, picture_name(_TARGET))
+    turns = play(retriever, dialogue, target)
+    for number, turn in enumerate(turns):
+        _print(console, number, turn, target)
+    page = write_page(folder / "index.html", turns, target, len(retriever.store))
+    console.print(f"\nLook at it: [bold]{page.resolve()}[/bold]", soft_wrap=True, highlight=False)
+    return page
+
+
+def play(
+    retriever: DiffusionAugmentedRetriever, dialogue: Dialogue, target: Hit | None
+) -> list[ShownTurn]:
+    """Search at every round of a dialogue and see where the target ranks."""
+    ids, vectors = retriever.store.vectors() if target else ([], np.empty((0, 0), np.float32))
+    turns = []
+    for number, entry in enumerate(dialogue.rounds()):
+        first, *rest = retriever.stream(dialogue.at_round(number), _HITS)
+        result = rest[-1] if rest else first
+        ranks = (0, 0)
+        if target is not None:
+            place = ids.index(target.id)
+            ranks = (_rank(first.query, vectors, place), _rank(result.query, vectors, place))
+        turns.append(ShownTurn((entry.question, entry.answer.text), result, *ranks))
+    return turns
+
+
+def _fill(
+    retriever: DiffusionAugmentedRetriever, folder: Path, gallery: int, progress: Progress
+) -> None:
+    if len(retriever.store) >= gallery:
+        return
+    with progress("Drawing the gallery") as bar:
+        draw_gallery(folder, gallery_products(gallery), progress=bar)
+    with progress("Indexing it") as bar:
+        ingest(folder, retriever.store, retriever.query_encoder.encoder, progress=bar)
+
+
+def _stored(store: ImageStore, name: str) -> Hit:
+    ids, _ = store.vectors()
+    return next(hit for hit in store.get(ids) if Path(hit.uri).name == name)
+
+
+def _rank(query: EncodedQuery, vectors: np.ndarray, place: int) -> int:
+    scores = vectors @ query.vector
+    return int((scores > scores[place]).sum()) + 1
+
+
+def _print(console: Console, number: int, turn: ShownTurn, target: Hit | None) -> None:
+    question, answer = turn.said
+    trace = turn.result.trace
+    console.print()
+    console.rule(f"turn {number}", align="left")
+    if question:
+        console.print(f"  asked:      {question}", highlight=False)
+    console.print(f"  said:       [bold]{answer}[/bold]", highlight=False)
+    console.print(f"  understood: {trace.caption}", highlight=False)
+    console.print(
+        f"  drawn:      {len(trace.generated)} images, {trace.cached_count} of them from the cache "
+        f"({sum(trace.timings.values()):.2f} s)",
+        highlight=False,
+    )
+    if target is not None:
+        console.print(
+            f"  target:     rank {turn.text_rank} by text alone, [bold]{turn.rank}[/bold] by DAR",
+            highlight=False,
+        )
+    console.print(hits_table(turn.result.hits, target.id if target else ""))

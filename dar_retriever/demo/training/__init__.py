@@ -1,0 +1,1 @@
+"""How the embedded weights are made: ``python -m dar_retriever.demo.training``."""

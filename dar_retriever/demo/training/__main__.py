@@ -1,0 +1,97 @@
+"""Trains the embedded models from nothing.
+
+    python -m dar_retriever.demo.training --folder training
+
+Draws the pictures, then trains autoencoder, generator and encoder, and writes the folders that
+``dar_retriever/demo/weights`` holds. Stop it at any time; the same command goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import torch
+from diffusers import AutoencoderTiny
+from transformers import CLIPTokenizer
+
+from dar_retriever.demo.captions import full_caption, short_caption
+from dar_retriever.demo.training.autoencoder import encode_pool, refine_decoder, train_autoencoder
+from dar_retriever.demo.training.encoder import CONTEXT_LENGTH, save_encoder, train_encoder
+from dar_retriever.demo.training.generator import PROMPT_LENGTH, save_generator, train_generator
+from dar_retriever.demo.training.loop import Schedule, console
+from dar_retriever.demo.training.pool import Pool
+from dar_retriever.demo.training.tokenizer import train_tokenizer
+
+PICTURES: Final = 48_000
+TOKENS: Final = 1_024
+SCHEDULES: Final = {
+    "autoencoder": Schedule(2_200, 16, 1.5e-3),
+    "decoder": Schedule(2_200, 16, 7e-4),
+    "generator": Schedule(2_700, 64, 1e-3, average=0.999),
+    "encoder": Schedule(2_700, 192, 1e-3, weight_decay=0.05),
+}
+
+
+def main() -> None:
+    """Run the stages that are named, all by default."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, default=Path("training"), help="state and results")
+    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; all by default")
+    parser.add_argument(
+        "--stages",
+        nargs="+",
+        choices=SCHEDULES,
+        default=list(SCHEDULES),
+        help="encoder and the other three may run side by side, one thread each",
+    )
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    folder: Path = options.folder
+    pool = Pool.open(folder / "pool", options.pictures)
+    tokenizer = _tokenizer(pool, folder / "tokenizer")
+    began = time.monotonic()
+    for stage in options.stages:
+        _run(stage, pool, tokenizer, folder)
+    console.print(f"done in {(time.monotonic() - began) / 60:.0f} min")
+
+
+def _run(stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path) -> None:
+    schedule, state = SCHEDULES[stage], folder / f"{stage}.pt"
+    if stage == "encoder":
+        save_encoder(train_encoder(pool, tokenizer, schedule, state), tokenizer, folder / stage)
+        return
+    if stage == "autoencoder":
+        model = train_autoencoder(pool, schedule, state)
+        model.save_pretrained(folder / stage)
+        torch.save(encode_pool(model, pool), folder / "latents.pt")
+        return
+    autoencoder: Any = AutoencoderTiny.from_pretrained(folder / "autoencoder")
+    if stage == "decoder":
+        refine_decoder(autoencoder, pool, schedule, state)
+        autoencoder.save_pretrained(folder / "autoencoder")
+        return
+    latents = torch.load(folder / "latents.pt", weights_only=True)
+    prompts = CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=PROMPT_LENGTH)
+    made = train_generator(pool, latents, prompts, schedule, state)
+    save_generator(made, autoencoder, prompts, folder / stage)
+
+
+def _tokenizer(pool: Pool, folder: Path) -> CLIPTokenizer:
+    if not (folder / "tokenizer.json").exists():
+        random = Random(0)
+        texts = [short_caption(product, random, 15)[0] for product in pool.products]
+        texts += [full_caption(product, random) for product in pool.products]
+        train_tokenizer(texts, TOKENS, CONTEXT_LENGTH, folder)
+        (folder / "about.json").write_text(json.dumps({"texts": len(texts)}))
+    return CLIPTokenizer.from_pretrained(folder)
+
+
+if __name__ == "__main__":
+    main()

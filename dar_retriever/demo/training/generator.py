@@ -1,0 +1,123 @@
+"""The text-to-image model: Stable Diffusion's parts made small, learned from full captions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import torch
+from diffusers import (
+    AutoencoderTiny,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    StableDiffusionPipeline,
+    UNet2DConditionModel,
+)
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from dar_retriever.demo.captions import full_caption
+from dar_retriever.demo.training.autoencoder import LATENT_CHANNELS
+from dar_retriever.demo.training.loop import Schedule, device, train
+from dar_retriever.demo.training.pool import Pool
+
+PROMPT_LENGTH: Final = 48
+_TEXT_WIDTH: Final = 128
+_EMPTY_PROMPTS: Final = 0.1
+_NOISE: Final = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
+
+
+class Generator(nn.Module):
+    """The two parts that learn together: the text encoder and the denoising UNet."""
+
+    def __init__(self, tokenizer: CLIPTokenizer) -> None:
+        super().__init__()
+        self.text_encoder = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=_TEXT_WIDTH,
+                intermediate_size=4 * _TEXT_WIDTH,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                max_position_embeddings=PROMPT_LENGTH,
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )
+        self.unet = UNet2DConditionModel(
+            sample_size=16,
+            in_channels=LATENT_CHANNELS,
+            out_channels=LATENT_CHANNELS,
+            block_out_channels=(96, 128, 160),
+            layers_per_block=1,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=_TEXT_WIDTH,
+            attention_head_dim=4,
+            norm_num_groups=16,
+        )
+
+
+def train_generator(
+    pool: Pool, latents: Tensor, tokenizer: CLIPTokenizer, schedule: Schedule, state: Path
+) -> Generator:
+    """Train a latent diffusion model (arXiv 2112.10752) with v-prediction (arXiv 2202.00512).
+
+    A tenth of the captions is empty, for classifier-free guidance (arXiv 2207.12598).
+
+    Args:
+        pool: The products that the latents show.
+        latents: float16 (N, 8, 16, 16), as ``encode_pool`` returns them.
+        tokenizer: Turns captions into tokens.
+        schedule: How long and how fast.
+        state: File that the training can go on from.
+    """
+    torch.manual_seed(0)
+    model = Generator(tokenizer).to(device(), memory_format=torch.channels_last)
+    noise_schedule = DDPMScheduler(**_NOISE)
+
+    def loss_of(model: Generator, random: Random) -> Tensor:
+        numbers = random.sample(range(len(pool.products)), schedule.batch)
+        clean = torch.stack([latents[number].float() for number in numbers])
+        clean = clean.to(device()).contiguous(memory_format=torch.channels_last)
+        prompts = [
+            "" if random.random() < _EMPTY_PROMPTS else full_caption(pool.products[number], random)
+            for number in numbers
+        ]
+        context = model.text_encoder(_tokens(tokenizer, prompts)).last_hidden_state
+        noise = torch.randn_like(clean)
+        steps = noise_schedule.config["num_train_timesteps"]
+        times = torch.randint(0, steps, (schedule.batch,), device=clean.device)
+        noisy = noise_schedule.add_noise(clean, noise, times)
+        predicted = model.unet(noisy, times, context).sample
+        target = noise_schedule.get_velocity(clean, noise, times)
+        return functional.mse_loss(predicted.float(), target)
+
+    return train(model, loss_of, schedule, state)
+
+
+def save_generator(
+    model: Generator, autoencoder: AutoencoderTiny, tokenizer: CLIPTokenizer, folder: Path
+) -> None:
+    """Write a standard Stable Diffusion pipeline folder, weights as float16."""
+    pipeline = StableDiffusionPipeline(
+        vae=autoencoder.half(),
+        text_encoder=model.text_encoder.half(),
+        tokenizer=tokenizer,
+        unet=model.unet.half(),
+        scheduler=DPMSolverMultistepScheduler(**_NOISE, algorithm_type="dpmsolver++"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(folder)
+
+
+def _tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
+    ids: Tensor = tokenizer(
+        texts, padding="max_length", truncation=True, max_length=PROMPT_LENGTH, return_tensors="pt"
+    ).input_ids
+    return ids.to(device())

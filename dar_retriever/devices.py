@@ -1,0 +1,42 @@
+"""Where models run, and in which precision, unless told otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dar_retriever.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """The named device, or the best there is: CUDA, Apple's MPS, else the CPU."""
+    import torch
+
+    if name is not None:
+        try:
+            return torch.device(name)
+        except RuntimeError as error:
+            raise InvalidInputError(
+                f"device={name!r}: {error}; use 'cpu', 'cuda' or 'mps'"
+            ) from error
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
+    """The named precision, or what suits the device: half on accelerators, float32 on CPUs."""
+    import torch
+
+    if name is not None:
+        dtype = getattr(torch, name, None)
+        if not isinstance(dtype, torch.dtype):
+            raise InvalidInputError(
+                f"dtype={name!r} is no dtype of torch; use 'float32', 'float16' or 'bfloat16'"
+            )
+        return dtype
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.float16 if device.type == "mps" else torch.float32

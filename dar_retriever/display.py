@@ -1,0 +1,101 @@
+"""Search results for people and for programs: a table, a contact sheet, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+from rich.table import Table
+
+from dar_retriever.errors import InvalidImageError
+from dar_retriever.image_store import Hit
+from dar_retriever.retriever import SearchResult
+
+_TILE: Final = 192
+_GAP: Final = 12
+_LABEL: Final = 20
+_COLUMNS: Final = 5
+_PAPER: Final = (250, 250, 248)
+_INK: Final = (40, 40, 44)
+_MUTED: Final = (200, 200, 198)
+
+
+def as_json(result: SearchResult) -> dict[str, Any]:
+    """A result as plain data: round, final, hits and the trace without pictures."""
+    trace = result.trace
+    return {
+        "round": result.dialogue.round,
+        "final": result.final,
+        "hits": [
+            {
+                "rank": rank,
+                "id": hit.id,
+                "score": round(hit.score, 6),
+                "uri": hit.uri,
+                "caption": hit.caption,
+                "metadata": dict(hit.metadata),
+            }
+            for rank, hit in enumerate(result.hits, 1)
+        ],
+        "trace": {
+            "caption": trace.caption,
+            "prompts": list(trace.prompts),
+            "negative_prompt": trace.negative_prompt,
+            "generated": len(trace.generated),
+            "cached": trace.cached_count,
+            "text_weight": trace.text_weight,
+            "image_weight": trace.image_weight,
+            "timings": {step: round(seconds, 4) for step, seconds in trace.timings.items()},
+            "fallbacks": list(trace.fallbacks),
+        },
+    }
+
+
+def hits_table(hits: Sequence[Hit], marked: str = "") -> Table:
+    """Hits as a table for the terminal, one of them marked by its id."""
+    table = Table("#", "score", "image", "caption", box=None, header_style="dim")
+    for rank, hit in enumerate(hits, 1):
+        style = "bold green" if hit.id == marked else ""
+        name = Path(hit.uri).name or hit.id
+        table.add_row(str(rank), f"{hit.score:.3f}", name, hit.caption, style=style)
+    return table
+
+
+def contact_sheet(result: SearchResult) -> Image.Image:
+    """One picture with the generated images above and the hits below, numbered."""
+    drawn = [
+        (image.image, f"generated {number}")
+        for number, image in enumerate(result.trace.generated, 1)
+    ]
+    found = [
+        (_picture(hit), f"{rank}   {hit.score:.3f}") for rank, hit in enumerate(result.hits, 1)
+    ]
+    rows = [*_rows(drawn), *_rows(found)]
+    width = _GAP + _COLUMNS * (_TILE + _GAP)
+    height = _GAP + max(1, len(rows)) * (_TILE + _LABEL + _GAP)
+    sheet = Image.new("RGB", (width, height), _PAPER)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for row, tiles in enumerate(rows):
+        for column, (picture, label) in enumerate(tiles):
+            x = _GAP + column * (_TILE + _GAP)
+            y = _GAP + row * (_TILE + _LABEL + _GAP)
+            fitted = ImageOps.contain(picture, (_TILE, _TILE), Image.Resampling.LANCZOS)
+            sheet.paste(fitted, (x + (_TILE - fitted.width) // 2, y + (_TILE - fitted.height) // 2))
+            pen.text((x, y + _TILE + 2), label, _INK, font)
+    return sheet
+
+
+def _rows(
+    tiles: list[tuple[Image.Image, str]],
+) -> list[list[tuple[Image.Image, str]]]:
+    return [tiles[start : start + _COLUMNS] for start in range(0, len(tiles), _COLUMNS)]
+
+
+def _picture(hit: Hit) -> Image.Image:
+    try:
+        return hit.open()
+    except InvalidImageError:
+        # The file was moved since: an empty tile keeps the others in their places.
+        return Image.new("RGB", (_TILE, _TILE), _MUTED)

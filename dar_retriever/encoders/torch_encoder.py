@@ -1,0 +1,101 @@
+"""What encoders on PyTorch share: device, precision, batches, unit length, fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from dar_retriever.devices import choose_device, choose_dtype
+from dar_retriever.encoders.base import Vectors
+from dar_retriever.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import torch
+
+_FINGERPRINT_VALUES: Final = 64
+T = TypeVar("T")
+
+
+class TorchEncoder(ABC):
+    """A ``JointEncoder`` around a PyTorch model; subclasses say how it reads texts and images.
+
+    Args:
+        model: In evaluation mode, float32, on the CPU.
+        name: What a person calls it.
+        preprocessing: Everything beside the weights that a vector depends on, as text.
+        dimension: Length of a vector.
+        max_tokens: The most tokens that the text side reads.
+        device: "cuda", "mps", "cpu"; the best there is by default.
+        dtype: "float16", "bfloat16", "float32"; by device by default.
+        batch_size: The most texts or images encoded at once.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        *,
+        name: str,
+        preprocessing: str,
+        dimension: int,
+        max_tokens: int,
+        device: str | None,
+        dtype: str | None,
+        batch_size: int,
+    ) -> None:
+        if batch_size < 1:
+            raise InvalidInputError(f"batch_size={batch_size}: must be at least 1")
+        self.name = name
+        self.dimension = dimension
+        self.max_tokens = max_tokens
+        self.fingerprint = _fingerprint(model, preprocessing)
+        self.device = choose_device(device)
+        self.dtype = choose_dtype(dtype, self.device)
+        self._batch_size = batch_size
+        self._model: Any = model.to(self.device, self.dtype)
+
+    @abstractmethod
+    def count_tokens(self, text: str) -> int:
+        """See ``JointEncoder``."""
+
+    @abstractmethod
+    def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
+        """Encode one batch of texts."""
+
+    @abstractmethod
+    def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        """Preprocess and encode one batch of images."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """See ``JointEncoder``."""
+        return self._encode(texts, self._text_features)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """See ``JointEncoder``."""
+        return self._encode(images, self._image_features)
+
+    def _encode(
+        self, items: Sequence[T], features: Callable[[Sequence[T]], torch.Tensor]
+    ) -> Vectors:
+        import torch
+
+        parts = [np.empty((0, self.dimension), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(items), self._batch_size):
+                values = features(items[start : start + self._batch_size]).float()
+                parts.append(torch.nn.functional.normalize(values, dim=-1).cpu().numpy())
+        return np.concatenate(parts)
+
+
+def _fingerprint(model: torch.nn.Module, preprocessing: str) -> str:
+    """A digest of the preprocessing and of every weight's name, shape and some of its values."""
+    digest = hashlib.sha256(preprocessing.encode())
+    for name, value in sorted(model.state_dict().items()):
+        flat = value.detach().flatten()
+        some = flat[:: max(1, len(flat) // _FINGERPRINT_VALUES)].float().cpu().numpy()
+        digest.update(f"{name}{tuple(value.shape)}".encode() + some.tobytes())
+    return digest.hexdigest()[:16]

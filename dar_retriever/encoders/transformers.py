@@ -1,0 +1,115 @@
+"""Encoders of transformers: CLIP, SigLIP, SigLIP 2 and BLIP's image-text retrieval models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from PIL import Image
+
+from dar_retriever.encoders.torch_encoder import TorchEncoder
+from dar_retriever.errors import ModelLoadError
+from dar_retriever.model_files import loading
+
+if TYPE_CHECKING:
+    import torch
+
+_SIGLIP_TYPES: Final = frozenset({"siglip", "siglip2"})
+_TYPES: Final = frozenset({"clip", "blip"}) | _SIGLIP_TYPES
+
+
+class TransformersEncoder(TorchEncoder):
+    """A transformers model with a text and an image side, opened at construction.
+
+    Args:
+        model: Hub id or local folder of a CLIP, SigLIP, SigLIP 2 or BLIP retrieval model.
+        device: "cuda", "mps", "cpu"; the best there is by default.
+        dtype: "float16", "bfloat16", "float32"; by device by default.
+        batch_size: The most texts or images encoded at once.
+
+    Raises:
+        ModelLoadError: The model cannot be opened, or is of another type.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        device: str | None = None,
+        dtype: str | None = None,
+        batch_size: int = 64,
+    ) -> None:
+        with loading("the transformers encoder", model):
+            from transformers import AutoConfig, AutoProcessor
+
+            config = AutoConfig.from_pretrained(model)
+            self._type = str(config.model_type)
+            if self._type not in _TYPES:
+                raise ModelLoadError(
+                    f"{model!r} is of type {self._type!r}, not one of {', '.join(sorted(_TYPES))}; "
+                    "open it with open_clip, or write a JointEncoder of five methods for it"
+                )
+            opened = _open_model(model, self._type)
+            self._processor: Any = AutoProcessor.from_pretrained(model)
+        text = config.text_config
+        if self._type == "blip":
+            dimension = config.image_text_hidden_size
+        elif self._type == "clip":
+            dimension = config.projection_dim
+        else:
+            dimension = getattr(text, "projection_size", None) or text.hidden_size
+        super().__init__(
+            opened.eval(),
+            name=f"transformers {model}",
+            preprocessing=self._processor.image_processor.to_json_string(),
+            dimension=int(dimension),
+            max_tokens=int(text.max_position_embeddings),
+            device=device,
+            dtype=dtype,
+            batch_size=batch_size,
+        )
+
+    def count_tokens(self, text: str) -> int:
+        """See ``JointEncoder``."""
+        return len(self._processor.tokenizer(text).input_ids)
+
+    def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
+        tokens = self._processor.tokenizer(
+            list(texts),
+            # SigLIP was trained on texts filled up to full length, and without a mask.
+            padding="max_length" if self._type in _SIGLIP_TYPES else True,
+            truncation=True,
+            max_length=self.max_tokens,
+            return_tensors="pt",
+        ).to(self.device)
+        if self._type == "blip":
+            hidden = self._model.text_encoder(
+                input_ids=tokens.input_ids, attention_mask=tokens.attention_mask
+            ).last_hidden_state
+            return self._model.text_proj(hidden[:, 0])  # type: ignore[no-any-return]
+        inputs = {"input_ids": tokens.input_ids}
+        if self._type == "clip":
+            inputs["attention_mask"] = tokens.attention_mask
+        return _pooled(self._model.get_text_features(**inputs))
+
+    def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        pixels = self._processor.image_processor(images=list(images), return_tensors="pt")
+        values = pixels.pixel_values.to(self.device, self.dtype)
+        if self._type == "blip":
+            hidden = self._model.vision_model(pixel_values=values).last_hidden_state
+            return self._model.vision_proj(hidden[:, 0])  # type: ignore[no-any-return]
+        return _pooled(self._model.get_image_features(pixel_values=values))
+
+
+def _open_model(model: str, kind: str) -> Any:
+    import torch
+    from transformers import AutoModel, BlipForImageTextRetrieval
+
+    opener = BlipForImageTextRetrieval if kind == "blip" else AutoModel
+    return opener.from_pretrained(model, dtype=torch.float32, use_safetensors=True)
+
+
+def _pooled(output: Any) -> torch.Tensor:
+    """Transformers 5 wraps projected features in an output object, 4 returned them bare."""
+    features: torch.Tensor = getattr(output, "pooler_output", output)
+    return features

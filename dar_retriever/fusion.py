@@ -1,0 +1,91 @@
+"""How text and image vectors become one query."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from dar_retriever.encoders.base import Vectors
+from dar_retriever.errors import InvalidInputError
+
+
+@dataclass(frozen=True, slots=True)
+class FusedQuery:
+    """One query vector and how it came about.
+
+    Attributes:
+        vector: float32 (d,), text_weight * text + image_weight * weighted mean of the images;
+            not renormalised, so that its product with a stored vector is the method's score.
+        text_weight: What the text counts.
+        image_weight: What all images together count.
+        shares: Each image's part of the image weight; they add up to 1 where there are images.
+    """
+
+    vector: Vectors
+    text_weight: float
+    image_weight: float
+    shares: tuple[float, ...] = ()
+
+
+class Fusion(Protocol):
+    """Combines the vectors of one turn."""
+
+    def fuse(self, text: Vectors | None, images: Vectors, round: int) -> FusedQuery:
+        """Combine a text vector (d,) or none with image vectors (K, d), K from 0.
+
+        Raises:
+            InvalidInputError: There is neither text nor image.
+        """
+        ...
+
+
+class ScheduledFusion:
+    """Fixed weights by round, all images alike.
+
+    Because the score w_text * cos(text, x) + w_image * mean_k cos(image_k, x) is linear in the
+    stored vector x, one search with the fused vector ranks as the two sums would.
+
+    Args:
+        weights: Text and image weight for rounds 0, 1, ...; the last pair holds from there on.
+
+    Raises:
+        InvalidInputError: No weights, a negative one, or a pair of two zeros.
+    """
+
+    def __init__(self, *weights: tuple[float, float]) -> None:
+        if not weights or any(min(pair) < 0 or max(pair) <= 0 for pair in weights):
+            raise InvalidInputError(f"weights={weights}: pairs of weights >= 0, one of them > 0")
+        self._weights = weights
+
+    def fuse(self, text: Vectors | None, images: Vectors, round: int) -> FusedQuery:
+        """See ``Fusion``. What is missing counts nothing and the other side counts all."""
+        if text is None and not len(images):
+            raise InvalidInputError("neither a text nor an image vector; there is nothing to fuse")
+        text_weight, image_weight = self._weights[min(round, len(self._weights) - 1)]
+        if text is None:
+            text_weight, image_weight = 0.0, 1.0
+        elif not len(images):
+            text_weight, image_weight = 1.0, 0.0
+        vector = np.zeros(images.shape[-1] if text is None else len(text), np.float32)
+        if text is not None:
+            vector += np.float32(text_weight) * text
+        if len(images):
+            vector += np.float32(image_weight) * images.mean(0)
+        return FusedQuery(vector, text_weight, image_weight, (1 / len(images),) * len(images))
+
+
+def paper_schedule() -> ScheduledFusion:
+    """The weights of DAR's published evaluation code (arXiv 2501.15379): 0.8 / 0.2, then equal."""
+    return ScheduledFusion((0.8, 0.2), (0.8, 0.2), (0.5, 0.5))
+
+
+def text_only() -> ScheduledFusion:
+    """The text counts all, generated images nothing."""
+    return ScheduledFusion((1.0, 0.0))
+
+
+def image_only() -> ScheduledFusion:
+    """Generated images count all, the text nothing."""
+    return ScheduledFusion((0.0, 1.0))

@@ -1,0 +1,15 @@
+"""Prompts -> generated images."""
+
+from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
+from dar_retriever.generation.cache import CachedGenerator
+from dar_retriever.generation.diffusion import DiffusersGenerator
+from dar_retriever.generation.stored import StoredImageGenerator
+
+__all__ = [
+    "CachedGenerator",
+    "DiffusersGenerator",
+    "GeneratedImage",
+    "ImageGenerator",
+    "ImageRequest",
+    "StoredImageGenerator",
+]

@@ -1,0 +1,58 @@
+"""Images that were generated earlier and lie in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from dar_retriever.errors import GenerationError
+from dar_retriever.generation.base import GeneratedImage, ImageRequest
+from dar_retriever.images import open_image
+from dar_retriever.model_files import require_folder
+
+
+class StoredImageGenerator:
+    """Serves images named by dialogue and round, as DAR's authors publish theirs.
+
+    Args:
+        folder: Where they are.
+        template: File name, with fields of ``ImageRequest`` in braces: ``dialogue_id``,
+            ``round`` and, where there are several images a round, ``number``.
+
+    Raises:
+        ModelLoadError: There is no such folder.
+
+    Example:
+        ``StoredImageGenerator("generated")`` answers round 3 of dialogue "17" with
+        ``generated/17_3.jpg``.
+    """
+
+    def __init__(self, folder: str | Path, template: str = "{dialogue_id}_{round}.jpg") -> None:
+        self._folder = require_folder("the generated images'", folder)
+        self._template = template
+
+    @property
+    def fingerprint(self) -> str:
+        """See ``ImageGenerator``."""
+        place = f"{self._folder.resolve()}/{self._template}"
+        return hashlib.sha256(place.encode()).hexdigest()[:16]
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+        """See ``ImageGenerator``. A template without ``number`` serves one image a round."""
+        paths: dict[Path, ImageRequest] = {}
+        for request in requests:
+            name = self._template.format(
+                dialogue_id=request.dialogue_id, round=request.round, number=request.number
+            )
+            paths.setdefault(self._folder / name, request)
+        missing = [str(path) for path in paths if not path.is_file()]
+        if missing:
+            raise GenerationError(
+                f"no generated image at {missing[0]}; set the dialogue's id and check the "
+                f"template {self._template!r}"
+            )
+        return [
+            GeneratedImage(open_image(path), request.prompt, request.seed, cached=True)
+            for path, request in paths.items()
+        ]

@@ -1,0 +1,298 @@
+"""The collection that is searched, on Chroma."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.errors import (
+    DARError,
+    EncoderMismatchError,
+    InvalidFilterError,
+    InvalidInputError,
+    StoreError,
+    StoreUnavailableError,
+)
+from dar_retriever.images import open_image
+
+Metadata: TypeAlias = Mapping[str, Any]
+Filter: TypeAlias = Mapping[str, Any]
+
+DEFAULT_COLLECTION: Final = "images"
+
+_FINGERPRINT: Final = "dar_encoder_fingerprint"
+_ENCODER: Final = "dar_encoder"
+_URI: Final = "uri"
+_PAGE: Final = 2000
+# Twice Chroma's links and search width: near-exact ranking for some milliseconds.
+_INDEX: Final = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One retrieved image.
+
+    Attributes:
+        id: Hash of the image file's bytes.
+        score: Product of query and image vector, higher is better.
+        uri: Where the image is.
+        caption: What is said of it, if anything.
+        metadata: What was stored with it.
+    """
+
+    id: str
+    score: float
+    uri: str
+    caption: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+    def open(self) -> Image.Image:
+        """Read the image.
+
+        Raises:
+            InvalidImageError: The file is gone or not readable.
+        """
+        return open_image(self.uri)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One image to be stored: the fields of a ``Hit`` with the vector in place of the score."""
+
+    id: str
+    vector: Vectors
+    uri: str
+    caption: str = ""
+    metadata: Metadata = field(default_factory=dict)
+
+
+class ImageStore:
+    """A Chroma collection of image vectors that remembers which encoder filled it.
+
+    Open one with ``in_memory``, ``on_disk`` or ``on_server``.
+    """
+
+    def __init__(self, client: Any, encoder: JointEncoder, collection: str) -> None:
+        """Open or create a collection of a Chroma client.
+
+        Raises:
+            EncoderMismatchError: Another encoder filled the collection.
+            StoreUnavailableError: The client does not answer.
+        """
+        with _chroma_errors():
+            self._collection = client.get_or_create_collection(
+                collection,
+                metadata={_FINGERPRINT: encoder.fingerprint, _ENCODER: encoder.name},
+                configuration={"hnsw": _INDEX},
+                embedding_function=None,
+            )
+        _require_same_encoder(self._collection, encoder)
+        self.folder: Path | None = None
+
+    @classmethod
+    def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
+        """A store that is gone with the process."""
+        import chromadb
+
+        client = chromadb.EphemeralClient(settings=_settings())
+        # Chroma's in-memory clients share one database; a store of its own is what is meant.
+        return cls(client, encoder, f"{collection}-{id(client):x}")
+
+    @classmethod
+    def on_disk(
+        cls, folder: str | Path, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION
+    ) -> ImageStore:
+        """A store in a folder, created where it is missing.
+
+        Raises:
+            EncoderMismatchError: Another encoder filled the collection.
+            StoreUnavailableError: Chroma cannot use the folder.
+        """
+        import chromadb
+
+        with _chroma_errors():
+            client = chromadb.PersistentClient(str(folder), settings=_settings())
+        store = cls(client, encoder, collection)
+        store.folder = Path(folder)
+        return store
+
+    @classmethod
+    def on_server(
+        cls,
+        encoder: JointEncoder,
+        host: str = "localhost",
+        port: int = 8000,
+        collection: str = DEFAULT_COLLECTION,
+        *,
+        ssl: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> ImageStore:
+        """A store on a Chroma server (``chroma run --path FOLDER --port PORT``).
+
+        Raises:
+            EncoderMismatchError: Another encoder filled the collection.
+            StoreUnavailableError: No server answers there.
+        """
+        import chromadb
+
+        with _chroma_errors(f"{host}:{port}"):
+            client = chromadb.HttpClient(host, port, ssl, headers, settings=_settings())
+        return cls(client, encoder, collection)
+
+    def __len__(self) -> int:
+        with _chroma_errors():
+            return int(self._collection.count())
+
+    def add(self, images: Sequence[StoredImage]) -> None:
+        """Store images; one whose id is there already replaces the other.
+
+        Raises:
+            InvalidInputError: A vector is not finite.
+            StoreError: Chroma refuses the images.
+        """
+        if not images:
+            return
+        vectors = np.stack([image.vector for image in images])
+        if not np.isfinite(vectors).all():
+            raise InvalidInputError("a vector is not finite; the encoder failed on its image")
+        with _chroma_errors():
+            self._collection.upsert(
+                ids=[image.id for image in images],
+                embeddings=vectors,
+                documents=[image.caption for image in images],
+                metadatas=[{**_flat(image.metadata), _URI: image.uri} for image in images],
+            )
+
+    def search(self, vector: Vectors, k: int = 10, where: Filter | None = None) -> list[Hit]:
+        """Find the images with the highest product of vectors.
+
+        Args:
+            vector: float32 (d,), of any length other than 0.
+            k: The most hits.
+            where: A metadata filter of Chroma, such as ``{"colour": "red"}``.
+
+        Returns:
+            Hits, best first; fewer than k where the store or the filter holds fewer.
+
+        Raises:
+            InvalidInputError: ``k`` is below 1.
+            InvalidFilterError: Chroma refuses the filter.
+        """
+        if k < 1:
+            raise InvalidInputError(f"k={k}: ask for at least 1 hit")
+        norm = float(np.linalg.norm(vector))
+        with _chroma_errors(where=where):
+            found = self._collection.query(
+                query_embeddings=vector[None],
+                n_results=k,
+                where=dict(where) if where else None,
+                include=["metadatas", "documents", "distances"],
+            )
+        rows = zip(
+            found["ids"][0],
+            found["distances"][0],
+            found["documents"][0],
+            found["metadatas"][0],
+            strict=True,
+        )
+        # Chroma's cosine distance is 1 - cos, whatever the query's length.
+        return [
+            _hit(id_, (1 - float(distance)) * norm, document, metadata)
+            for id_, distance, document, metadata in rows
+        ]
+
+    def get(self, ids: Sequence[str]) -> list[Hit]:
+        """Images by id, with score 0, in the order asked for; unknown ids are left out."""
+        with _chroma_errors():
+            found = self._collection.get(list(ids), include=["metadatas", "documents"])
+        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+        by_id = {id_: _hit(id_, 0.0, document, metadata) for id_, document, metadata in rows}
+        return [by_id[id_] for id_ in ids if id_ in by_id]
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Forget images; unknown ids are no error. The files stay."""
+        if ids:
+            with _chroma_errors():
+                self._collection.delete(list(ids))
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are stored."""
+        asked = list(ids)
+        with _chroma_errors():
+            return set(self._collection.get(asked, include=[])["ids"]) if asked else set()
+
+    def vectors(self) -> tuple[list[str], Vectors]:
+        """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
+        ids: list[str] = []
+        parts: list[Vectors] = []
+        for page in self._pages():
+            ids += page["ids"]
+            parts.append(np.asarray(page["embeddings"], np.float32))
+        return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+    def _pages(self) -> Iterator[Any]:
+        for offset in range(0, len(self), _PAGE):
+            with _chroma_errors():
+                yield self._collection.get(limit=_PAGE, offset=offset, include=["embeddings"])
+
+
+def _settings() -> Any:
+    from chromadb.config import Settings
+
+    return Settings(anonymized_telemetry=False)
+
+
+def _require_same_encoder(collection: Any, encoder: JointEncoder) -> None:
+    metadata = collection.metadata or {}
+    fingerprint = metadata.get(_FINGERPRINT)
+    if fingerprint not in (None, encoder.fingerprint):
+        raise EncoderMismatchError(
+            f"collection {collection.name!r} was filled by {metadata.get(_ENCODER)!r} "
+            f"(fingerprint {fingerprint}), not by {encoder.name!r} ({encoder.fingerprint}); open "
+            "it with that encoder, or index the images into another collection"
+        )
+
+
+def _hit(id_: str, score: float, document: str | None, metadata: Mapping[str, Any] | None) -> Hit:
+    rest = dict(metadata or {})
+    return Hit(id_, score, str(rest.pop(_URI, "")), document or "", rest)
+
+
+def _flat(metadata: Metadata) -> dict[str, str | int | float | bool]:
+    """Metadata as Chroma takes it: nested values as JSON, missing ones left out."""
+    return {
+        str(name): value if isinstance(value, str | int | float | bool) else json.dumps(value)
+        for name, value in metadata.items()
+        if value is not None
+    }
+
+
+@contextmanager
+def _chroma_errors(server: str = "", where: Filter | None = None) -> Iterator[None]:
+    """Turn whatever Chroma and its transport raise into errors of this package."""
+    try:
+        yield
+    except DARError:
+        raise
+    # Chroma raises its own errors, ValueError, httpx's and Rust's for one and the same cause.
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"[:300]
+        if "connect" in str(error).lower() or "Connect" in type(error).__name__:
+            raise StoreUnavailableError(
+                f"no Chroma server answers{' at ' + server if server else ''} ({reason}); start "
+                "one with 'chroma run --path FOLDER --port PORT', or check host and port"
+            ) from error
+        if where is not None and not isinstance(error, OSError):
+            raise InvalidFilterError(
+                f"Chroma refuses the filter {dict(where)!r} ({reason}); write it as "
+                "{'field': value} or with operators such as {'field': {'$in': [...]}}"
+            ) from error
+        raise StoreError(f"Chroma failed ({reason}); check its folder or server") from error

@@ -1,0 +1,157 @@
+"""Named sets of components, as data, and the one function that opens them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.fusion import paper_schedule
+from dar_retriever.generation import CachedGenerator, DiffusersGenerator, ImageGenerator
+from dar_retriever.image_store import ImageStore
+from dar_retriever.query_encoder import DARQueryEncoder
+from dar_retriever.retriever import DiffusionAugmentedRetriever
+
+_WEIGHTS: Final = Path(__file__).parent / "demo" / "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Which models, how many images.
+
+    Attributes:
+        why: What it is for and why these models.
+        encoder_library: Which library opens the encoder.
+        encoder: Name, hub id or folder for it.
+        generator: Hub id or folder of a text-to-image pipeline.
+        images_per_turn: Images generated at each turn.
+        pretrained: open_clip's tag of the encoder's weights, where it needs one.
+        sampling: Steps, guidance, size and the like, as ``DiffusersGenerator`` takes them.
+    """
+
+    why: str
+    encoder_library: Literal["open_clip", "transformers"]
+    encoder: str
+    generator: str
+    images_per_turn: int
+    pretrained: str | None = None
+    sampling: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
+    {
+        "demo": Preset(
+            why="Runs anywhere without a download; knows the drawn catalogue and nothing else.",
+            encoder_library="open_clip",
+            encoder=f"local-dir:{_WEIGHTS / 'encoder'}",
+            generator=str(_WEIGHTS / "generator"),
+            images_per_turn=4,
+            sampling=MappingProxyType({"steps": 12, "guidance": 3.0}),
+        ),
+        "fast": Preset(
+            why="SigLIP 2 base, the best small open encoder; SD-Turbo draws in a single step.",
+            encoder_library="open_clip",
+            encoder="ViT-B-16-SigLIP2-256",
+            pretrained="webli",
+            generator="stabilityai/sd-turbo",
+            images_per_turn=2,
+            sampling=MappingProxyType({"steps": 1, "guidance": 0.0}),
+        ),
+        "quality": Preset(
+            why="SigLIP 2 so400m leads open zero-shot retrieval; FLUX.2 klein follows long "
+            "prompts in four steps under an Apache licence.",
+            encoder_library="open_clip",
+            encoder="ViT-SO400M-16-SigLIP2-384",
+            pretrained="webli",
+            generator="black-forest-labs/FLUX.2-klein-4B",
+            images_per_turn=4,
+            sampling=MappingProxyType({"steps": 4, "guidance": 1.0, "size": (768, 768)}),
+        ),
+        "paper": Preset(
+            why="A zero-shot BLIP and Stable Diffusion 3: the kinds of model DAR came out with.",
+            encoder_library="transformers",
+            encoder="Salesforce/blip-itm-large-coco",
+            generator="stabilityai/stable-diffusion-3-medium-diffusers",
+            images_per_turn=3,
+            sampling=MappingProxyType({"steps": 28, "guidance": 7.0, "size": (1024, 1024)}),
+        ),
+    }
+)
+
+
+def preset(name: str) -> Preset:
+    """A preset by name.
+
+    Raises:
+        InvalidInputError: There is none of that name.
+    """
+    if name not in PRESETS:
+        raise InvalidInputError(f"preset={name!r} is not one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def open_encoder(name: str, *, device: str | None = None) -> JointEncoder:
+    """Open a preset's encoder.
+
+    Raises:
+        InvalidInputError: There is no preset of that name.
+        ModelLoadError: The encoder cannot be opened.
+    """
+    chosen = preset(name)
+    if chosen.encoder_library == "open_clip":
+        return OpenClipEncoder(chosen.encoder, chosen.pretrained, device=device)
+    return TransformersEncoder(chosen.encoder, device=device)
+
+
+def open_generator(
+    name: str,
+    *,
+    device: str | None = None,
+    cache_folder: str | os.PathLike[str] | None = None,
+) -> ImageGenerator:
+    """Open a preset's generator behind a cache, in memory and in a folder where one is given.
+
+    Raises:
+        InvalidInputError: There is no preset of that name.
+        ModelLoadError: The generator cannot be opened.
+    """
+    chosen = preset(name)
+    pipeline = DiffusersGenerator(chosen.generator, device=device, **chosen.sampling)
+    return CachedGenerator(pipeline, cache_folder)
+
+
+def from_preset(
+    name: str,
+    store: str | os.PathLike[str] | None = None,
+    *,
+    device: str | None = None,
+    cache_folder: str | os.PathLike[str] | None = None,
+) -> DiffusionAugmentedRetriever:
+    """Open a preset's models and a store.
+
+    Args:
+        name: One of ``PRESETS``.
+        store: Folder of the image store; in memory by default.
+        device: "cuda", "mps", "cpu"; the best there is by default.
+        cache_folder: Where generated images are kept between runs; nowhere by default.
+
+    Raises:
+        InvalidInputError: There is no preset of that name.
+        ModelLoadError: A model cannot be opened.
+        EncoderMismatchError: Another encoder filled the store.
+    """
+    encoder = open_encoder(name, device=device)
+    generator = open_generator(name, device=device, cache_folder=cache_folder)
+    query_encoder = DARQueryEncoder(
+        encoder,
+        generator,
+        fusion=paper_schedule(),
+        images_per_turn=preset(name).images_per_turn,
+    )
+    if store is None:
+        return DiffusionAugmentedRetriever(query_encoder, ImageStore.in_memory(encoder))
+    return DiffusionAugmentedRetriever(query_encoder, ImageStore.on_disk(Path(store), encoder))

@@ -1,0 +1,230 @@
+"""The method: reformulate, generate, encode, fuse (DAR; Long et al., arXiv 2501.15379)."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from dar_retriever.deadline import call_within
+from dar_retriever.dialogue import Dialogue, DialogueLike
+from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.fusion import FusedQuery, Fusion, paper_schedule
+from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
+from dar_retriever.images import is_blank
+from dar_retriever.reformulation.base import Reformulation, Reformulator
+from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.trace import Trace
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedQuery:
+    """A dialogue as one query vector.
+
+    Attributes:
+        dialogue: What was encoded.
+        vector: float32 (d,), what the image store is searched with.
+        text_vector: float32 (d,) of unit length, or None where nothing was said.
+        image_vectors: float32 (K, d) of unit length: generated images, then the user's own.
+        trace: How it came about.
+        final: False where generated images are still to come.
+    """
+
+    dialogue: Dialogue
+    vector: Vectors
+    text_vector: Vectors | None
+    image_vectors: Vectors
+    trace: Trace
+    final: bool = True
+
+
+class DARQueryEncoder:
+    """Turns dialogues into query vectors.
+
+    Generation and reformulation are helpers: where one fails or is late, the query is made
+    from what is left, the trace says so, and a warning is logged once for each kind of failure.
+
+    Args:
+        encoder: The joint encoder that also filled the image store.
+        generator: Draws what the user seems to mean; without one the text alone is searched with.
+        reformulator: Writes caption and prompts; rules within the encoder's limits by default.
+        fusion: Combines the vectors; the paper's schedule by default.
+        images_per_turn: Number K of images to generate.
+        seed: Of the first image; the others count up from it.
+        generation_limit: Seconds to wait for the images; no limit by default.
+
+    Raises:
+        InvalidInputError: ``images_per_turn`` is negative.
+    """
+
+    def __init__(
+        self,
+        encoder: JointEncoder,
+        generator: ImageGenerator | None = None,
+        *,
+        reformulator: Reformulator | None = None,
+        fusion: Fusion | None = None,
+        images_per_turn: int = 4,
+        seed: int = 0,
+        generation_limit: float | None = None,
+    ) -> None:
+        if images_per_turn < 0:
+            raise InvalidInputError(f"images_per_turn={images_per_turn}: 0 for none, or more")
+        self.encoder = encoder
+        self.generator = generator
+        self.fusion = fusion or paper_schedule()
+        self._rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
+        self.reformulator = reformulator or self._rules
+        self.images_per_turn = images_per_turn
+        self.seed = seed
+        self.generation_limit = generation_limit
+        self._warned: set[str] = set()
+
+    def encode(self, dialogue: DialogueLike) -> EncodedQuery:
+        """Encode a dialogue in full.
+
+        Raises:
+            EmptyDialogueError: The user has neither said nor shown anything.
+            InvalidInputError: ``dialogue`` is no dialogue.
+        """
+        *_, query = self.stages(dialogue)
+        return query
+
+    def stages(self, dialogue: DialogueLike) -> Iterator[EncodedQuery]:
+        """Encode a dialogue as far as it goes at once, then with generated images.
+
+        Yields:
+            The query of the text and the user's own images; then, where there is something to
+            generate, the query with the generated images.
+
+        Raises:
+            EmptyDialogueError: The user has neither said nor shown anything.
+            InvalidInputError: ``dialogue`` is no dialogue.
+        """
+        dialogue = Dialogue.of(dialogue)
+        dialogue.require_content()
+        log = _Log()
+        with log.timed("reformulate"):
+            reformulation = self._reformulate(dialogue, log)
+        with log.timed("encode"):
+            text = None
+            if reformulation.caption:
+                text = self.encoder.encode_texts([reformulation.caption])[0]
+            shown = self.encoder.encode_images(dialogue.images)
+        if text is None and not len(shown):
+            # Nothing but "hm" and "no" was said: the words themselves are the best there is.
+            words = " ".join(turn.text for turn in dialogue.user_turns)
+            reformulation = Reformulation(words, (words,))
+            text = self.encoder.encode_texts([words])[0]
+        draws = bool(self.generator and self.images_per_turn and reformulation.prompts)
+        first = self._fused(dialogue, reformulation, text, (), shown, log)
+        yield dataclasses.replace(first, final=not draws)
+        if not draws:
+            return
+        with log.timed("generate"):
+            generated = self._generate(dialogue, reformulation, log)
+        with log.timed("encode"):
+            drawn = self.encoder.encode_images([image.image for image in generated])
+            usable = [bool(np.isfinite(vector).all()) for vector in drawn]
+            if not all(usable):
+                self._fall_back(log, "the encoder gave no finite vector for a generated image")
+        kept = tuple(image for image, good in zip(generated, usable, strict=True) if good)
+        vectors = np.concatenate([drawn[usable], shown])
+        yield self._fused(dialogue, reformulation, text, kept, vectors, log)
+
+    def _reformulate(self, dialogue: Dialogue, log: _Log) -> Reformulation:
+        try:
+            return self.reformulator.reformulate(dialogue)
+        # A reformulator may be anybody's code around anybody's service.
+        except Exception as error:
+            self._fall_back(log, f"reformulation failed, rules were used: {_short(error)}")
+            return self._rules.reformulate(dialogue)
+
+    def _generate(
+        self, dialogue: Dialogue, reformulation: Reformulation, log: _Log
+    ) -> list[GeneratedImage]:
+        prompts = reformulation.prompts
+        requests = [
+            ImageRequest(
+                prompts[number % len(prompts)],
+                reformulation.negative_prompt,
+                self.seed + number,
+                dialogue.id,
+                dialogue.round,
+                number,
+            )
+            for number in range(self.images_per_turn)
+        ]
+        generator = self.generator
+        assert generator is not None
+        try:
+            made = call_within(self.generation_limit, lambda: generator.generate(requests))
+        # A generator may be anybody's code around anybody's service.
+        except Exception as error:
+            self._fall_back(log, f"generation failed, the text alone was used: {_short(error)}")
+            return []
+        good = [image for image in made if not is_blank(image.image)]
+        if len(good) < len(made):
+            self._fall_back(log, f"{len(made) - len(good)} blank generated images were dropped")
+        return good
+
+    def _fused(
+        self,
+        dialogue: Dialogue,
+        reformulation: Reformulation,
+        text: Vectors | None,
+        generated: tuple[GeneratedImage, ...],
+        vectors: Vectors,
+        log: _Log,
+    ) -> EncodedQuery:
+        with log.timed("fuse"):
+            fused: FusedQuery = self.fusion.fuse(text, vectors, dialogue.round)
+        trace = Trace(
+            caption=reformulation.caption,
+            prompts=reformulation.prompts,
+            negative_prompt=reformulation.negative_prompt,
+            generated=generated,
+            text_weight=fused.text_weight,
+            image_weight=fused.image_weight,
+            shares=fused.shares,
+            timings=MappingProxyType(dict(log.timings)),
+            fallbacks=tuple(log.fallbacks),
+        )
+        return EncodedQuery(dialogue, fused.vector, text, vectors, trace)
+
+    def _fall_back(self, log: _Log, what: str) -> None:
+        log.fallbacks.append(what)
+        kind = what.split(":", maxsplit=1)[0]
+        if kind not in self._warned:
+            self._warned.add(kind)
+            _LOGGER.warning("%s (further cases are only in the traces)", what)
+
+
+@dataclass(slots=True)
+class _Log:
+    """What one encoding collects for its trace."""
+
+    timings: dict[str, float] = field(default_factory=dict)
+    fallbacks: list[str] = field(default_factory=list)
+    clock: Callable[[], float] = time.perf_counter
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the time of a step to what the step took before."""
+        began = self.clock()
+        yield
+        self.timings[step] = self.timings.get(step, 0.0) + self.clock() - began
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]

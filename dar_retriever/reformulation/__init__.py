@@ -1,0 +1,6 @@
+"""Dialogue -> caption for the encoder and prompts for the generator."""
+
+from dar_retriever.reformulation.base import Reformulation, Reformulator
+from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
+
+__all__ = ["JoinedTurns", "Reformulation", "Reformulator", "RuleReformulator"]

@@ -1,0 +1,112 @@
+"""From a conversation to images: the query encoder and the image store together."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from dar_retriever.dialogue import Dialogue, DialogueLike
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.image_store import Filter, Hit, ImageStore
+from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What one search found.
+
+    Attributes:
+        hits: Best first.
+        trace: How the dialogue became the query.
+        query: The query itself, with its vectors.
+    """
+
+    hits: tuple[Hit, ...]
+    trace: Trace
+    query: EncodedQuery
+
+    @property
+    def final(self) -> bool:
+        """False where generated images are still being made and better hits may come."""
+        return self.query.final
+
+    @property
+    def dialogue(self) -> Dialogue:
+        """What was searched with; add turns to it to go on."""
+        return self.query.dialogue
+
+
+class DiffusionAugmentedRetriever:
+    """Searches an image store with dialogues.
+
+    Args:
+        query_encoder: Turns dialogues into queries.
+        store: What is searched; filled by the query encoder's own encoder.
+
+    Example:
+        >>> from dar_retriever import from_preset
+        >>> retriever = from_preset("demo")  # doctest: +SKIP
+        >>> result = retriever.search("a red dress with white dots")  # doctest: +SKIP
+        >>> result = retriever.search(result.dialogue.say("make it blue"))  # doctest: +SKIP
+    """
+
+    def __init__(self, query_encoder: DARQueryEncoder, store: ImageStore) -> None:
+        self.query_encoder = query_encoder
+        self.store = store
+
+    def search(
+        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+    ) -> SearchResult:
+        """Find the images that a dialogue describes.
+
+        Args:
+            dialogue: A dialogue, a text, a PIL image or a list of role/content messages.
+            k: The most hits.
+            where: A metadata filter of Chroma.
+
+        Raises:
+            EmptyDialogueError: The user has neither said nor shown anything.
+            InvalidInputError: ``dialogue`` is no dialogue, or ``k`` is below 1.
+            InvalidFilterError: Chroma refuses the filter.
+        """
+        _require_hits(k)
+        return self._found(self.query_encoder.encode(dialogue), k, where)
+
+    def stream(
+        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+    ) -> Iterator[SearchResult]:
+        """Like ``search``, but yields what the text finds first, then the final result."""
+        _require_hits(k)
+        for query in self.query_encoder.stages(dialogue):
+            yield self._found(query, k, where)
+
+    async def asearch(
+        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+    ) -> SearchResult:
+        """Like ``search``, in a thread: the event loop goes on."""
+        return await asyncio.to_thread(self.search, dialogue, k, where)
+
+    async def astream(
+        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+    ) -> AsyncIterator[SearchResult]:
+        """Like ``stream``, each stage in a thread: the event loop goes on."""
+        results = self.stream(dialogue, k, where)
+        while (result := await asyncio.to_thread(next, results, None)) is not None:
+            yield result
+
+    def _found(self, query: EncodedQuery, k: int, where: Filter | None) -> SearchResult:
+        began = time.perf_counter()
+        hits = tuple(self.store.search(query.vector, k, where))
+        timings = {**query.trace.timings, "search": time.perf_counter() - began}
+        trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings))
+        return SearchResult(hits, trace, query)
+
+
+def _require_hits(k: int) -> None:
+    if k < 1:
+        raise InvalidInputError(f"k={k}: ask for at least 1 hit")
