@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dar_retriever.dialogue import Dialogue
-from dar_retriever.display import as_json, contact_sheet, hits_table
+from dar_retriever.display import as_json, contact_sheet, hits_table, progress_bar
 from dar_retriever.errors import DARError, InvalidInputError
 from dar_retriever.image_store import ImageStore
 from dar_retriever.images import open_image
@@ -60,8 +57,9 @@ def index(
     device: Device = None,
 ) -> None:
     """Index a folder of images; what is indexed already is skipped."""
+    _quiet()
     encoder = open_encoder(preset, device=device)
-    with _progress("Indexing") as progress:
+    with progress_bar("Indexing") as progress:
         opened = ImageStore.on_disk(store, encoder)
         report = ingest(folder, opened, encoder, batch_size=batch_size, progress=progress)
     if json_:
@@ -143,7 +141,8 @@ def demo(
     """Draw a gallery, play a conversation over it, and leave a page to look at."""
     from dar_retriever.demo.showcase import run
 
-    run(folder, gallery, query, _out, _progress)
+    _quiet()
+    run(folder, gallery, query, _out)
 
 
 def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRetriever:
@@ -151,8 +150,19 @@ def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRet
         raise InvalidInputError(
             f"store={str(store)!r} does not exist; make it with 'dar index FOLDER --store {store}'"
         )
+    _quiet()
     with _err.status("Opening the models"):
         return from_preset(preset, store, device=device, cache_folder=store / "generated")
+
+
+def _quiet() -> None:
+    """Keep the libraries' notes and file-reading bars off the screen; downloads keep theirs."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
 
 
 def _show(result: SearchResult, *, as_json_: bool, sheet: Path | None) -> None:
@@ -200,17 +210,3 @@ def _read_turn(prompt: str) -> str:
 def _print_json(content: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(content) + "\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, moved by calls with done and total."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=_err) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -97,8 +97,12 @@ class Dialogue:
         """
         turns = []
         for number, message in enumerate(messages):
+            if not isinstance(message, Mapping):
+                raise InvalidInputError(
+                    f"message {number}: {message!r} is no dict of role, content"
+                )
             role, content = message.get("role"), message.get("content")
-            if role in _LEFT_OUT_ROLES or content is None:
+            if content is None or (isinstance(role, str) and role in _LEFT_OUT_ROLES):
                 continue
             if role not in ("user", "assistant"):
                 raise InvalidInputError(
@@ -107,7 +111,7 @@ class Dialogue:
                 )
             text, images = _read_content(content, number)
             if text.strip() or images:
-                turns.append(Turn(role, text, images))
+                turns.append(Turn("user" if role == "user" else "assistant", text, images))
         return cls(tuple(turns), id)
 
     @classmethod
@@ -120,13 +124,13 @@ class Dialogue:
             id: See ``Dialogue``.
 
         Raises:
-            InvalidInputError: The first entry is no string.
+            InvalidInputError: The first entry is no string, or another no round.
         """
-        if not rounds or not isinstance(rounds[0], str):
+        if isinstance(rounds, str) or not rounds or not isinstance(rounds[0], str):
             raise InvalidInputError(f"{rounds!r}: the first entry is the description, a str")
         dialogue = cls.from_text(rounds[0], id)
         for entry in rounds[1:]:
-            question, answer = _split_round(entry) if isinstance(entry, str) else entry
+            question, answer = _split_round(entry)
             dialogue = (dialogue.ask(question) if question else dialogue).say(answer)
         return dialogue
 
@@ -220,10 +224,12 @@ def _read_content(content: Any, number: int) -> tuple[str, tuple[Image.Image, ..
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None
         if kind in ("text", "input_text", "output_text"):
-            texts.append(str(part["text"]))
+            texts.append(_text_of(part, number))
         elif kind in ("image_url", "input_image"):
             url = part.get("image_url")
-            images.append(image_from_data_url(url["url"] if isinstance(url, Mapping) else str(url)))
+            images.append(
+                image_from_data_url(str(url.get("url") if isinstance(url, Mapping) else url))
+            )
         else:
             raise InvalidInputError(
                 f"message {number}: a part of type {kind!r} is not understood; use 'text' or "
@@ -232,6 +238,17 @@ def _read_content(content: Any, number: int) -> tuple[str, tuple[Image.Image, ..
     return " ".join(texts), tuple(images)
 
 
-def _split_round(entry: str) -> tuple[str, str]:
+def _text_of(part: Mapping[str, Any], number: int) -> str:
+    text = part.get("text")
+    if not isinstance(text, str):
+        raise InvalidInputError(f"message {number}: text={text!r} of a text part is no str")
+    return text
+
+
+def _split_round(entry: Any) -> tuple[str, str]:
+    if not isinstance(entry, str):
+        if not isinstance(entry, Sequence) or len(entry) != 2:
+            raise InvalidInputError(f"{entry!r}: a round is 'question? answer' or a pair of them")
+        return entry[0], entry[1]
     question, mark, answer = entry.partition("?")
     return (f"{question}?", answer.strip()) if mark else ("", entry)

@@ -1,12 +1,15 @@
-"""Search results for people and for programs: a table, a contact sheet, JSON."""
+"""Results and progress for people and for programs: table, contact sheet, JSON, bar."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from dar_retriever.errors import InvalidImageError
@@ -85,6 +88,20 @@ def contact_sheet(result: SearchResult) -> Image.Image:
             sheet.paste(fitted, (x + (_TILE - fitted.width) // 2, y + (_TILE - fitted.height) // 2))
             pen.text((x, y + _TILE + 2), label, _INK, font)
     return sheet
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with the remaining time on standard error, moved by calls with done and total."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _rows(

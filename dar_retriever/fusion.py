@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,12 +52,14 @@ class ScheduledFusion:
         weights: Text and image weight for rounds 0, 1, ...; the last pair holds from there on.
 
     Raises:
-        InvalidInputError: No weights, a negative one, or a pair of two zeros.
+        InvalidInputError: No weights, one that is negative or not finite, or a pair of zeros.
     """
 
     def __init__(self, *weights: tuple[float, float]) -> None:
-        if not weights or any(min(pair) < 0 or max(pair) <= 0 for pair in weights):
-            raise InvalidInputError(f"weights={weights}: pairs of weights >= 0, one of them > 0")
+        if not weights or not all(_weighs(*pair) for pair in weights):
+            raise InvalidInputError(
+                f"weights={weights}: pairs of finite weights >= 0, one of them > 0"
+            )
         self._weights = weights
 
     def fuse(self, text: Vectors | None, images: Vectors, round: int) -> FusedQuery:
@@ -73,7 +76,12 @@ class ScheduledFusion:
             vector += np.float32(text_weight) * text
         if len(images):
             vector += np.float32(image_weight) * images.mean(0)
-        return FusedQuery(vector, text_weight, image_weight, (1 / len(images),) * len(images))
+        shares = tuple(1 / len(images) for _ in images)
+        return FusedQuery(vector, text_weight, image_weight, shares)
+
+
+def _weighs(text: float, image: float) -> bool:
+    return math.isfinite(text + image) and min(text, image) >= 0 < max(text, image)
 
 
 def paper_schedule() -> ScheduledFusion:

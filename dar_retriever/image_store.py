@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -80,14 +81,17 @@ class ImageStore:
     Open one with ``in_memory``, ``on_disk`` or ``on_server``.
     """
 
-    def __init__(self, client: Any, encoder: JointEncoder, collection: str) -> None:
+    def __init__(
+        self, client: Any, encoder: JointEncoder, collection: str, server: str = ""
+    ) -> None:
         """Open or create a collection of a Chroma client.
 
         Raises:
             EncoderMismatchError: Another encoder filled the collection.
             StoreUnavailableError: The client does not answer.
         """
-        with _chroma_errors():
+        self._server = server
+        with self._errors():
             self._collection = client.get_or_create_collection(
                 collection,
                 metadata={_FINGERPRINT: encoder.fingerprint, _ENCODER: encoder.name},
@@ -104,7 +108,7 @@ class ImageStore:
 
         client = chromadb.EphemeralClient(settings=_settings())
         # Chroma's in-memory clients share one database; a store of its own is what is meant.
-        return cls(client, encoder, f"{collection}-{id(client):x}")
+        return cls(client, encoder, f"{collection}-{uuid.uuid4().hex}")
 
     @classmethod
     def on_disk(
@@ -143,12 +147,13 @@ class ImageStore:
         """
         import chromadb
 
-        with _chroma_errors(f"{host}:{port}"):
+        server = f"{host}:{port}"
+        with _chroma_errors(server):
             client = chromadb.HttpClient(host, port, ssl, headers, settings=_settings())
-        return cls(client, encoder, collection)
+        return cls(client, encoder, collection, server)
 
     def __len__(self) -> int:
-        with _chroma_errors():
+        with self._errors():
             return int(self._collection.count())
 
     def add(self, images: Sequence[StoredImage]) -> None:
@@ -163,13 +168,16 @@ class ImageStore:
         vectors = np.stack([image.vector for image in images])
         if not np.isfinite(vectors).all():
             raise InvalidInputError("a vector is not finite; the encoder failed on its image")
-        with _chroma_errors():
-            self._collection.upsert(
-                ids=[image.id for image in images],
-                embeddings=vectors,
-                documents=[image.caption for image in images],
-                metadatas=[{**_flat(image.metadata), _URI: image.uri} for image in images],
-            )
+        # Chroma takes some thousands at once.
+        for start in range(0, len(images), _PAGE):
+            page = images[start : start + _PAGE]
+            with self._errors():
+                self._collection.upsert(
+                    ids=[image.id for image in page],
+                    embeddings=vectors[start : start + _PAGE],
+                    documents=[image.caption for image in page],
+                    metadatas=[{**_flat(image.metadata), _URI: image.uri} for image in page],
+                )
 
     def search(self, vector: Vectors, k: int = 10, where: Filter | None = None) -> list[Hit]:
         """Find the images with the highest product of vectors.
@@ -189,7 +197,7 @@ class ImageStore:
         if k < 1:
             raise InvalidInputError(f"k={k}: ask for at least 1 hit")
         norm = float(np.linalg.norm(vector))
-        with _chroma_errors(where=where):
+        with self._errors(where):
             found = self._collection.query(
                 query_embeddings=vector[None],
                 n_results=k,
@@ -211,8 +219,10 @@ class ImageStore:
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
         """Images by id, with score 0, in the order asked for; unknown ids are left out."""
-        with _chroma_errors():
-            found = self._collection.get(list(ids), include=["metadatas", "documents"])
+        if not ids:
+            return []
+        with self._errors():
+            found = self._collection.get(_once(ids), include=["metadatas", "documents"])
         rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
         by_id = {id_: _hit(id_, 0.0, document, metadata) for id_, document, metadata in rows}
         return [by_id[id_] for id_ in ids if id_ in by_id]
@@ -220,13 +230,13 @@ class ImageStore:
     def delete(self, ids: Sequence[str]) -> None:
         """Forget images; unknown ids are no error. The files stay."""
         if ids:
-            with _chroma_errors():
-                self._collection.delete(list(ids))
+            with self._errors():
+                self._collection.delete(_once(ids))
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are stored."""
-        asked = list(ids)
-        with _chroma_errors():
+        asked = _once(ids)
+        with self._errors():
             return set(self._collection.get(asked, include=[])["ids"]) if asked else set()
 
     def vectors(self) -> tuple[list[str], Vectors]:
@@ -238,9 +248,12 @@ class ImageStore:
             parts.append(np.asarray(page["embeddings"], np.float32))
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
+    def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
+        return _chroma_errors(self._server, where)
+
     def _pages(self) -> Iterator[Any]:
         for offset in range(0, len(self), _PAGE):
-            with _chroma_errors():
+            with self._errors():
                 yield self._collection.get(limit=_PAGE, offset=offset, include=["embeddings"])
 
 
@@ -266,6 +279,11 @@ def _hit(id_: str, score: float, document: str | None, metadata: Mapping[str, An
     return Hit(id_, score, str(rest.pop(_URI, "")), document or "", rest)
 
 
+def _once(ids: Iterable[str]) -> list[str]:
+    """Chroma refuses lists that name an id twice."""
+    return list(dict.fromkeys(ids))
+
+
 def _flat(metadata: Metadata) -> dict[str, str | int | float | bool]:
     """Metadata as Chroma takes it: nested values as JSON, missing ones left out."""
     return {
@@ -284,8 +302,10 @@ def _chroma_errors(server: str = "", where: Filter | None = None) -> Iterator[No
         raise
     # Chroma raises its own errors, ValueError, httpx's and Rust's for one and the same cause.
     except Exception as error:
+        from httpx import TransportError
+
         reason = f"{type(error).__name__}: {error}"[:300]
-        if "connect" in str(error).lower() or "Connect" in type(error).__name__:
+        if "could not connect" in str(error).lower() or isinstance(error, TransportError):
             raise StoreUnavailableError(
                 f"no Chroma server answers{' at ' + server if server else ''} ({reason}); start "
                 "one with 'chroma run --path FOLDER --port PORT', or check host and port"

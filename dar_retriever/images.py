@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import os
 import warnings
@@ -84,14 +83,15 @@ def image_from_data_url(url: str) -> Image.Image:
         )
     try:
         content = base64.b64decode(payload, validate=True)
-    except binascii.Error as error:
+    # binascii.Error is one; text beyond ASCII raises the plain one.
+    except ValueError as error:
         raise InvalidImageError(f"{url[:60]!r}: broken base64 ({error}); encode it anew") from error
     return read_image(content, "the image of a data URL")
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert any of Pillow's modes to RGB without losing what a person sees."""
-    if image.mode == "RGB":
+    if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image, np.float32)

@@ -18,9 +18,11 @@ from PIL import Image
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import DARError, IngestError, InvalidImageError, InvalidInputError
 from dar_retriever.image_store import ImageStore, Metadata, StoredImage
-from dar_retriever.images import SUFFIXES, read_image
+from dar_retriever.images import SUFFIXES, read_image, to_rgb
 
 METADATA_FILE: Final = "metadata.jsonl"
+
+_PNG_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
 
 Progress = Callable[[int, int], None]
 
@@ -92,9 +94,10 @@ def ingest(
     report, began = IngestReport(), time.monotonic()
     with ThreadPoolExecutor(workers) as readers, ThreadPoolExecutor(1) as writer:
         writing: Future[None] | None = None
+        seen: set[str] = set()
         done = 0
         for batch in _batches(_read_ahead(files, readers, 2 * batch_size), batch_size):
-            new = _new_files(batch, store, report)
+            new = _new_files(batch, store, seen, report)
             images = _encoded(new, encoder, metadata, root)
             if writing is not None:
                 writing.result()
@@ -134,10 +137,11 @@ def ingest_images(
     for image, entry in images:
         if not isinstance(image, Image.Image):
             raise InvalidImageError(f"{image!r} is no PIL image; open it with PIL.Image.open first")
-        name = hashlib.sha256(image.tobytes() + repr((image.mode, image.size)).encode()).hexdigest()
+        form = (image.mode, image.size, image.getpalette(), image.info.get("transparency"))
+        name = hashlib.sha256(image.tobytes() + repr(form).encode()).hexdigest()
         path = folder / f"{name[:32]}.png"
         if not path.exists():
-            image.save(path)
+            (image if image.mode in _PNG_MODES else to_rgb(image)).save(path)
         metadata[str(path)] = entry
     return ingest(list(metadata), store, encoder, metadata=metadata, **options)
 
@@ -177,7 +181,8 @@ def _folder_metadata(folder: str | Path) -> dict[str, Metadata]:
     if not listing.is_file():
         return {}
     entries: dict[str, Metadata] = {}
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines, which breaks at characters that JSON allows within a string.
+    for number, line in enumerate(listing.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -224,11 +229,17 @@ def _batches(files: Iterator[_File], size: int) -> Iterator[list[_File]]:
         yield batch
 
 
-def _new_files(batch: list[_File], store: ImageStore, report: IngestReport) -> list[_File]:
-    """The files of a batch that are to be stored; the others go into the report."""
+def _new_files(
+    batch: list[_File], store: ImageStore, seen: set[str], report: IngestReport
+) -> list[_File]:
+    """The files of a batch that are to be stored; the others go into the report.
+
+    ``seen`` holds the ids of this run, of which some are still being written.
+    """
     readable = {file.id: file for file in batch if file.image is not None}
     report.left_out += [LeftOut(str(f.path), f.problem) for f in batch if f.image is None]
-    known = store.known(readable)
+    known = store.known(readable) | (seen & readable.keys())
+    seen.update(readable)
     report.known += sum(file.image is not None for file in batch) - len(readable) + len(known)
     return [file for id_, file in readable.items() if id_ not in known]
 

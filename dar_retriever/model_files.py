@@ -1,12 +1,19 @@
-"""Opening model files: what went wrong, in words that help, whichever library opened them."""
+"""Opening model files: what went wrong, in words that help, and what was opened, as a digest."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from dar_retriever.errors import DARError, ModelLoadError
+
+if TYPE_CHECKING:
+    import torch
+
+_VALUES_PER_WEIGHT: Final = 64
 
 
 @contextmanager
@@ -46,3 +53,14 @@ def require_folder(what: str, folder: str | Path) -> Path:
             "preset, which needs no download"
         )
     return path
+
+
+def fingerprint_of(settings: str, *models: torch.nn.Module) -> str:
+    """A digest of settings and of every weight's name, shape and some of its values."""
+    digest = hashlib.sha256(settings.encode())
+    for model in models:
+        for name, value in sorted(model.state_dict().items()):
+            flat = value.detach().flatten()
+            some = flat[:: max(1, len(flat) // _VALUES_PER_WEIGHT)].float().cpu().numpy()
+            digest.update(f"{name}{tuple(value.shape)}".encode() + some.tobytes())
+    return digest.hexdigest()[:16]

@@ -30,6 +30,7 @@ class Preset:
         generator: Hub id or folder of a text-to-image pipeline.
         images_per_turn: Images generated at each turn.
         pretrained: open_clip's tag of the encoder's weights, where it needs one.
+        negative_prompts: Whether the generator makes good use of them.
         sampling: Steps, guidance, size and the like, as ``DiffusersGenerator`` takes them.
     """
 
@@ -39,6 +40,7 @@ class Preset:
     generator: str
     images_per_turn: int
     pretrained: str | None = None
+    negative_prompts: bool = False
     sampling: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -50,7 +52,7 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             encoder=f"local-dir:{_WEIGHTS / 'encoder'}",
             generator=str(_WEIGHTS / "generator"),
             images_per_turn=4,
-            sampling=MappingProxyType({"steps": 12, "guidance": 3.0}),
+            sampling=MappingProxyType({"steps": 10, "guidance": 2.0}),
         ),
         "fast": Preset(
             why="SigLIP 2 base, the best small open encoder; SD-Turbo draws in a single step.",
@@ -77,6 +79,7 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             encoder="Salesforce/blip-itm-large-coco",
             generator="stabilityai/stable-diffusion-3-medium-diffusers",
             images_per_turn=3,
+            negative_prompts=True,
             sampling=MappingProxyType({"steps": 28, "guidance": 7.0, "size": (1024, 1024)}),
         ),
     }
@@ -151,6 +154,7 @@ def from_preset(
         generator,
         fusion=paper_schedule(),
         images_per_turn=preset(name).images_per_turn,
+        negative_prompts=preset(name).negative_prompts,
     )
     if store is None:
         return DiffusionAugmentedRetriever(query_encoder, ImageStore.in_memory(encoder))

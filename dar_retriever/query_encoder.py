@@ -61,6 +61,8 @@ class DARQueryEncoder:
         fusion: Combines the vectors; the paper's schedule by default.
         images_per_turn: Number K of images to generate.
         seed: Of the first image; the others count up from it.
+        negative_prompts: Whether what the user ruled out goes to the generator. Models that draw
+            without guidance, or know too few words to draw the opposite, do better without.
         generation_limit: Seconds to wait for the images; no limit by default.
 
     Raises:
@@ -76,6 +78,7 @@ class DARQueryEncoder:
         fusion: Fusion | None = None,
         images_per_turn: int = 4,
         seed: int = 0,
+        negative_prompts: bool = True,
         generation_limit: float | None = None,
     ) -> None:
         if images_per_turn < 0:
@@ -87,6 +90,7 @@ class DARQueryEncoder:
         self.reformulator = reformulator or self._rules
         self.images_per_turn = images_per_turn
         self.seed = seed
+        self.negative_prompts = negative_prompts
         self.generation_limit = generation_limit
         self._warned: set[str] = set()
 
@@ -144,7 +148,7 @@ class DARQueryEncoder:
 
     def _reformulate(self, dialogue: Dialogue, log: _Log) -> Reformulation:
         try:
-            return self.reformulator.reformulate(dialogue)
+            return _as_reformulation(self.reformulator.reformulate(dialogue))
         # A reformulator may be anybody's code around anybody's service.
         except Exception as error:
             self._fall_back(log, f"reformulation failed, rules were used: {_short(error)}")
@@ -157,7 +161,7 @@ class DARQueryEncoder:
         requests = [
             ImageRequest(
                 prompts[number % len(prompts)],
-                reformulation.negative_prompt,
+                reformulation.negative_prompt if self.negative_prompts else "",
                 self.seed + number,
                 dialogue.id,
                 dialogue.round,
@@ -168,14 +172,15 @@ class DARQueryEncoder:
         generator = self.generator
         assert generator is not None
         try:
-            made = call_within(self.generation_limit, lambda: generator.generate(requests))
+            made = list(call_within(self.generation_limit, lambda: generator.generate(requests)))
+            good = [image for image in made if not is_blank(image.image)]
         # A generator may be anybody's code around anybody's service.
         except Exception as error:
             self._fall_back(log, f"generation failed, the text alone was used: {_short(error)}")
             return []
-        good = [image for image in made if not is_blank(image.image)]
         if len(good) < len(made):
-            self._fall_back(log, f"{len(made) - len(good)} blank generated images were dropped")
+            lost = len(made) - len(good)
+            self._fall_back(log, f"blank generated images were dropped: {lost} of {len(made)}")
         return good
 
     def _fused(
@@ -224,6 +229,12 @@ class _Log:
         began = self.clock()
         yield
         self.timings[step] = self.timings.get(step, 0.0) + self.clock() - began
+
+
+def _as_reformulation(value: object) -> Reformulation:
+    if not isinstance(value, Reformulation):
+        raise TypeError(f"{value!r} is no Reformulation")
+    return value
 
 
 def _short(error: Exception) -> str:

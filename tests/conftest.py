@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from tiny_models import BUILDERS
 
+from dar_retriever.demo.gallery import draw_gallery, gallery_products
 from dar_retriever.encoders import OpenClipEncoder
 
 settings.register_profile(
@@ -26,6 +34,28 @@ settings.load_profile("dar")
 Checkpoint = Callable[[str], str]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Refuse every connection that would leave the machine."""
+    connect = socket.socket.connect
+
+    def connect_to_loopback(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and not is_loopback(str(address[0])):
+            raise ConnectionRefusedError(f"a test tried to reach {address!r}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_to_loopback)
+        yield
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """Gives the folder of a tiny checkpoint by its builder's name, built when first asked for."""
@@ -33,6 +63,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
     def folder_of(name: str) -> str:
         if name not in folders:
+            # Here, so that tests without a model start at once.
+            from tiny_models import BUILDERS
+
             folder = tmp_path_factory.mktemp(name)
             BUILDERS[name](folder)
             folders[name] = str(folder)
@@ -45,3 +78,51 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 def tiny_encoder(checkpoint: Checkpoint) -> OpenClipEncoder:
     """A joint encoder that costs next to nothing."""
     return OpenClipEncoder(f"local-dir:{checkpoint('open_clip_vit')}", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def gallery_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first 120 products of the demo's gallery, drawn, with their metadata."""
+    folder = tmp_path_factory.mktemp("gallery")
+    draw_gallery(folder, gallery_products(120))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of a Chroma server."""
+    with running_server(tmp_path_factory.mktemp("chroma_server")) as (port, _):
+        yield port
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A Chroma server of one's own: its port and its process."""
+    port = free_port()
+    command = [str(Path(sys.executable).parent / "chroma"), "run"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--path", str(folder / "data"), "--port", str(port)],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        for _ in range(600):
+            assert server.poll() is None, (folder / "log").read_text()
+            with socket.socket() as attempt:
+                if attempt.connect_ex(("localhost", port)) == 0:
+                    break
+            time.sleep(0.1)
+        else:
+            pytest.fail(f"the Chroma server does not answer: {(folder / 'log').read_text()}")
+        yield port, server
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])

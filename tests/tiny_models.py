@@ -58,7 +58,6 @@ from transformers import (
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789,.?!'"
 CONTEXT_LENGTH = 77
 SIGLIP_LENGTH = 64
-SIGLIP_HUB_CONFIG = {"tokenizer_class": "SiglipTokenizer", "processor_class": "SiglipProcessor"}
 
 
 def clip_tokenizer(length: int = CONTEXT_LENGTH) -> CLIPTokenizer:
@@ -92,7 +91,13 @@ def open_clip_vit(folder: Path, seed: int = 0, interpolation: str = "bicubic") -
     tokenizer = clip_tokenizer()
     config = {
         "embed_dim": 32,
-        "vision_cfg": {"image_size": 32, "patch_size": 8, "width": 32, "layers": 2, "head_width": 8},
+        "vision_cfg": {
+            "image_size": 32,
+            "patch_size": 8,
+            "width": 32,
+            "layers": 2,
+            "head_width": 8,
+        },
         "text_cfg": {
             "context_length": CONTEXT_LENGTH,
             "vocab_size": len(tokenizer),
@@ -154,11 +159,8 @@ def clip(folder: Path) -> None:
 
 
 def siglip(folder: Path) -> None:
-    """SigLIP of transformers, with the tokenizer's class as in the published folders."""
+    """SigLIP of transformers; a unigram tokenizer without sentencepiece stands in for its own."""
     _save_siglip(folder, t5_tokenizer(SIGLIP_LENGTH))
-    listing = folder / "tokenizer_config.json"
-    settings = json.loads(listing.read_text())
-    listing.write_text(json.dumps({**settings, **SIGLIP_HUB_CONFIG}))
 
 
 def siglip2(folder: Path) -> None:
@@ -203,7 +205,7 @@ def blip(folder: Path) -> None:
         image_text_hidden_size=24,
         projection_dim=24,
     )
-    BlipForImageTextRetrieval(config).save_pretrained(folder)
+    _lively(BlipForImageTextRetrieval(config)).save_pretrained(folder)
     images = BlipImageProcessor(size={"height": 32, "width": 32})
     BlipProcessor(images, tokenizer).save_pretrained(folder)
 
@@ -227,6 +229,7 @@ def stable_diffusion(folder: Path, seed: int = 0) -> None:
             beta_schedule="scaled_linear",
             clip_sample=False,
             set_alpha_to_one=False,
+            steps_offset=1,
         ),
         vae=_autoencoder(),
         text_encoder=CLIPTextModel(_clip_text_config(tokenizer)),
@@ -361,6 +364,15 @@ def _tower() -> dict[str, Any]:
     }
 
 
+def _lively(model: Any) -> Any:
+    """Weights large enough that the outputs follow the inputs."""
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if value.ndim > 1 or name.endswith("cls_token"):
+                value.normal_(0, 0.2)
+    return model
+
+
 def _clip_text_config(tokenizer: CLIPTokenizer) -> CLIPTextConfig:
     return CLIPTextConfig(
         **_tower(),
@@ -397,9 +409,7 @@ def _save_siglip(folder: Path, tokenizer: Any) -> None:
     )
     SiglipModel(config).save_pretrained(folder)
     images = SiglipImageProcessor(size={"height": 32, "width": 32})
-    # The processor's own check wants the class that needs sentencepiece; its parts do not.
-    images.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    SiglipProcessor(images, tokenizer).save_pretrained(folder)
 
 
 def _save_open_clip(

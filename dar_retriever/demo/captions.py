@@ -93,6 +93,14 @@ def caption(product: Product, fields: Collection[str], random: Random) -> str:
     return random.choice(_OPENINGS) + (_as_list if as_list else _as_phrase)(noun, phrases)
 
 
+def description(product: Product) -> str:
+    """All attributes in one fixed form, for people who read a product's listing."""
+    pattern = PATTERNS[product.pattern]
+    look = f"{product.second_colour} {pattern.noun}" if pattern.noun else pattern.names[0]
+    parts = (f"{product.colour} {product.kind}", look, product.detail)
+    return f"{', '.join(parts)}, {product.background} background"
+
+
 def short_caption(product: Product, random: Random, talk: int = 4) -> tuple[str, frozenset[str]]:
     """A caption as the web has them: 0 to 2 attributes, sometimes lost in chatter.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from dar_retriever.demo.captions import FIELDS, caption
+from dar_retriever.demo.captions import description
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import Product, sample_products
 from dar_retriever.ingest import METADATA_FILE
@@ -76,5 +76,5 @@ def _draw_file(folder: Path, number: int, product: Product) -> None:
 
 
 def _metadata(product: Product) -> dict[str, str]:
-    """Attributes and a plain description, for people: the search does not read it."""
-    return {"caption": caption(product, FIELDS, Random(0)), **product.attributes()}
+    """Attributes and a description, for people: the search does not read them."""
+    return {"caption": description(product), **product.attributes()}

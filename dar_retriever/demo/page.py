@@ -8,20 +8,35 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from PIL import Image
 
 from dar_retriever.image_store import Hit
-
-if TYPE_CHECKING:
-    from dar_retriever.demo.showcase import ShownTurn
+from dar_retriever.retriever import SearchResult
 
 _TEMPLATE: Final = "page.html.jinja"
 _PICTURE: Final = 256
 _CHART_WIDTH: Final = 720
 _CHART_HEIGHT: Final = 240
 _MARGIN: Final = 44
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTurn:
+    """One turn of the show.
+
+    Attributes:
+        said: The question, where there was one, and the user's words.
+        result: What the turn found.
+        text_rank: The target's rank by the text alone, from 1; 0 where there is no target.
+        rank: The target's rank by the full query, likewise.
+    """
+
+    said: tuple[str, str]
+    result: SearchResult
+    text_rank: int
+    rank: int
 
 
 @dataclass(frozen=True, slots=True)

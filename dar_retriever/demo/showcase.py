@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
 from rich.console import Console
 
 from dar_retriever.demo.gallery import draw_gallery, gallery_products, picture_name
-from dar_retriever.demo.page import write_page
+from dar_retriever.demo.page import ShownTurn, write_page
 from dar_retriever.demo.simulated_user import simulate
 from dar_retriever.dialogue import Dialogue
-from dar_retriever.display import hits_table
+from dar_retriever.display import hits_table, progress_bar
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.image_store import Hit, ImageStore
 from dar_retriever.ingest import ingest
 from dar_retriever.presets import from_preset
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
-
-Progress: TypeAlias = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+from dar_retriever.retriever import DiffusionAugmentedRetriever
 
 _TARGET: Final = 11
 _DIALOGUE_SEED: Final = 3
@@ -31,29 +27,11 @@ _ROUNDS: Final = 7
 _HITS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class ShownTurn:
-    """One turn of the show.
-
-    Attributes:
-        said: The question, where there was one, and the user's words.
-        result: What the turn found.
-        text_rank: The target's rank by the text alone, from 1; 0 where there is no target.
-        rank: The target's rank by the full query, likewise.
-    """
-
-    said: tuple[str, str]
-    result: SearchResult
-    text_rank: int
-    rank: int
-
-
 def run(
     folder: Path,
     gallery: int,
     queries: Sequence[str],
     console: Console,
-    progress: Progress,
 ) -> Path:
     """Prepare the gallery, play a conversation, print it and write the page.
 
@@ -62,7 +40,6 @@ def run(
         gallery: Number of products.
         queries: The user's own turns; without them a simulated user looks for one product.
         console: Where it is printed.
-        progress: Opens a progress bar with a title.
 
     Returns:
         The page.
@@ -74,7 +51,7 @@ def run(
         raise InvalidInputError(f"gallery={gallery}: at least {_TARGET + 1} products make a show")
     with console.status("Opening the models"):
         retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
-    _fill(retriever, folder / "gallery", gallery, progress)
+    _fill(retriever, folder / "gallery", gallery)
     target: Hit | None = None
     if queries:
         dialogue = Dialogue()
@@ -109,14 +86,12 @@ def play(
     return turns
 
 
-def _fill(
-    retriever: DiffusionAugmentedRetriever, folder: Path, gallery: int, progress: Progress
-) -> None:
+def _fill(retriever: DiffusionAugmentedRetriever, folder: Path, gallery: int) -> None:
     if len(retriever.store) >= gallery:
         return
-    with progress("Drawing the gallery") as bar:
+    with progress_bar("Drawing the gallery") as bar:
         draw_gallery(folder, gallery_products(gallery), progress=bar)
-    with progress("Indexing it") as bar:
+    with progress_bar("Indexing it") as bar:
         ingest(folder, retriever.store, retriever.query_encoder.encoder, progress=bar)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
-from dar_retriever.encoders.torch_encoder import TorchEncoder
+from dar_retriever.encoders.torch_encoder import PROBE, TorchEncoder
 from dar_retriever.model_files import loading, require_folder
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class OpenClipEncoder(TorchEncoder):
         super().__init__(
             opened.eval(),
             name=f"open_clip {model}" + (f" {pretrained}" if pretrained else ""),
-            preprocessing=str(self._preprocess),
+            preprocessing=f"{self._preprocess} {self._tokenizer([PROBE]).tolist()}",
             dimension=int(dimension),
             max_tokens=int(context),
             device=device,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
 
-from dar_retriever.encoders.torch_encoder import TorchEncoder
+from dar_retriever.encoders.torch_encoder import PROBE, TorchEncoder
 from dar_retriever.errors import ModelLoadError
 from dar_retriever.model_files import loading
 
@@ -47,7 +47,8 @@ class TransformersEncoder(TorchEncoder):
             if self._type not in _TYPES:
                 raise ModelLoadError(
                     f"{model!r} is of type {self._type!r}, not one of {', '.join(sorted(_TYPES))}; "
-                    "open it with open_clip, or write a JointEncoder of five methods for it"
+                    "open it with open_clip, write a JointEncoder of five methods for it, or use "
+                    "the 'demo' preset, which needs no download"
                 )
             opened = _open_model(model, self._type)
             self._processor: Any = AutoProcessor.from_pretrained(model)
@@ -61,7 +62,8 @@ class TransformersEncoder(TorchEncoder):
         super().__init__(
             opened.eval(),
             name=f"transformers {model}",
-            preprocessing=self._processor.image_processor.to_json_string(),
+            preprocessing=f"{self._processor.image_processor.to_json_string()} "
+            f"{self._processor.tokenizer(PROBE).input_ids}",
             dimension=int(dimension),
             max_tokens=int(text.max_position_embeddings),
             device=device,
@@ -93,12 +95,14 @@ class TransformersEncoder(TorchEncoder):
         return _pooled(self._model.get_text_features(**inputs))
 
     def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        pixels = self._processor.image_processor(images=list(images), return_tensors="pt")
-        values = pixels.pixel_values.to(self.device, self.dtype)
+        # SigLIP 2's models for any aspect ratio read a mask and the shapes beside the pixels.
+        pixels = self._processor.image_processor(images=list(images), return_tensors="pt").to(
+            self.device, self.dtype
+        )
         if self._type == "blip":
-            hidden = self._model.vision_model(pixel_values=values).last_hidden_state
+            hidden = self._model.vision_model(**pixels).last_hidden_state
             return self._model.vision_proj(hidden[:, 0])  # type: ignore[no-any-return]
-        return _pooled(self._model.get_image_features(pixel_values=values))
+        return _pooled(self._model.get_image_features(**pixels))
 
 
 def _open_model(model: str, kind: str) -> Any:

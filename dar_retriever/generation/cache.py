@@ -9,7 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 
 from PIL import Image
 
@@ -86,7 +86,7 @@ class CachedGenerator:
     def _keep(self, key: str, image: Image.Image) -> None:
         self._remember(key, image)
         if self._folder is not None:
-            part = self._folder / f"{key}.{os.getpid()}.part"
+            part = self._folder / f"{key}.{os.getpid()}-{get_ident()}.part"
             image.save(part, "PNG")
             part.replace(self._folder / f"{key}.png")
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 from collections.abc import Sequence
+from itertools import groupby
 from threading import Lock
 from typing import Any
 
 from dar_retriever.devices import choose_device, choose_dtype
 from dar_retriever.errors import GenerationError, InvalidInputError
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
-from dar_retriever.model_files import loading
+from dar_retriever.model_files import fingerprint_of, loading
 
 
 class DiffusersGenerator:
@@ -55,13 +55,18 @@ class DiffusersGenerator:
         if size is not None:
             self._options |= {"width": size[0], "height": size[1]}
         with loading("the text-to-image pipeline", model):
+            import torch
+
             self._pipeline = _open_pipeline(model, choose_dtype(dtype, self._device), variant)
             self._pipeline.to(self._device)
         self._pipeline.set_progress_bar_config(disable=True)
         self._takes = frozenset(inspect.signature(self._pipeline.__call__).parameters)
         self._lock = Lock()
-        settings = {"model": model, "dtype": str(self._pipeline.dtype), **self._options}
-        self._fingerprint = hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:16]
+        parts = [part for _, part in sorted(self._pipeline.components.items())]
+        self._fingerprint = fingerprint_of(
+            json.dumps({"scheduler": str(self._pipeline.scheduler.config), **self._options}),
+            *(part for part in parts if isinstance(part, torch.nn.Module)),
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -72,15 +77,18 @@ class DiffusersGenerator:
         """See ``ImageGenerator``. Safe to call from several threads; they take turns."""
         with self._lock:
             made: list[GeneratedImage] = []
-            for start in range(0, len(requests), self._batch_size):
-                made += self._run(requests[start : start + self._batch_size])
+            # SDXL takes an empty negative prompt for something else than none at all.
+            for _, group in groupby(requests, lambda request: bool(request.negative_prompt)):
+                alike = list(group)
+                for start in range(0, len(alike), self._batch_size):
+                    made += self._run(alike[start : start + self._batch_size])
             return made
 
     def _run(self, batch: Sequence[ImageRequest]) -> list[GeneratedImage]:
         import torch
 
         options = dict(self._options)
-        if "negative_prompt" in self._takes and any(r.negative_prompt for r in batch):
+        if "negative_prompt" in self._takes and batch[0].negative_prompt:
             options["negative_prompt"] = [request.negative_prompt for request in batch]
         # Noise drawn on the CPU is the same on every device.
         noise = [torch.Generator("cpu").manual_seed(request.seed) for request in batch]
@@ -105,7 +113,7 @@ class DiffusersGenerator:
 def _open_pipeline(model: str, dtype: Any, variant: str | None) -> Any:
     from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 
-    options = {"torch_dtype": dtype, "variant": variant, "use_safetensors": True}
+    options = {"dtype": dtype, "variant": variant, "use_safetensors": True}
     try:
         return AutoPipelineForText2Image.from_pretrained(model, **options)
     except ValueError:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from dar_retriever.errors import GenerationError
+from dar_retriever.errors import GenerationError, InvalidImageError
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
 from dar_retriever.images import open_image
 from dar_retriever.model_files import require_folder
@@ -52,7 +52,10 @@ class StoredImageGenerator:
                 f"no generated image at {missing[0]}; set the dialogue's id and check the "
                 f"template {self._template!r}"
             )
-        return [
-            GeneratedImage(open_image(path), request.prompt, request.seed, cached=True)
-            for path, request in paths.items()
-        ]
+        try:
+            return [
+                GeneratedImage(open_image(path), request.prompt, request.seed, cached=True)
+                for path, request in paths.items()
+            ]
+        except InvalidImageError as error:
+            raise GenerationError(str(error)) from error

@@ -15,7 +15,7 @@ from dar_retriever.reformulation.statements import COLOURS, Statement, statement
 CLIP_TOKENS: Final = 77
 
 _ANY_COLOUR: Final = rf"(?:{'|'.join(sorted(COLOURS))})"
-_FIRST_COLOUR: Final = re.compile(rf"\b{_ANY_COLOUR}\b")
+_FIRST_COLOUR: Final = re.compile(rf"\b(?:(?:dark|light|pale|bright|deep) )?{_ANY_COLOUR}\b")
 
 
 def count_clip_tokens(text: str) -> int:
@@ -87,6 +87,8 @@ def _revised(kept: list[Statement], new: Statement) -> list[Statement]:
             return revised
     if new.topic and (new.text or new.excluded):
         kept = [old for old in kept if old.topic != new.topic]
+    if new.excluded in COLOURS and not new.text:
+        kept = _replaced(kept, rf"\b{new.excluded} (?=\w)", "") or kept
     words = new.text.split()
     if len(words) == 2 and words[0] in COLOURS and (new.topic or new.corrects):
         # "red dots" after "white dots" names the thing whose colour changes.

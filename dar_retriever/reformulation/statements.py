@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 COLOURS: Final = frozenset(
-    "red orange yellow green teal turquoise cyan blue navy purple violet lilac pink magenta brown "
-    "tan beige cream gold golden silver grey gray black white maroon olive".split()
+    {
+        *("red", "orange", "yellow", "green", "teal", "turquoise", "cyan", "blue", "navy"),
+        *("purple", "violet", "lilac", "pink", "magenta", "brown", "tan", "beige", "cream"),
+        *("gold", "golden", "silver", "grey", "gray", "black", "white", "maroon", "olive"),
+    }
 )
 
 _PRONOUNS: Final = r"(?:it|this|that|these|those|they|there|he|she|one|you)"
@@ -31,20 +34,22 @@ _UNINFORMATIVE: Final = re.compile(
     r"(?:sure|certain|clear|visible)|(?:do|did)(?:n'?t| not) (?:know|remember|care|mind)|no idea|"
     r"hard to (?:tell|say|see)|impossible to (?:tell|say|see)|doesn'?t matter|no preference|"
     r"i (?:do not|don'?t) think (?:you|i) can|beats me|dunno|who knows|no clue|idk|n/a|"
-    r"(?:any|anything|either|whatever) (?:is|are|will|would be|goes|works)\b|up to you)"
+    r"(?:any|anything|either|whatever) (?:is|are|will|would be|goes|works)\b|up to you|"
+    r"that(?:'s| is) (?:it|all)$)"
 )
 _YES: Final = re.compile(
     rf"^(?:(?:yes|yeah|yep|yup|yea|sure|correct|right|exactly|indeed|of course|definitely|"
     rf"absolutely|ok|okay)(?:,? {_IT_IS}(?=$|[,.;!]))?|{_IT_IS}(?=$|[,.;!])|"
     r"(?:probably|likely)(?=$|[,.;!])|i (?:think|believe|guess|suppose|hope) so|"
     r"(?:it )?(?:looks|seems|appears)(?: like it| so| that way)(?=$|[,.;!]))"
-    r"(?! and\b)(?P<pause>\s*[,.;!:-]\s*|$|(?: please)?$)?\b[\s,.!;:-]*"
+    r"(?P<pause>\s*[,.;!:-]\s*|$|(?: please)?$)?\b[\s,.!;:-]*"
 )
 _NO: Final = re.compile(
     r"^(?:not (?:really|at all|from (?:here|this angle))|not (?:very|much|too|so)$|"
     r"i (?:do not|don'?t|can(?:no|')?t) (?:think|believe|see) (?:so|any|one|it|that)$|i see none$|"
+    r"i (?:do not|don'?t) see|"
     rf"{_IT_IS_NOT}|{_IT_IS} (?:no|none)\b|(?:no one|nobody|nope|nah|none|never|neither|nothing|"
-    rf"zero|0|not|no)(?:,? {_IT_IS_NOT}|,? thanks?(?: you)?)?)"
+    rf"zero|0|not|no)(?:,? {_IT_IS_NOT}|,? i (?:do not|don'?t) see|,? thanks?(?: you)?)?)"
     r"(?: (?:that|as far as) i (?:can )?(?:see|tell|know of|know)| of (?:them|it|those))?\b"
     r"(?P<pause>\s*[,.;!:-]\s*|$)?\s*"
 )
@@ -53,7 +58,7 @@ _AFFIRMING: Final = re.compile(
 )
 _OPEN_QUESTION: Final = re.compile(r"\b(?:what|how|which|where|who|whose|why|when|anything)\b")
 _SMALL_TALK: Final = re.compile(
-    r"\b(?:i|me|you|we|us|help)\b|^(?:right|correct|ok|okay|really|all|better|good|fine|so)$"
+    r"\b(?:i|me|you|we|us|help|describe)\b|^(?:right|correct|ok|okay|really|all|better|good|fine|so)$"
 )
 _HEDGES: Final = re.compile(
     r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|maybe|perhaps|probably|mostly|mainly|"
@@ -72,11 +77,16 @@ _TRAILING: Final = re.compile(
 )
 _CORRECTION: Final = re.compile(
     r"\b(?:actually|sorry|i meant|correction|wait|scratch that|on second thought|rather|instead|"
-    r"i was wrong|my mistake|i misspoke|oops|make (?:it|that|them)|change (?:it|that) to)\b[\s,:]*"
+    r"i was wrong|i said|my mistake|i misspoke|oops|make (?:it|that|them)|change (?:it|that) to)"
+    r"\b[\s,:]*"
 )
 _CHANGE: Final = re.compile(
     rf"\b(?:make|change|turn|colou?r|paint) {_OWNERS} (?P<noun>[\w-]+) (?:to |into |be )?"
     r"(?P<new>[\w-]+)$"
+)
+_THE_COLOUR: Final = re.compile(
+    rf"^{_OWNERS} (?P<noun>[\w-]+) (?:is|are|should be|must be) "
+    rf"(?P<new>{'|'.join(sorted(COLOURS))})$"
 )
 _NOT_BUT: Final = re.compile(r"\bnot (?:an? )?(?P<old>[\w-]+(?: [\w-]+)?),? but (?P<new>[\w -]+)")
 _NOT_AFTER: Final = re.compile(
@@ -100,7 +110,7 @@ _OF_SUBJECT: Final = re.compile(
 )
 _NUMBER: Final = re.compile(
     r"^(?P<number>(?:about |just |only )?(?:\d+|two|three|four|five|six|seven|eight|nine|ten|"
-    r"several|many|a few|a couple|lots|both|all|some|most))(?: of (?:them|these|those))?$"
+    r"several|many|a few|both|all|some|most))(?: of (?:them|these|those))?$"
 )
 _SUCH_ONES: Final = re.compile(r"^(?:an? |the )?(?P<which>[\w -]+) ones?$")
 _COLOUR_ALONE: Final = re.compile(
@@ -140,48 +150,49 @@ def statement_of(question: str, answer: str) -> Statement:
     Returns:
         A statement; one without text and exclusion where nothing was said.
     """
-    question, answer = _last_question(_plain(question)), _informative(_plain(answer))
-    change = _CHANGE.search(answer)
+    question, answer = _last_question(question), _informative(_plain(answer))
+    change = _CHANGE.search(answer) or _THE_COLOUR.match(_bare(answer))
     if change:
         return _changed(change["noun"], change["new"])
-    corrects = bool(_CORRECTION.search(answer))
-    if corrects:
-        answer = re.sub(r"^(?:no|yes|yeah)\b[\s,]*", "", answer)
-        answer = _CORRECTION.sub("", answer).strip(" ,.?")
-        swap = _NOT_BUT.search(answer) or _NOT_AFTER.search(answer)
-        if swap:
-            new = _colour_alone(_bare(swap["new"]))
-            return Statement(new, swap["old"], _topic(question), swap["old"], corrects=True)
-    if not answer:
-        return Statement()
+    if _CORRECTION.search(answer):
+        return _corrected(question, answer)
     said_no, said_yes = _NO.match(answer), _YES.match(answer)
     if said_no:
         return _denied(question, answer[said_no.end() :], pause=said_no["pause"] is not None)
-    if said_yes:
-        rest = _bare(answer[said_yes.end() :])
-        if question and not _OPEN_QUESTION.search(question):
-            return _affirmed(question, rest)
-        if said_yes["pause"] is not None:
-            answer = rest
-    swap = _NOT_AT_LAST.search(answer)
-    if swap:
-        return Statement(
-            _composed(question, _colour_alone(_bare(swap["new"]))),
-            swap["old"],
-            _topic(question),
-            "" if question else swap["old"],
-        )
-    answer = _bare(answer)
-    if corrects or question:
-        answer = _colour_alone(answer)
-    return Statement(_composed(question, answer), topic=_topic(question), corrects=corrects)
+    if said_yes and question and not _OPEN_QUESTION.search(question):
+        return _affirmed(question, _bare(answer[said_yes.end() :]))
+    if said_yes and said_yes["pause"] is not None:
+        answer = answer[said_yes.end() :]
+    return _told(question, answer)
 
 
 def _changed(noun: str, new: str) -> Statement:
-    """ "make the dots red"."""
+    """What "make the dots red" says."""
     if re.fullmatch(r"colou?r", noun):
         return Statement(new, topic="colour", corrects=True)
     return Statement(f"{new} {noun}", topic=_stem(noun), corrects=True)
+
+
+def _corrected(question: str, answer: str) -> Statement:
+    """What takes something back: "sorry, I meant teal, not green"."""
+    answer = re.sub(r"^(?:no|yes|yeah)\b[\s,]*", "", answer)
+    answer = _CORRECTION.sub("", answer).strip(" ,.?")
+    swap = _NOT_BUT.search(answer) or _NOT_AFTER.search(answer)
+    if swap:
+        new = _colour_alone(_bare(swap["new"]))
+        return Statement(new, swap["old"], _topic(question), swap["old"], corrects=True)
+    new = _composed(question, _colour_alone(_bare(answer)))
+    return Statement(new, topic=_topic(question), corrects=True)
+
+
+def _told(question: str, answer: str) -> Statement:
+    """What is neither yes nor no."""
+    swap, topic = _NOT_AT_LAST.search(answer), _topic(question)
+    if swap:
+        text = _composed(question, _colour_alone(_bare(swap["new"])))
+        return Statement(text, swap["old"], topic, "" if question else swap["old"])
+    answer = _bare(answer)
+    return Statement(_composed(question, _colour_alone(answer) if question else answer), "", topic)
 
 
 def _denied(question: str, rest: str, *, pause: bool) -> Statement:
@@ -225,13 +236,13 @@ def _affirmed(question: str, extra: str) -> Statement:
 
 
 def _such(noun: str, text: str) -> str:
-    """ "a red one", of hats: "red hat"."""
+    """With the noun in place of "one": "a red one", said of a hat, is a "red hat"."""
     found = _SUCH_ONES.match(text)
     return f"{found['which']} {noun}" if found else text
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.lower().replace("’", "'").split()).strip(" .!;:")
+    return " ".join(text.lower().replace("\u2019", "'").split()).strip(" .!;:")
 
 
 def _informative(answer: str) -> str:
@@ -243,10 +254,12 @@ def _informative(answer: str) -> str:
 
 
 def _last_question(text: str) -> str:
-    """What was asked last, in what an assistant said: with no question mark all of it."""
+    """What an assistant asked last; empty where it only told something."""
     sentences = re.findall(r"[^.!?]+[.!?]?", text)
-    asked = [sentence.strip() for sentence in sentences if sentence.endswith("?")]
-    return asked[-1] if asked else text if len(sentences) == 1 else ""
+    asked = [sentence for sentence in sentences if sentence.endswith("?")]
+    # In data sets, questions come without their mark.
+    unmarked = text if len(sentences) == 1 and sentences[0][-1] not in ".!" else ""
+    return _plain(asked[-1] if asked else unmarked)
 
 
 def _bare(text: str) -> str:
@@ -256,7 +269,7 @@ def _bare(text: str) -> str:
 
 
 def _colour_alone(text: str) -> str:
-    """ "the green one" and "in green" as "green"; other texts as they are."""
+    """A colour without what frames it, "the green one" and "in green" as "green"."""
     found = _COLOUR_ALONE.match(text)
     return found["colour"] if found else text
 
@@ -312,8 +325,10 @@ def _asked_noun(question: str) -> str:
         rf"\bwhat {_BE} (?:the|its|his|her) (?P<noun>(?!colou?r\b)[\w-]+(?: colou?r)?)$",
         r"\b(?:what|how) about (?:the|its) (?P<noun>(?!colou?r\b)[\w-]+(?: colou?r)?)$",
         r"\bhow many (?P<noun>[\w-]+)\b",
-        rf"\bwhat (?P<noun>(?!colou?r\b|kind\b|type\b|sort\b|else\b|time\b)[a-z-]+) "
-        rf"(?:{_BE}|does|do) {_PRONOUNS}\b",
+        (
+            rf"\bwhat (?P<noun>(?!colou?r\b|kind\b|type\b|sort\b|else\b|time\b)[a-z-]+) "
+            rf"(?:{_BE}|does|do) {_PRONOUNS}\b"
+        ),
         rf"^{_BE} {_DETERMINERS} (?P<noun>[\w-]+) [\w -]+ or [\w -]+$",
     )
     for pattern in patterns:
@@ -332,7 +347,8 @@ def _topic(question: str) -> str:
     aspect = re.search(r"\b(?:how many|kind of|type of|sort of|style of)\b", text)
     if " or " in text:
         return text
-    noun = _stem(_asked_noun(text)) or _stem(_declared(text))
+    # What is added to an open question, "anything else?", takes nothing back.
+    noun = _stem(_asked_noun(text) or ("" if _OPEN_QUESTION.search(text) else _declared(text)))
     return f"{aspect[0]} {noun}" if aspect else noun
 
 

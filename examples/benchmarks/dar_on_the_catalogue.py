@@ -2,8 +2,8 @@
 
 Compares, on the same dialogues and the same gallery of unseen products: all turns joined as
 text, reformulated text, generated images alone, and DAR with the paper's weights. Prints per-round
-Recall@10 and cumulative Hits@10, and how many dialogues DAR makes better and worse than the
-reformulated text.
+Recall@10 and Recall@1, cumulative Hits@10, and how many dialogues DAR makes better and worse than
+the reformulated text.
 
     python examples/benchmarks/dar_on_the_catalogue.py --folder benchmark
 
@@ -42,6 +42,7 @@ from dar_retriever import (
 )
 from dar_retriever.demo.gallery import draw_gallery, gallery_products, picture_name
 from dar_retriever.demo.simulated_user import ROUNDS, simulate
+from dar_retriever.display import progress_bar
 from dar_retriever.image_store import ImageStore
 
 METHODS = ("joined text", "reformulated text", "generated images", "DAR")
@@ -61,9 +62,11 @@ def main() -> None:
     encoder = open_encoder("demo")
     products = gallery_products(options.gallery)
     pictures = options.folder / "pictures"
-    draw_gallery(pictures, products)
     store = ImageStore.on_disk(options.folder / "store", encoder)
-    ingest(pictures, store, encoder, progress=None)
+    with progress_bar("Drawing the gallery") as progress:
+        draw_gallery(pictures, products, progress=progress)
+    with progress_bar("Indexing it") as progress:
+        ingest(pictures, store, encoder, progress=progress)
     names, stored = stored_vectors(store)
 
     targets = Random(1).sample(range(options.gallery), options.dialogues)
@@ -104,13 +107,13 @@ def encode_drawings(
 ) -> Vectors:
     """Mean vectors of the generated images by dialogue and round: (D, 11, d)."""
     preset = PRESETS["demo"]
-    pipeline = DiffusersGenerator(preset.generator, batch_size=16, **preset.sampling)
+    pipeline = DiffusersGenerator(preset.generator, batch_size=32, **preset.sampling)
     generator = CachedGenerator(pipeline, folder, capacity=4096)
     rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
     rows = []
     for states in track(dialogues, "Generating"):
         requests = [
-            ImageRequest(made.prompts[0], made.negative_prompt, seed)
+            ImageRequest(made.prompts[0], seed=seed)
             for made in map(rules.reformulate, states)
             for seed in range(images)
         ]
@@ -151,6 +154,7 @@ def print_figures(
     )
     for name, found in (
         (f"Recall@{TOP} (%)", {m: r <= TOP for m, r in ranks.items()}),
+        ("Recall@1 (%)", {m: r <= 1 for m, r in ranks.items()}),
         (
             f"Hits@{TOP}, cumulative (%)",
             {m: np.logical_or.accumulate(r <= TOP, axis=1) for m, r in ranks.items()},

@@ -20,7 +20,7 @@ from diffusers import AutoencoderTiny
 from transformers import CLIPTokenizer
 
 from dar_retriever.demo.captions import full_caption, short_caption
-from dar_retriever.demo.training.autoencoder import encode_pool, refine_decoder, train_autoencoder
+from dar_retriever.demo.training.autoencoder import encode_pool, train_autoencoder
 from dar_retriever.demo.training.encoder import CONTEXT_LENGTH, save_encoder, train_encoder
 from dar_retriever.demo.training.generator import PROMPT_LENGTH, save_generator, train_generator
 from dar_retriever.demo.training.loop import Schedule, console
@@ -31,9 +31,8 @@ PICTURES: Final = 48_000
 TOKENS: Final = 1_024
 SCHEDULES: Final = {
     "autoencoder": Schedule(2_200, 16, 1.5e-3),
-    "decoder": Schedule(2_200, 16, 7e-4),
-    "generator": Schedule(2_700, 64, 1e-3, average=0.999),
-    "encoder": Schedule(2_700, 192, 1e-3, weight_decay=0.05),
+    "generator": Schedule(3_400, 64, 1e-3, average=0.999),
+    "encoder": Schedule(2_000, 192, 1e-3, weight_decay=0.05),
 }
 
 
@@ -48,7 +47,7 @@ def main() -> None:
         nargs="+",
         choices=SCHEDULES,
         default=list(SCHEDULES),
-        help="encoder and the other three may run side by side, one thread each",
+        help="the encoder and the other two may run side by side",
     )
     options = parser.parse_args()
     if options.threads:
@@ -73,10 +72,6 @@ def _run(stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path) -> None
         torch.save(encode_pool(model, pool), folder / "latents.pt")
         return
     autoencoder: Any = AutoencoderTiny.from_pretrained(folder / "autoencoder")
-    if stage == "decoder":
-        refine_decoder(autoencoder, pool, schedule, state)
-        autoencoder.save_pretrained(folder / "autoencoder")
-        return
     latents = torch.load(folder / "latents.pt", weights_only=True)
     prompts = CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=PROMPT_LENGTH)
     made = train_generator(pool, latents, prompts, schedule, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -46,7 +47,8 @@ def train_autoencoder(pool: Pool, schedule: Schedule, state: Path) -> Any:
         latent_channels=LATENT_CHANNELS,
     ).to(device=device(), memory_format=torch.channels_last)
     _start_from_mean_colours(model, pool)
-    encode, decode = torch.compile(model.encoder), torch.compile(model.decoder)
+    encode: Callable[[Tensor], Tensor] = torch.compile(model.encoder)
+    decode: Callable[[Tensor], Tensor] = torch.compile(model.decoder)
 
     def loss_of(_: nn.Module, random: Random) -> Tensor:
         pictures = _pixels(pool, pool.batch(schedule.batch, random), random)
@@ -56,27 +58,6 @@ def train_autoencoder(pool: Pool, schedule: Schedule, state: Path) -> Any:
         return _difference(decode(_noisy(latents)), pictures) + _STANDARDISE * standard
 
     return train(model, loss_of, schedule, state)
-
-
-def refine_decoder(model: Any, pool: Pool, schedule: Schedule, state: Path) -> None:
-    """Train the decoder on; the latents, and so a generator learned on them, stay as they are.
-
-    Args:
-        model: An autoencoder of ``train_autoencoder``; changed in place.
-        pool: Pictures to learn from.
-        schedule: How long and how fast.
-        state: File that the training can go on from.
-    """
-    model.to(device=device(), memory_format=torch.channels_last).eval()
-    decode = torch.compile(model.decoder)
-
-    def loss_of(_: nn.Module, random: Random) -> Tensor:
-        pictures = _pixels(pool, pool.batch(schedule.batch, random), random)
-        with torch.no_grad():
-            latents = model.encode(pictures).latents.float()
-        return _difference(decode(_noisy(latents)), pictures)
-
-    train(model.decoder, loss_of, schedule, state)
 
 
 @torch.inference_mode()

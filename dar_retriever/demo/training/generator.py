@@ -76,7 +76,7 @@ def train_generator(
         state: File that the training can go on from.
     """
     torch.manual_seed(0)
-    model = Generator(tokenizer).to(device(), memory_format=torch.channels_last)
+    model = Generator(tokenizer).to(device()).to(memory_format=torch.channels_last)
     noise_schedule = DDPMScheduler(**_NOISE)
 
     def loss_of(model: Generator, random: Random) -> Tensor:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import torch
 from rich.console import Console
@@ -70,7 +70,12 @@ def train(
     )
     scale = torch.optim.lr_scheduler.LambdaLR(optimiser, schedule.rate_at)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(schedule.average))
-    parts = {"model": model, "optimiser": optimiser, "scale": scale, "average": average}
+    parts: dict[str, Any] = {
+        "model": model,
+        "optimiser": optimiser,
+        "scale": scale,
+        "average": average,
+    }
     start = 0
     if state.exists():
         saved = torch.load(state, map_location=device(), weights_only=True)

@@ -1,0 +1,138 @@
+"""Stand-ins for what is somebody else's code by design: generators and reformulators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from random import Random
+from threading import Event
+
+from PIL import Image
+
+from dar_retriever.demo.drawing import draw
+from dar_retriever.demo.products import sample_products
+from dar_retriever.dialogue import Dialogue
+from dar_retriever.generation.base import GeneratedImage, ImageRequest
+from dar_retriever.reformulation.base import Reformulation
+
+_SIZE = 64
+_PRODUCTS = sample_products(40, unseen=False, seed=0)
+
+
+def drawn_image(prompt: str, seed: int) -> Image.Image:
+    """A picture that prompt and seed decide alone."""
+    random = Random(f"{prompt}/{seed}")
+    return draw(random.choice(_PRODUCTS), _SIZE, random)
+
+
+def blank_image(colour: str = "black") -> Image.Image:
+    """What a safety filter leaves."""
+    return Image.new("RGB", (_SIZE, _SIZE), colour)
+
+
+class DrawingGenerator:
+    """Draws one picture a request; takes its time where told to, and counts its calls."""
+
+    fingerprint = "drawing"
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.calls: list[list[ImageRequest]] = []
+        self._seconds = seconds
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+        self.calls.append(list(requests))
+        time.sleep(self._seconds)
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: ImageRequest) -> GeneratedImage:
+        image = self._image(request)
+        return GeneratedImage(image, request.prompt, request.seed)
+
+    def _image(self, request: ImageRequest) -> Image.Image:
+        return drawn_image(request.prompt, request.seed)
+
+
+class BlankGenerator(DrawingGenerator):
+    """Gives a blank picture for each number that it is told, for all by default."""
+
+    def __init__(self, *numbers: int) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def _image(self, request: ImageRequest) -> Image.Image:
+        if not self._numbers or request.number in self._numbers:
+            return blank_image()
+        return super()._image(request)
+
+
+class FailingGenerator(DrawingGenerator):
+    """Raises what it is told."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+        self.calls.append(list(requests))
+        raise self._error
+
+
+class HangingGenerator(DrawingGenerator):
+    """Does not answer before it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.released = Event()
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+        self.released.wait(timeout=30)
+        return super().generate(requests)
+
+
+class GarbageGenerator(DrawingGenerator):
+    """Returns what no generator should."""
+
+    def __init__(self, garbage: object) -> None:
+        super().__init__()
+        self._garbage = garbage
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+        return self._garbage  # type: ignore[return-value]
+
+
+class FixedReformulator:
+    """Gives the same reformulation, or whatever else it is told, for every dialogue."""
+
+    def __init__(self, reformulation: object) -> None:
+        self._reformulation = reformulation
+
+    def reformulate(self, dialogue: Dialogue) -> Reformulation:
+        return self._reformulation  # type: ignore[return-value]
+
+
+class FailingReformulator:
+    """Raises what it is told."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def reformulate(self, dialogue: Dialogue) -> Reformulation:
+        raise self._error
+
+
+class PickyEncoder:
+    """The encoder given, except that images that a test picks get vectors that are not finite."""
+
+    def __init__(self, encoder: object, spoils: Callable[[Image.Image], bool]) -> None:
+        self._encoder = encoder
+        self._spoils = spoils
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._encoder, name)
+
+    def encode_images(self, images: Sequence[Image.Image]) -> object:
+        vectors = self._encoder.encode_images(images)  # type: ignore[attr-defined]
+        for number, image in enumerate(images):
+            if self._spoils(image):
+                vectors[number] = float("nan")
+        return vectors

@@ -1,0 +1,151 @@
+"""The dar command, as a user runs it: the demo preset, a real store, real exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from dar_retriever import DARError
+from dar_retriever.cli import app, main
+
+DAR = [sys.executable, "-m", "dar_retriever"]
+
+
+def dar(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(
+        [*DAR, *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def indexed(gallery_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the gallery, made by ``dar index``."""
+    store = tmp_path_factory.mktemp("cli") / "store"
+    done = CliRunner().invoke(app, ["index", str(gallery_folder), "--store", str(store), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["added"] == len(list(gallery_folder.glob("*.jpg")))
+    return store
+
+
+def test_index_again_adds_nothing_and_reports_what_it_leaves_out(
+    indexed: Path, gallery_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    (folder / "good.jpg").write_bytes((gallery_folder / "00000.jpg").read_bytes())
+    (folder / "broken.jpg").write_bytes(b"no image")
+    done = CliRunner().invoke(app, ["index", str(folder), "--store", str(indexed)])
+    assert done.exit_code == 0
+    assert "0 images added, 1 known, 1 left out" in done.stdout.replace("\n", " ")
+    assert "broken.jpg" in done.stderr
+
+
+def test_search_prints_json_for_programs(indexed: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    arguments = ["search", "a dress", "a red one", "--store", str(indexed), "-k", "3", "--json"]
+    done = CliRunner().invoke(app, [*arguments, "--sheet", str(sheet)])
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["round"] == 1
+    assert answer["final"] is True
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3]
+    assert answer["trace"]["generated"] == 4
+    assert answer["trace"]["fallbacks"] == []
+    with Image.open(sheet) as picture:
+        assert picture.width > 900
+
+
+def test_search_filters_by_metadata(indexed: Path) -> None:
+    where = json.dumps({"colour": "blue"})
+    arguments = ["search", "a dress", "--store", str(indexed), "--where", where, "--json"]
+    done = CliRunner().invoke(app, arguments)
+    hits = json.loads(done.stdout)["hits"]
+    assert hits
+    assert {hit["metadata"]["colour"] for hit in hits} == {"blue"}
+
+
+def test_search_takes_a_reference_image(indexed: Path, gallery_folder: Path) -> None:
+    picture = gallery_folder / "00003.jpg"
+    arguments = ["search", "like this", "--image", str(picture), "--store", str(indexed), "--json"]
+    done = CliRunner().invoke(app, arguments)
+    names = [Path(hit["uri"]).name for hit in json.loads(done.stdout)["hits"]]
+    assert picture.name in names
+
+
+def test_search_shows_a_table_to_people(indexed: Path) -> None:
+    done = CliRunner().invoke(app, ["search", "a green mug", "--store", str(indexed)])
+    assert done.exit_code == 0, done.output
+    assert "understood: a green mug" in done.stdout
+    assert "4 images generated" in done.stdout
+
+
+def test_chat_goes_turn_by_turn_and_keeps_a_contact_sheet(indexed: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    arguments = ["chat", "--store", str(indexed), "--sheet", str(sheet), "--json"]
+    done = CliRunner().invoke(app, arguments, input="a green mug\nmake it blue\n\n")
+    assert done.exit_code == 0, done.output
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert first["trace"]["caption"] == "a green mug"
+    assert second["trace"]["caption"] == "a blue mug"
+    assert sheet.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", "a dress", "--store", "nowhere"], ["nowhere", "dar index"]),
+        (["index", "nowhere"], ["nowhere"]),
+        (["search", " ", "--store", "nowhere"], ["describe the wanted image"]),
+        (["search", "x", "--where", "{", "--store", "nowhere"], ["no JSON"]),
+        (["search", "x", "--where", "[]", "--store", "nowhere"], ["no JSON object"]),
+        (["index", ".", "--preset", "best"], ["best", "demo"]),
+        (["demo", "--gallery", "3"], ["gallery=3"]),
+    ],
+)
+def test_user_errors_are_one_line_and_exit_code_2(
+    arguments: list[str],
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["dar", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert said.startswith("error:")
+    for word in words:
+        assert word in said
+
+
+def test_bad_k_and_filter_are_user_errors(indexed: Path) -> None:
+    where = json.dumps({"colour": {"$nonsense": 1}})
+    for extra in (["-k", "0"], ["--where", where]):
+        done = CliRunner().invoke(app, ["search", "x", "--store", str(indexed), *extra])
+        assert isinstance(done.exception, DARError)
+
+
+def test_the_command_runs_as_a_program_of_its_own() -> None:
+    done = dar("--help")
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in ("index", "search", "chat", "demo"))
+    failed = dar("search", "x", "--store", "nowhere")
+    assert failed.returncode == 2
+    assert "Traceback" not in failed.stderr

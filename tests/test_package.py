@@ -1,0 +1,240 @@
+"""What design.md says of the package as a whole: a small public face, imports one way, light."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dar_retriever
+from dar_retriever import errors
+
+ROOT = Path(dar_retriever.__file__).parent.parent
+PACKAGE = ROOT / "dar_retriever"
+HEAVY = {"torch", "torchvision", "diffusers", "transformers", "open_clip", "chromadb", "accelerate"}
+
+# From the ground up: a module imports from its own layer's room and from the layers before it.
+LAYERS = [
+    {"errors"},
+    {"images", "deadline", "devices", "model_files"},
+    {"dialogue"},
+    {"reformulation", "generation", "encoders"},
+    {"fusion", "trace"},
+    {"query_encoder", "image_store"},
+    {"ingest"},
+    {"retriever"},
+    {"presets"},
+    {"evaluation", "display"},
+    {"demo"},
+    {"cli"},
+    {"__main__"},
+]
+# The drawn catalogue is ground as well: nothing of the method is needed to draw it.
+CATALOGUE = {f"demo.{name}" for name in ("products", "patterns", "shapes", "drawing", "captions")}
+
+
+def module_name(path: Path) -> str:
+    """Of a file of the package, without the package's own name: "encoders.base"."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+class Imports(ast.NodeVisitor):
+    """Collects the modules that a file names, with those for type checkers kept apart."""
+
+    def __init__(self) -> None:
+        self.named: set[str] = set()
+        self.for_types: set[str] = set()
+        self._into = self.named
+
+    def visit_If(self, node: ast.If) -> None:
+        if ast.unparse(node.test) == "TYPE_CHECKING":
+            self._into = self.for_types
+        self.generic_visit(node)
+        self._into = self.named
+
+    def visit_Import(self, node: ast.Import) -> None:
+        self._into.update(alias.name for alias in node.names)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        assert node.level == 0, "imports are absolute here"
+        assert node.module is not None
+        for alias in node.names:
+            inner = f"{node.module}.{alias.name}".removeprefix("dar_retriever.")
+            named = node.module.startswith("dar_retriever") and inner in MODULES
+            self._into.add(f"dar_retriever.{inner}" if named else node.module)
+
+
+def imports_of(module: str) -> Imports:
+    found = Imports()
+    found.visit(ast.parse(MODULES[module].read_text()))
+    return found
+
+
+def own_imports(module: str, *, for_types: bool = True) -> Iterator[str]:
+    """The modules of this package that one of them imports; "" is the package itself."""
+    found = imports_of(module)
+    for name in found.named | (found.for_types if for_types else set()):
+        if name == "dar_retriever" or name.startswith("dar_retriever."):
+            yield name.removeprefix("dar_retriever").removeprefix(".")
+
+
+def room(module: str) -> str:
+    return module.split(".", maxsplit=1)[0]
+
+
+def layer(module: str) -> int:
+    return next(number for number, rooms in enumerate(LAYERS) if room(module) in rooms)
+
+
+def test_the_reading_of_imports_finds_what_is_there():
+    assert {"dialogue", "encoders.base", "generation.base"} <= set(own_imports("query_encoder"))
+    assert "torch" in imports_of("encoders.open_clip").for_types
+    assert "open_clip" in imports_of("encoders.open_clip").named
+    assert len(MODULES) > 25
+
+
+def test_every_module_has_its_layer():
+    rooms = {room(module) for module in MODULES} - {""}
+
+    assert rooms <= set().union(*LAYERS)
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name])
+def test_imports_point_one_way(module: str):
+    for imported in own_imports(module):
+        assert imported, f"{module} imports the package's public face"
+        same_room = room(imported) == room(module)
+        assert same_room or layer(imported) < layer(module), f"{module} imports {imported}"
+
+
+def test_there_is_no_circle_of_imports():
+    graph = {module: set(own_imports(module, for_types=False)) for module in MODULES}
+
+    assert list(graphlib.TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.endswith(".base")])
+def test_protocols_import_no_implementation(module: str):
+    siblings = {name for name in MODULES if room(name) == room(module)} - {module}
+
+    assert not siblings & set(own_imports(module))
+    assert not HEAVY & {room(name) for name in imports_of(module).named}
+
+
+@pytest.mark.parametrize("folder", ["reformulation", "generation", "encoders"])
+def test_implementations_import_their_protocol_and_no_other_room_of_their_layer(folder: str):
+    others = {"reformulation", "generation", "encoders", "fusion"} - {folder}
+    modules = [name for name in MODULES if room(name) == folder]
+
+    assert f"{folder}.base" in {name for module in modules for name in own_imports(module)}
+    for module in modules:
+        assert not {room(name) for name in own_imports(module)} & others, module
+
+
+def test_the_method_knows_protocols_and_no_models():
+    """The fusion and the query encoder take components; they never choose an implementation."""
+    implementing = ("generation", "encoders", "reformulation")
+    for module in ("fusion", "trace", "query_encoder", "image_store", "retriever", "ingest"):
+        named = {name for name in own_imports(module) if room(name) in implementing}
+        # The rules are what reformulation falls back on.
+        assert named <= {f"{name}.base" for name in implementing} | {"reformulation.rules"}
+
+
+@pytest.mark.parametrize("module", sorted(CATALOGUE))
+def test_the_drawn_catalogue_needs_nothing_else(module: str):
+    assert set(own_imports(module)) <= CATALOGUE
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_module_knows_the_frameworks_or_the_integrations(module: str):
+    found = imports_of(module)
+    foreign = {room(name) for name in found.named | found.for_types}
+
+    for name in foreign:
+        assert not name.startswith(("langchain", "llama_index", "gradio", "mcp", "integrations"))
+        assert not name.endswith("_dar")
+
+
+def modules_loaded_by(code: str) -> set[str]:
+    """The top-level packages that a fresh interpreter holds after some code."""
+    report = "import sys, json; print(json.dumps(sorted({n.split('.')[0] for n in sys.modules})))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    loaded = modules_loaded_by("import dar_retriever")
+
+    assert "dar_retriever" in loaded
+    assert not loaded & HEAVY
+
+
+def test_describing_and_reformulating_load_no_store_and_no_generator():
+    loaded = modules_loaded_by(
+        "from dar_retriever import Dialogue, JoinedTurns, PRESETS, paper_schedule\n"
+        "JoinedTurns().reformulate(Dialogue.from_text('a dress'))"
+    )
+
+    assert not loaded & HEAVY
+
+
+def test_all_that_is_promised_is_there():
+    names = dar_retriever.__all__
+
+    assert len(names) == len(set(names))
+    for name in names:
+        assert getattr(dar_retriever, name) is not None
+
+
+def test_all_that_is_public_is_promised():
+    public = {
+        name
+        for name, value in vars(dar_retriever).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+
+    assert public - {"annotations"} <= set(dar_retriever.__all__)
+
+
+def error_classes() -> list[type[Exception]]:
+    return [value for value in vars(errors).values() if inspect.isclass(value)]
+
+
+@pytest.mark.parametrize("error", error_classes())
+def test_every_error_is_public_and_of_one_family(error: type[Exception]):
+    assert issubclass(error, errors.DARError)
+    assert error.__name__ in dar_retriever.__all__
+    assert error.__doc__
+    assert error.__name__ in errors.__doc__
+
+
+def test_errors_are_also_those_that_python_has_for_them():
+    assert issubclass(errors.InvalidInputError, ValueError)
+    assert issubclass(errors.MissingExtraError, ImportError)
+
+
+def test_the_types_are_announced():
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_the_version_is_a_version():
+    major, minor, patch = dar_retriever.__version__.split(".")
+
+    assert all(part.isdigit() for part in (major, minor, patch))

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from fakes import (
+    BlankGenerator,
+    DrawingGenerator,
+    FailingGenerator,
+    FailingReformulator,
+    FixedReformulator,
+    GarbageGenerator,
+    HangingGenerator,
+    PickyEncoder,
+    drawn_image,
+)
+from PIL import Image
+
+from dar_retriever.dialogue import Dialogue
+from dar_retriever.encoders import OpenClipEncoder
+from dar_retriever.errors import EmptyDialogueError, GenerationError, InvalidInputError
+from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.reformulation import JoinedTurns, Reformulation
+
+DIALOGUE = Dialogue.from_visdial(["a red dress", "is it striped? yes", "any people? no"], id="d7")
+SHOWN = drawn_image("what the user shows", 0)
+
+
+def assert_text_alone(query: EncodedQuery) -> None:
+    assert query.final
+    assert query.text_vector is not None
+    np.testing.assert_array_equal(query.vector, query.text_vector)
+    assert query.image_vectors.shape == (0, len(query.vector))
+    assert query.trace.generated == ()
+    assert (query.trace.text_weight, query.trace.image_weight) == (1, 0)
+
+
+def test_the_query_is_the_weighted_sum_of_caption_and_generated_images(
+    tiny_encoder: OpenClipEncoder,
+):
+    query = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=3).encode(DIALOGUE)
+
+    text = tiny_encoder.encode_texts(["a red dress, striped"])[0]
+    images = tiny_encoder.encode_images([drawn_image("a red dress, striped", n) for n in range(3)])
+    np.testing.assert_allclose(query.text_vector, text, atol=1e-6)
+    np.testing.assert_allclose(query.image_vectors, images, atol=1e-6)
+    np.testing.assert_allclose(query.vector, 0.5 * text + 0.5 * images.mean(axis=0), atol=1e-6)
+    assert query.vector.dtype == np.float32
+    assert query.dialogue == DIALOGUE
+
+
+@pytest.mark.parametrize(("round", "weights"), [(0, (0.8, 0.2)), (1, (0.8, 0.2)), (2, (0.5, 0.5))])
+def test_the_weights_are_those_of_the_dialogues_round(
+    tiny_encoder: OpenClipEncoder, round: int, weights: tuple[float, float]
+):
+    encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=1)
+
+    trace = encoder.encode(DIALOGUE.at_round(round)).trace
+
+    assert (trace.text_weight, trace.image_weight) == weights
+
+
+def test_the_trace_tells_all_that_happened(tiny_encoder: OpenClipEncoder):
+    generator = DrawingGenerator()
+    encoder = DARQueryEncoder(tiny_encoder, generator, images_per_turn=3, seed=40)
+
+    trace = encoder.encode(DIALOGUE).trace
+
+    assert trace.caption == "a red dress, striped"
+    assert trace.prompts == ("a red dress, striped",)
+    assert trace.negative_prompt == "people"
+    assert [image.seed for image in trace.generated] == [40, 41, 42]
+    assert {image.prompt for image in trace.generated} == {trace.caption}
+    assert trace.shares == (1 / 3,) * 3
+    assert set(trace.timings) == {"reformulate", "generate", "encode", "fuse"}
+    assert all(seconds >= 0 for seconds in trace.timings.values())
+    assert trace.fallbacks == ()
+    assert trace.cached_count == 0
+
+
+def test_the_generator_is_asked_once_for_all_images(tiny_encoder: OpenClipEncoder):
+    generator = DrawingGenerator()
+
+    DARQueryEncoder(tiny_encoder, generator, images_per_turn=2, seed=5).encode(DIALOGUE)
+
+    (requests,) = generator.calls
+    assert [(r.seed, r.number) for r in requests] == [(5, 0), (6, 1)]
+    assert {(r.dialogue_id, r.round, r.negative_prompt) for r in requests} == {("d7", 2, "people")}
+
+
+def test_several_prompts_take_turns(tiny_encoder: OpenClipEncoder):
+    generator = DrawingGenerator()
+    reformulator = FixedReformulator(Reformulation("a dress", ("one", "two")))
+
+    DARQueryEncoder(tiny_encoder, generator, reformulator=reformulator, images_per_turn=3).encode(
+        "x"
+    )
+
+    assert [request.prompt for request in generator.calls[0]] == ["one", "two", "one"]
+
+
+def test_the_time_to_generate_is_in_the_trace(tiny_encoder: OpenClipEncoder):
+    encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(seconds=0.1), images_per_turn=1)
+
+    timings = encoder.encode("a dress").trace.timings
+
+    assert timings["generate"] >= 0.1
+
+
+def test_the_text_is_searched_with_before_images_are_generated(tiny_encoder: OpenClipEncoder):
+    generator = DrawingGenerator()
+    stages = DARQueryEncoder(tiny_encoder, generator, images_per_turn=2).stages(DIALOGUE)
+
+    first = next(stages)
+    assert not first.final
+    assert generator.calls == []
+    np.testing.assert_array_equal(first.vector, first.text_vector)
+    assert first.trace.generated == ()
+    assert first.trace.caption == "a red dress, striped"
+
+    (last,) = stages
+    assert last.final
+    assert len(last.trace.generated) == 2
+    np.testing.assert_array_equal(last.text_vector, first.text_vector)
+    assert not np.allclose(last.vector, first.vector)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"generator": DrawingGenerator(), "images_per_turn": 0}],
+    ids=["no generator", "no images"],
+)
+def test_where_nothing_is_generated_there_is_one_stage(
+    tiny_encoder: OpenClipEncoder, options: dict[str, Any]
+):
+    (query,) = DARQueryEncoder(tiny_encoder, **options).stages(DIALOGUE)
+
+    assert_text_alone(query)
+    assert query.trace.fallbacks == ()
+    assert "generate" not in query.trace.timings
+
+
+def test_images_of_the_user_alone_are_a_query(tiny_encoder: OpenClipEncoder):
+    generator = DrawingGenerator()
+
+    (query,) = DARQueryEncoder(tiny_encoder, generator).stages(SHOWN)
+
+    assert query.final
+    assert query.text_vector is None
+    expected = tiny_encoder.encode_images([SHOWN])[0]
+    np.testing.assert_allclose(query.vector, expected, atol=1e-6)
+    assert (query.trace.text_weight, query.trace.image_weight) == (0, 1)
+    assert (query.trace.caption, query.trace.prompts, query.trace.shares) == ("", (), (1.0,))
+    assert generator.calls == []
+
+
+def test_the_users_images_count_beside_the_generated_ones(tiny_encoder: OpenClipEncoder):
+    encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=2)
+
+    first, last = encoder.stages(Dialogue().say("like this but red", SHOWN))
+
+    shown = tiny_encoder.encode_images([SHOWN])[0]
+    np.testing.assert_allclose(first.vector, 0.8 * first.text_vector + 0.2 * shown, atol=1e-6)
+    assert last.image_vectors.shape == (3, tiny_encoder.dimension)
+    np.testing.assert_allclose(last.image_vectors[-1], shown, atol=1e-6)
+    mean = last.image_vectors.mean(axis=0)
+    np.testing.assert_allclose(last.vector, 0.8 * last.text_vector + 0.2 * mean, atol=1e-6)
+    assert len(last.trace.shares) == 3
+    assert len(last.trace.generated) == 2
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("generator", "told"),
+    [
+        (FailingGenerator(GenerationError("out of memory")), "GenerationError: out of memory"),
+        (FailingGenerator(ValueError("shape")), "ValueError: shape"),
+        (GarbageGenerator(None), "TypeError"),
+        (GarbageGenerator(["no image"]), "AttributeError"),
+    ],
+    ids=["out of memory", "anything else", "nothing returned", "garbage returned"],
+)
+def test_a_generator_that_fails_is_done_without(
+    tiny_encoder: OpenClipEncoder,
+    caplog: pytest.LogCaptureFixture,
+    generator: DrawingGenerator,
+    told: str,
+):
+    encoder = DARQueryEncoder(tiny_encoder, generator)
+
+    for n in range(3):
+        query = encoder.encode(DIALOGUE.at_round(n))
+        assert_text_alone(query)
+        (fallback,) = query.trace.fallbacks
+        assert fallback.startswith("generation failed")
+        assert told in fallback
+    (warning,) = warnings_in(caplog)
+    assert told in warning
+
+
+def test_a_generator_that_hangs_is_not_waited_for(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture
+):
+    generator = HangingGenerator()
+    encoder = DARQueryEncoder(tiny_encoder, generator, generation_limit=0.05)
+    began = time.perf_counter()
+    try:
+        for _ in range(2):
+            query = encoder.encode("a red dress")
+            assert_text_alone(query)
+            assert "TimeoutError: no answer within 0.05 s" in query.trace.fallbacks[0]
+        assert time.perf_counter() - began < 5
+        assert len(warnings_in(caplog)) == 1
+    finally:
+        generator.released.set()
+
+
+def test_a_generator_within_its_limit_is_waited_for(tiny_encoder: OpenClipEncoder):
+    encoder = DARQueryEncoder(
+        tiny_encoder, DrawingGenerator(seconds=0.05), images_per_turn=2, generation_limit=30
+    )
+
+    trace = encoder.encode("a red dress").trace
+
+    assert len(trace.generated) == 2
+    assert trace.fallbacks == ()
+
+
+def test_blank_images_are_dropped(tiny_encoder: OpenClipEncoder):
+    query = DARQueryEncoder(tiny_encoder, BlankGenerator(), images_per_turn=2).encode("a dress")
+
+    assert_text_alone(query)
+    assert query.trace.fallbacks == ("blank generated images were dropped: 2 of 2",)
+
+
+def test_what_is_not_blank_is_kept(tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture):
+    encoder = DARQueryEncoder(tiny_encoder, BlankGenerator(0, 2), images_per_turn=4)
+
+    query = encoder.encode("a dress")
+    encoder.images_per_turn = 2
+    again = encoder.encode("a dress")
+
+    assert [image.seed for image in query.trace.generated] == [1, 3]
+    assert query.trace.shares == (0.5, 0.5)
+    expected = tiny_encoder.encode_images([drawn_image("a dress", 1), drawn_image("a dress", 3)])
+    np.testing.assert_allclose(query.image_vectors, expected, atol=1e-6)
+    assert query.trace.fallbacks == ("blank generated images were dropped: 2 of 4",)
+    assert again.trace.fallbacks == ("blank generated images were dropped: 1 of 2",)
+    assert len(warnings_in(caplog)) == 1
+
+
+def test_every_kind_of_failure_is_logged(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture
+):
+    encoder = DARQueryEncoder(
+        tiny_encoder,
+        BlankGenerator(),
+        reformulator=FailingReformulator(TimeoutError("the model is asleep")),
+    )
+
+    trace = encoder.encode("a dress").trace
+
+    assert len(trace.fallbacks) == 2
+    assert len(warnings_in(caplog)) == 2
+
+
+@pytest.mark.parametrize(
+    ("reformulator", "told"),
+    [
+        (FailingReformulator(TimeoutError("asleep")), "TimeoutError: asleep"),
+        (FixedReformulator(None), "None is no Reformulation"),
+        (FixedReformulator("a dress"), "'a dress' is no Reformulation"),
+    ],
+    ids=["raises", "returns nothing", "returns a text"],
+)
+def test_without_a_reformulation_rules_are_used(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture, reformulator: Any, told: str
+):
+    encoder = DARQueryEncoder(tiny_encoder, reformulator=reformulator)
+
+    first, second = encoder.encode(DIALOGUE), encoder.encode(DIALOGUE)
+
+    assert first.trace.caption == second.trace.caption == "a red dress, striped"
+    assert first.trace.fallbacks[0].startswith("reformulation failed, rules were used: ")
+    assert told in second.trace.fallbacks[0]
+    assert len(warnings_in(caplog)) == 1
+
+
+def test_another_reformulator_is_used(tiny_encoder: OpenClipEncoder):
+    encoder = DARQueryEncoder(tiny_encoder, reformulator=JoinedTurns())
+
+    assert encoder.encode(DIALOGUE.at_round(1)).trace.caption == "a red dress, is it striped?, yes"
+
+
+def test_captions_stay_within_the_encoders_own_budget(tiny_encoder: OpenClipEncoder):
+    caption = DARQueryEncoder(tiny_encoder).encode("a red dress " * 100).trace.caption
+
+    assert tiny_encoder.count_tokens(caption) <= tiny_encoder.max_tokens
+    assert caption.startswith("a red dress a red")
+
+
+@pytest.mark.parametrize("text", ["hm", "no", "not sure", "\U0001f457"])
+def test_words_that_say_nothing_are_searched_with_as_they_are(
+    tiny_encoder: OpenClipEncoder, text: str
+):
+    query = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=1).encode(text)
+
+    assert query.trace.caption == text
+    assert query.trace.generated[0].prompt == text
+    assert np.isfinite(query.vector).all()
+    assert np.linalg.norm(query.text_vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_generated_images_without_a_finite_vector_are_dropped(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture
+):
+    spoilt = drawn_image("a dress", 1)
+    picky = PickyEncoder(tiny_encoder, lambda image: image == spoilt)
+    encoder = DARQueryEncoder(picky, DrawingGenerator(), images_per_turn=3)
+
+    query = encoder.encode("a dress")
+    encoder.encode("a dress")
+
+    assert [image.seed for image in query.trace.generated] == [0, 2]
+    assert query.trace.shares == (0.5, 0.5)
+    assert np.isfinite(query.vector).all()
+    assert query.trace.fallbacks == ("the encoder gave no finite vector for a generated image",)
+    assert len(warnings_in(caplog)) == 1
+
+
+def test_the_same_dialogue_gives_the_same_query(tiny_encoder: OpenClipEncoder):
+    encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=2)
+
+    first, second = encoder.encode(DIALOGUE), encoder.encode(DIALOGUE)
+
+    np.testing.assert_array_equal(first.vector, second.vector)
+
+
+@pytest.mark.parametrize(
+    "dialogue", [Dialogue(), "", "  \n", [], Dialogue().ask("what do you want?")]
+)
+def test_an_empty_dialogue_is_refused(tiny_encoder: OpenClipEncoder, dialogue: Any):
+    with pytest.raises(EmptyDialogueError):
+        DARQueryEncoder(tiny_encoder, DrawingGenerator()).encode(dialogue)
+
+
+def test_what_is_no_dialogue_is_refused(tiny_encoder: OpenClipEncoder):
+    with pytest.raises(InvalidInputError, match="no dialogue"):
+        DARQueryEncoder(tiny_encoder).encode(5)
+
+
+def test_a_negative_number_of_images_is_refused(tiny_encoder: OpenClipEncoder):
+    with pytest.raises(InvalidInputError, match="images_per_turn=-1"):
+        DARQueryEncoder(tiny_encoder, images_per_turn=-1)
+
+
+def test_generated_images_of_any_mode_are_encoded(tiny_encoder: OpenClipEncoder):
+    class GreyGenerator(DrawingGenerator):
+        def _image(self, request: Any) -> Image.Image:
+            return super()._image(request).convert("L")
+
+    query = DARQueryEncoder(tiny_encoder, GreyGenerator(), images_per_turn=1).encode("a dress")
+
+    assert query.trace.fallbacks == ()
+    assert query.image_vectors.shape == (1, tiny_encoder.dimension)

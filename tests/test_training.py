@@ -1,0 +1,69 @@
+"""The training code runs, stops, goes on, and writes folders that the public loaders open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dar_retriever import DiffusersGenerator, ImageRequest, OpenClipEncoder
+from dar_retriever.demo.training import __main__ as training
+from dar_retriever.demo.training.loop import Schedule, train
+from dar_retriever.demo.training.pool import Pool
+
+
+def fit_a_line(state: Path, steps: int, stop_after: int | None = None) -> torch.nn.Linear:
+    torch.manual_seed(0)
+    model = torch.nn.Linear(3, 1)
+    taken = 0
+
+    def loss_of(model: torch.nn.Linear, random: object) -> torch.Tensor:
+        nonlocal taken
+        taken += 1
+        if stop_after is not None and taken > stop_after:
+            raise KeyboardInterrupt
+        inputs = torch.randn(16, 3)
+        return (model(inputs).float() - inputs.sum(1, keepdim=True)).square().mean()
+
+    return train(model, loss_of, Schedule(steps, 16, 0.05), state)
+
+
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dar_retriever.demo.training.loop._SAVE_EVERY_SECONDS", 0)
+    whole = fit_a_line(tmp_path / "whole.pt", 30)
+    with pytest.raises(KeyboardInterrupt):
+        fit_a_line(tmp_path / "parts.pt", 30, stop_after=12)
+    parts = fit_a_line(tmp_path / "parts.pt", 30)
+    assert torch.equal(whole.weight, parts.weight)
+
+
+def test_the_pool_holds_groups_of_seen_products_only(tmp_path: Path) -> None:
+    pool = Pool.open(tmp_path, 24)
+    assert pool.pictures.shape == (24, 128, 128, 3)
+    assert not any(product.unseen for product in pool.products)
+    for start in range(0, 24, 4):
+        assert len({product.kind for product in pool.products[start : start + 4]}) == 1
+    again = Pool.open(tmp_path, 24)
+    assert again.products == pool.products
+
+
+def test_all_stages_end_in_folders_that_the_loaders_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = {name: Schedule(2, 8, 1e-3) for name in training.SCHEDULES}
+    monkeypatch.setattr(training, "SCHEDULES", small)
+    # Compiling takes a minute and changes nothing of what is computed.
+    monkeypatch.setattr(torch, "compile", lambda module: module)
+    arguments = ["training", "--folder", str(tmp_path), "--pictures", "64"]
+    monkeypatch.setattr("sys.argv", arguments)
+    training.main()
+    training.main()
+    encoder = OpenClipEncoder(f"local-dir:{tmp_path / 'encoder'}")
+    assert encoder.encode_texts(["a red dress"]).shape == (1, encoder.dimension)
+    made = DiffusersGenerator(str(tmp_path / "generator"), steps=2, guidance=2.0).generate(
+        [ImageRequest("a red dress")]
+    )
+    assert made[0].image.size == (128, 128)
