@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -157,6 +158,7 @@ def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRet
 
 def _quiet() -> None:
     """Keep the libraries' notes and file-reading bars off the screen; downloads keep theirs."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from random import Random
@@ -124,7 +125,7 @@ def test_the_gallery_is_drawn_once_and_only_of_unseen_products(tmp_path: Path) -
 
 
 def test_the_show_prints_every_turn_and_leaves_a_page(tmp_path: Path) -> None:
-    console = Console(record=True, width=140, quiet=True)
+    console = Console(record=True, width=140, file=io.StringIO())
     page = run(tmp_path, 40, [], console)
     printed = console.export_text()
     turns = re.findall(r"turn \d+", printed)
@@ -139,7 +140,7 @@ def test_the_show_prints_every_turn_and_leaves_a_page(tmp_path: Path) -> None:
 
 
 def test_the_show_takes_the_users_own_words(tmp_path: Path) -> None:
-    console = Console(record=True, width=140, quiet=True)
+    console = Console(record=True, width=140, file=io.StringIO())
     page = run(tmp_path, 20, ["a red <b>mug</b>", "with white dots"], console)
     assert "mug" in console.export_text()
     html = page.read_text(encoding="utf-8")

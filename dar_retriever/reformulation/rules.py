@@ -88,7 +88,10 @@ def _revised(kept: list[Statement], new: Statement) -> list[Statement]:
     if new.topic and (new.text or new.excluded):
         kept = [old for old in kept if old.topic != new.topic]
     if new.excluded in COLOURS and not new.text:
-        kept = _replaced(kept, rf"\b{new.excluded} (?=\w)", "") or kept
+        # Said of the whole thing, so of the description, not of the dots that were asked about.
+        loose = [old for old in kept if not old.topic]
+        bare = _replaced(loose, rf"\b{new.excluded} (?=\w)", "") or loose
+        kept = [bare[loose.index(old)] if old in loose else old for old in kept]
     words = new.text.split()
     if len(words) == 2 and words[0] in COLOURS and (new.topic or new.corrects):
         # "red dots" after "white dots" names the thing whose colour changes.
@@ -110,7 +113,15 @@ def _replaced(kept: list[Statement], pattern: str, text: str) -> list[Statement]
     found = re.compile(pattern)
     if not any(found.search(old.text) for old in kept):
         return None
-    return [replace(old, text=found.sub(lambda _: text, old.text)) for old in kept]
+    # "Is it teal?" made teal the topic as well; once teal is taken back, white is.
+    return [
+        replace(
+            old,
+            text=found.sub(lambda _: text, old.text),
+            topic=found.sub(lambda _: text, old.topic),
+        )
+        for old in kept
+    ]
 
 
 def _said(phrase: str, caption: str) -> bool:

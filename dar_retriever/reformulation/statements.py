@@ -68,7 +68,9 @@ _HEDGES: Final = re.compile(
     r"(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|would) (?:be|have)|"
     r"(?:it|this|that|they|he|she|there)(?:'s| is| are|'re| has| have| looks?(?: like)?|"
     r" seems?(?: to be)?| appears?(?: to be)?)|with|show me|find me|find|give me|search for|"
-    r"could you|can you|sort of|kind of|let me see)\b[\s,]*)+"
+    r"could you|can you|sort of|kind of|let me see|"
+    r"(?:something |one |more )?(?:like|similar to|as in) (?:this|that|these)"
+    r"(?: ones?| pictures?| images?| photos?)?)\b[\s,]*)+"
 )
 _TRAILING: Final = re.compile(
     r"[\s,]*\b(?:i (?:think|guess|believe|suppose)|as far as i can (?:tell|see)|if i'?m right|"
