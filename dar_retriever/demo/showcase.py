@@ -21,8 +21,8 @@ from dar_retriever.presets import from_preset
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 
-_TARGET: Final = 11
-_DIALOGUE_SEED: Final = 3
+_TARGET: Final = 17
+_DIALOGUE_SEED: Final = 7
 _ROUNDS: Final = 7
 _HITS: Final = 5
 
