@@ -110,7 +110,8 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     try:
         yield move
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()
 
 
 def _rows(
