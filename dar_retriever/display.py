@@ -10,7 +10,7 @@ from typing import Any, Final
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.image_store import Hit
@@ -58,11 +58,15 @@ def as_json(result: SearchResult) -> dict[str, Any]:
 
 def hits_table(hits: Sequence[Hit], marked: str = "") -> Table:
     """Hits as a table for the terminal, one of them marked by its id."""
-    table = Table("#", "score", "image", "caption", box=None, header_style="dim")
+    name = Column("image", no_wrap=True, min_width=9)
+    caption = Column("caption", no_wrap=True, overflow="ellipsis")
+    score = Column("score", no_wrap=True, min_width=5)
+    place = Column("#", no_wrap=True, min_width=2)
+    table = Table(place, score, name, caption, box=None, header_style="dim")
     for rank, hit in enumerate(hits, 1):
         style = "bold green" if hit.id == marked else ""
-        name = Path(hit.uri).name or hit.id
-        table.add_row(str(rank), f"{hit.score:.3f}", name, hit.caption, style=style)
+        file_name = Path(hit.uri).name or hit.id
+        table.add_row(str(rank), f"{hit.score:.3f}", file_name, hit.caption, style=style)
     return table
 
 
