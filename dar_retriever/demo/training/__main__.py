@@ -9,7 +9,6 @@ Draws the pictures, then trains autoencoder, generator and encoder, and writes t
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from random import Random
@@ -84,7 +83,6 @@ def _tokenizer(pool: Pool, folder: Path) -> CLIPTokenizer:
         texts = [short_caption(product, random, 15)[0] for product in pool.products]
         texts += [full_caption(product, random) for product in pool.products]
         train_tokenizer(texts, TOKENS, CONTEXT_LENGTH, folder)
-        (folder / "about.json").write_text(json.dumps({"texts": len(texts)}))
     return CLIPTokenizer.from_pretrained(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ def train_tokenizer(texts: Iterable[str], size: int, length: int, folder: Path) 
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    merges = [tuple(merge) for merge in _merges(tokenizer)]
+    merges = [tuple(merge) for merge in json.loads(tokenizer.to_str())["model"]["merges"]]
     merged = ["".join(merge) for merge in merges]
     tokens = [*alphabet, *(byte + _END_OF_WORD for byte in alphabet), *merged]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
@@ -44,10 +45,3 @@ def train_tokenizer(texts: Iterable[str], size: int, length: int, folder: Path) 
     result = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=length)
     result.save_pretrained(folder)
     return result
-
-
-def _merges(tokenizer: Tokenizer) -> list[list[str]]:
-    import json
-
-    merges: list[list[str]] = json.loads(tokenizer.to_str())["model"]["merges"]
-    return merges
