@@ -43,6 +43,8 @@ def test_weights_are_small_safe_and_documented() -> None:
     files = [path for path in WEIGHTS.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 30_000_000
     assert not [path for path in files if path.suffix in {".bin", ".pt", ".pkl", ".ckpt"}]
+    configs = [path.read_text() for path in files if path.name == "config.json"]
+    assert not [text for text in configs if "_name_or_path" in text]
     card = (WEIGHTS / "README.md").read_text()
     for word in ("steps", "seed", "Recall@10", "python -m dar_retriever.demo.training"):
         assert word in card

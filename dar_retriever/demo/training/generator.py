@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -114,6 +115,11 @@ def save_generator(
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder)
+    # Where the autoencoder lay on the machine of the training is nobody's business.
+    config = folder / "vae" / "config.json"
+    entries = json.loads(config.read_text())
+    entries.pop("_name_or_path", None)
+    config.write_text(json.dumps(entries, indent=2) + "\n")
 
 
 def _tokens(tokenizer: CLIPTokenizer, texts: list[str]) -> Tensor:
