@@ -147,14 +147,15 @@ def from_preset(
         ModelLoadError: A model cannot be opened.
         EncoderMismatchError: Another encoder filled the store.
     """
+    chosen = preset(name)
     encoder = open_encoder(name, device=device)
     generator = open_generator(name, device=device, cache_folder=cache_folder)
     query_encoder = DARQueryEncoder(
         encoder,
         generator,
         fusion=paper_schedule(),
-        images_per_turn=preset(name).images_per_turn,
-        negative_prompts=preset(name).negative_prompts,
+        images_per_turn=chosen.images_per_turn,
+        negative_prompts=chosen.negative_prompts,
     )
     if store is None:
         return DiffusionAugmentedRetriever(query_encoder, ImageStore.in_memory(encoder))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 from rich.console import Console
 
 from dar_retriever.demo.gallery import draw_gallery, gallery_products, picture_name
@@ -14,6 +14,7 @@ from dar_retriever.demo.page import ShownTurn, write_page
 from dar_retriever.demo.simulated_user import simulate
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.display import hits_table, progress_bar
+from dar_retriever.encoders import Vectors
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.image_store import Hit, ImageStore
 from dar_retriever.ingest import ingest
@@ -52,7 +53,7 @@ def run(
     with console.status("Opening the models"):
         retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
     _fill(retriever, folder / "gallery", gallery)
-    target: Hit | None = None
+    wanted: _Wanted | None = None
     if queries:
         dialogue = Dialogue()
         for query in queries:
@@ -60,8 +61,9 @@ def run(
     else:
         product = gallery_products(gallery)[_TARGET]
         dialogue = simulate(product, _DIALOGUE_SEED, rounds=_ROUNDS, correction=True).dialogue
-        target = _stored(retriever.store, picture_name(_TARGET))
-    turns = play(retriever, dialogue, target)
+        wanted = _Wanted.find(retriever.store, picture_name(_TARGET))
+    target = wanted.hit if wanted else None
+    turns = _play(retriever, dialogue, wanted)
     for number, turn in enumerate(turns):
         _print(console, number, turn, target)
     page = write_page(folder / "index.html", turns, target, len(retriever.store))
@@ -69,19 +71,37 @@ def run(
     return page
 
 
-def play(
-    retriever: DiffusionAugmentedRetriever, dialogue: Dialogue, target: Hit | None
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The picture that is looked for, and all that is needed to see where it ranks."""
+
+    hit: Hit
+    place: int
+    vectors: Vectors
+
+    @classmethod
+    def find(cls, store: ImageStore, name: str) -> _Wanted:
+        """Find a stored picture by its file name."""
+        ids, vectors = store.vectors()
+        hits = enumerate(store.get(ids))
+        place, hit = next((n, hit) for n, hit in hits if Path(hit.uri).name == name)
+        return cls(hit, place, vectors)
+
+    def rank(self, query: EncodedQuery) -> int:
+        """Its exact rank, from 1."""
+        scores = self.vectors @ query.vector
+        return int((scores > scores[self.place]).sum()) + 1
+
+
+def _play(
+    retriever: DiffusionAugmentedRetriever, dialogue: Dialogue, wanted: _Wanted | None
 ) -> list[ShownTurn]:
-    """Search at every round of a dialogue and see where the target ranks."""
-    ids, vectors = retriever.store.vectors() if target else ([], np.empty((0, 0), np.float32))
+    """Search at every round of a dialogue and see where the wanted picture ranks."""
     turns = []
     for number, entry in enumerate(dialogue.rounds()):
         first, *rest = retriever.stream(dialogue.at_round(number), _HITS)
         result = rest[-1] if rest else first
-        ranks = (0, 0)
-        if target is not None:
-            place = ids.index(target.id)
-            ranks = (_rank(first.query, vectors, place), _rank(result.query, vectors, place))
+        ranks = (wanted.rank(first.query), wanted.rank(result.query)) if wanted else (0, 0)
         turns.append(ShownTurn((entry.question, entry.answer.text), result, *ranks))
     return turns
 
@@ -93,16 +113,6 @@ def _fill(retriever: DiffusionAugmentedRetriever, folder: Path, gallery: int) ->
         draw_gallery(folder, gallery_products(gallery), progress=bar)
     with progress_bar("Indexing it") as bar:
         ingest(folder, retriever.store, retriever.query_encoder.encoder, progress=bar)
-
-
-def _stored(store: ImageStore, name: str) -> Hit:
-    ids, _ = store.vectors()
-    return next(hit for hit in store.get(ids) if Path(hit.uri).name == name)
-
-
-def _rank(query: EncodedQuery, vectors: np.ndarray, place: int) -> int:
-    scores = vectors @ query.vector
-    return int((scores > scores[place]).sum()) + 1
 
 
 def _print(console: Console, number: int, turn: ShownTurn, target: Hit | None) -> None:
