@@ -1,6 +1,6 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
-from dar_retriever.dialogue import Dialogue, DialogueLike, Round, Turn
+from dar_retriever.dialogue import Dialogue, DialogueLike, Role, Round, Turn
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder, Vectors
 from dar_retriever.errors import (
     DARError,
@@ -81,6 +81,7 @@ __all__ = [
     "Preset",
     "Reformulation",
     "Reformulator",
+    "Role",
     "Round",
     "RuleReformulator",
     "ScheduledFusion",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 
 from dar_retriever.dialogue import Dialogue
-from dar_retriever.display import as_json, contact_sheet, hits_table, progress_bar
+from dar_retriever.display import as_json, contact_sheet, hits_table, progress_bar, quiet_libraries
 from dar_retriever.errors import DARError, InvalidInputError
 from dar_retriever.image_store import ImageStore
 from dar_retriever.images import open_image
@@ -58,8 +57,8 @@ def index(
     device: Device = None,
 ) -> None:
     """Index a folder of images; what is indexed already is skipped."""
-    _quiet()
-    encoder = open_encoder(preset, device=device)
+    with quiet_libraries():
+        encoder = open_encoder(preset, device=device)
     with progress_bar("Indexing") as progress:
         opened = ImageStore.on_disk(store, encoder)
         report = ingest(folder, opened, encoder, batch_size=batch_size, progress=progress)
@@ -142,7 +141,6 @@ def demo(
     """Draw a gallery, play a conversation over it, and leave a page to look at."""
     from dar_retriever.demo.showcase import run
 
-    _quiet()
     run(folder, gallery, query, _out)
 
 
@@ -151,20 +149,8 @@ def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRet
         raise InvalidInputError(
             f"store={str(store)!r} does not exist; make it with 'dar index FOLDER --store {store}'"
         )
-    _quiet()
-    with _err.status("Opening the models"):
+    with quiet_libraries(), _err.status("Opening the models"):
         return from_preset(preset, store, device=device, cache_folder=store / "generated")
-
-
-def _quiet() -> None:
-    """Keep the libraries' notes and file-reading bars off the screen; downloads keep theirs."""
-    warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    for library in (diffusers_logging, transformers_logging):
-        library.set_verbosity_error()
-        library.disable_progress_bar()
 
 
 def _show(result: SearchResult, *, as_json_: bool, sheet: Path | None) -> None:

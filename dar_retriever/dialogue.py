@@ -24,7 +24,8 @@ class Turn:
     Attributes:
         role: Who speaks. The user describes and answers, the assistant asks.
         text: The words; may be empty where there are images.
-        images: PIL images, converted to RGB.
+        images: What is wanted is like these: PIL images, converted to RGB.
+        unlike: What is wanted is not like these, likewise.
 
     Raises:
         InvalidInputError: The role is unknown or the text is no string.
@@ -34,19 +35,21 @@ class Turn:
     role: Role
     text: str = ""
     images: tuple[Image.Image, ...] = ()
+    unlike: tuple[Image.Image, ...] = ()
 
     def __post_init__(self) -> None:
         if self.role not in ("user", "assistant"):
             raise InvalidInputError(f"role={self.role!r}: a turn is by 'user' or 'assistant'")
         if not isinstance(self.text, str):
             raise InvalidInputError(f"text={self.text!r}: the text of a turn is a str")
-        for image in self.images:
+        for image in (*self.images, *self.unlike):
             if not isinstance(image, Image.Image):
                 raise InvalidImageError(
                     f"{image!r} is no PIL image; open it with PIL.Image.open first"
                 )
         object.__setattr__(self, "text", " ".join(self.text.split()))
-        object.__setattr__(self, "images", tuple(to_rgb(image) for image in self.images))
+        object.__setattr__(self, "images", tuple(map(to_rgb, self.images)))
+        object.__setattr__(self, "unlike", tuple(map(to_rgb, self.unlike)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,11 @@ class Dialogue:
             "{'role': ..., 'content': ...} messages"
         )
 
-    def say(self, text: str = "", *images: Image.Image) -> Dialogue:
+    def say(
+        self, text: str = "", *images: Image.Image, unlike: Sequence[Image.Image] = ()
+    ) -> Dialogue:
         """This dialogue with one more turn of the user."""
-        return self._with(Turn("user", text, images))
+        return self._with(Turn("user", text, images, tuple(unlike)))
 
     def ask(self, text: str) -> Dialogue:
         """This dialogue with one more turn of the assistant."""
@@ -167,8 +172,13 @@ class Dialogue:
 
     @property
     def images(self) -> tuple[Image.Image, ...]:
-        """What the user showed, oldest first."""
+        """What the user showed or liked, oldest first."""
         return tuple(image for turn in self.user_turns for image in turn.images)
+
+    @property
+    def unlike(self) -> tuple[Image.Image, ...]:
+        """What the user turned down, oldest first."""
+        return tuple(image for turn in self.user_turns for image in turn.unlike)
 
     @property
     def round(self) -> int:

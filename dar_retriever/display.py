@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,6 @@ _MUTED: Final = (200, 200, 198)
 
 def as_json(result: SearchResult) -> dict[str, Any]:
     """A result as plain data: round, final, hits and the trace without pictures."""
-    trace = result.trace
     return {
         "round": result.dialogue.round,
         "final": result.final,
@@ -42,17 +42,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
             }
             for rank, hit in enumerate(result.hits, 1)
         ],
-        "trace": {
-            "caption": trace.caption,
-            "prompts": list(trace.prompts),
-            "negative_prompt": trace.negative_prompt,
-            "generated": len(trace.generated),
-            "cached": trace.cached_count,
-            "text_weight": trace.text_weight,
-            "image_weight": trace.image_weight,
-            "timings": {step: round(seconds, 4) for step, seconds in trace.timings.items()},
-            "fallbacks": list(trace.fallbacks),
-        },
+        "trace": result.trace.as_json(),
     }
 
 
@@ -79,7 +69,12 @@ def contact_sheet(result: SearchResult) -> Image.Image:
     found = [
         (_picture(hit), f"{rank}   {hit.score:.3f}") for rank, hit in enumerate(result.hits, 1)
     ]
-    rows = [*_rows(drawn), *_rows(found)]
+    return tiled(drawn, found)
+
+
+def tiled(*groups: Sequence[tuple[Image.Image, str]]) -> Image.Image:
+    """One picture of groups of pictures with their labels, each group on rows of its own."""
+    rows = [row for group in groups for row in _rows(group)]
     width = _GAP + _COLUMNS * (_TILE + _GAP)
     height = _GAP + max(1, len(rows)) * (_TILE + _LABEL + _GAP)
     sheet = Image.new("RGB", (width, height), _PAPER)
@@ -118,9 +113,32 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
             bar.stop()
 
 
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the model libraries' notes and file-reading bars off the screen for a while."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    verbosities = [library.get_verbosity() for library in libraries]
+    bars = [library.is_progress_bar_enabled() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+            yield
+    finally:
+        for library, verbosity, bar in zip(libraries, verbosities, bars, strict=True):
+            library.set_verbosity(verbosity)
+            if bar:
+                library.enable_progress_bar()
+
+
 def _rows(
-    tiles: list[tuple[Image.Image, str]],
-) -> list[list[tuple[Image.Image, str]]]:
+    tiles: Sequence[tuple[Image.Image, str]],
+) -> list[Sequence[tuple[Image.Image, str]]]:
     return [tiles[start : start + _COLUMNS] for start in range(0, len(tiles), _COLUMNS)]
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
+
+_NONE: Final = np.empty((0, 0), np.float32)
+# Rocchio's weight of what was turned down, as textbooks have it (Manning et al., 2008, 9.1.1).
+_AWAY: Final = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +21,13 @@ class FusedQuery:
     """One query vector and how it came about.
 
     Attributes:
-        vector: float32 (d,), text_weight * text + image_weight * weighted mean of the images;
-            not renormalised, so that its product with a stored vector is the method's score.
+        vector: float32 (d,), text_weight * text + image_weight * weighted mean of the images,
+            less what was turned down; not renormalised, so that its product with a stored
+            vector is the method's score.
         text_weight: What the text counts.
         image_weight: What all images together count.
-        shares: Each image's part of the image weight; they add up to 1 where there are images.
+        shares: Each image's part of the image weight, generated ones first, then the user's;
+            they add up to 1 where there are images.
     """
 
     vector: Vectors
@@ -33,17 +39,34 @@ class FusedQuery:
 class Fusion(Protocol):
     """Combines the vectors of one turn."""
 
-    def fuse(self, text: Vectors | None, images: Vectors, round: int) -> FusedQuery:
-        """Combine a text vector (d,) or none with image vectors (K, d), K from 0.
+    def fuse(
+        self,
+        text: Vectors | None,
+        generated: Vectors,
+        round: int,
+        shown: Vectors = _NONE,
+        rejected: Vectors = _NONE,
+    ) -> FusedQuery:
+        """Combine the vectors of text and images.
+
+        Args:
+            text: (d,), or none.
+            generated: (K, d), of generated images; K may be 0, as below.
+            round: The dialogue's round.
+            shown: (S, d), of images that the user showed or liked.
+            rejected: (R, d), of images that the user turned down.
 
         Raises:
-            InvalidInputError: There is neither text nor image.
+            InvalidInputError: There is no text, no generated image and none that was shown.
         """
         ...
 
 
 class ScheduledFusion:
-    """Fixed weights by round, all images alike.
+    """Fixed weights by round, all generated images alike.
+
+    Images that the user shows are no guesses: all of them together count as much as all generated
+    ones. From those turned down the query moves away (Rocchio, 1971).
 
     Because the score w_text * cos(text, x) + w_image * mean_k cos(image_k, x) is linear in the
     stored vector x, one search with the fused vector ranks as the two sums would.
@@ -62,21 +85,31 @@ class ScheduledFusion:
             )
         self._weights = weights
 
-    def fuse(self, text: Vectors | None, images: Vectors, round: int) -> FusedQuery:
+    def fuse(
+        self,
+        text: Vectors | None,
+        generated: Vectors,
+        round: int,
+        shown: Vectors = _NONE,
+        rejected: Vectors = _NONE,
+    ) -> FusedQuery:
         """See ``Fusion``. What is missing counts nothing and the other side counts all."""
-        if text is None and not len(images):
+        images = [vectors for vectors in (generated, shown) if len(vectors)]
+        if text is None and not images:
             raise InvalidInputError("neither a text nor an image vector; there is nothing to fuse")
         text_weight, image_weight = self._weights[min(round, len(self._weights) - 1)]
         if text is None:
             text_weight, image_weight = 0.0, 1.0
-        elif not len(images):
+        elif not images:
             text_weight, image_weight = 1.0, 0.0
-        vector = np.zeros(images.shape[-1] if text is None else len(text), np.float32)
+        vector = np.zeros(images[0].shape[-1] if text is None else len(text), np.float32)
         if text is not None:
             vector += np.float32(text_weight) * text
-        if len(images):
-            vector += np.float32(image_weight) * images.mean(0)
-        shares = tuple(1 / len(images) for _ in images)
+        for vectors in images:
+            vector += np.float32(image_weight / len(images)) * vectors.mean(0)
+        if len(rejected):
+            vector -= np.float32(_AWAY) * rejected.mean(0)
+        shares = tuple(1 / len(images) / len(vectors) for vectors in images for _ in vectors)
         return FusedQuery(vector, text_weight, image_weight, shares)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +30,12 @@ Filter: TypeAlias = Mapping[str, Any]
 
 DEFAULT_COLLECTION: Final = "images"
 
+_JUNCTIONS: Final = ("$and", "$or")
 _FINGERPRINT: Final = "dar_encoder_fingerprint"
 _ENCODER: Final = "dar_encoder"
 _URI: Final = "uri"
 _PAGE: Final = 2000
+_FACET_VALUES: Final = 50
 # Twice Chroma's links and search width: near-exact ranking for some milliseconds.
 _INDEX: Final = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
 
@@ -54,6 +57,13 @@ class Hit:
     uri: str
     caption: str = ""
     metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """What to call it: the caption, a stored description or title, else the file's name."""
+        named = (self.caption, self.metadata.get("description"), self.metadata.get("title"))
+        name = Path(self.uri).stem.replace("_", " ").replace("-", " ").strip()
+        return next((str(text) for text in named if text), name or self.id)
 
     def open(self) -> Image.Image:
         """Read the image.
@@ -179,13 +189,21 @@ class ImageStore:
                     metadatas=[{**_flat(image.metadata), _URI: image.uri} for image in page],
                 )
 
-    def search(self, vector: Vectors, k: int = 10, where: Filter | None = None) -> list[Hit]:
+    def search(
+        self,
+        vector: Vectors,
+        k: int = 10,
+        where: Filter | None = None,
+        exclude: Collection[str] = (),
+    ) -> list[Hit]:
         """Find the images with the highest product of vectors.
 
         Args:
             vector: float32 (d,), of any length other than 0.
             k: The most hits.
-            where: A metadata filter of Chroma, such as ``{"colour": "red"}``.
+            where: A metadata filter of Chroma, such as ``{"colour": "red"}``; all of several
+                fields have to match.
+            exclude: Ids that are no hits.
 
         Returns:
             Hits, best first; fewer than k where the store or the filter holds fewer.
@@ -200,8 +218,9 @@ class ImageStore:
         with self._errors(where):
             found = self._collection.query(
                 query_embeddings=vector[None],
-                n_results=k,
-                where=dict(where) if where else None,
+                # Chroma cannot leave ids out, so as many more are asked for.
+                n_results=k + len(exclude),
+                where=_where(where),
                 include=["metadatas", "documents", "distances"],
             )
         rows = zip(
@@ -212,10 +231,12 @@ class ImageStore:
             strict=True,
         )
         # Chroma's cosine distance is 1 - cos, whatever the query's length.
-        return [
+        hits = [
             _hit(id_, (1 - float(distance)) * norm, document, metadata)
             for id_, distance, document, metadata in rows
+            if id_ not in exclude
         ]
+        return hits[:k]
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
         """Images by id, with score 0, in the order asked for; unknown ids are left out."""
@@ -248,6 +269,25 @@ class ImageStore:
             parts.append(np.asarray(page["embeddings"], np.float32))
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
+    def facets(self, sample: int = _PAGE) -> dict[str, list[str]]:
+        """What a filter can ask for: metadata fields of few values, and these, commonest first.
+
+        Args:
+            sample: The number of images that are looked at.
+        """
+        with self._errors():
+            found = self._collection.get(limit=sample, include=["metadatas"])["metadatas"]
+        counts: dict[str, Counter[str]] = {}
+        for metadata in found:
+            for name, value in _hit("", 0.0, None, metadata).metadata.items():
+                if isinstance(value, str | bool) and value != "":
+                    counts.setdefault(name, Counter())[str(value)] += 1
+        return {
+            name: [value for value, _ in count.most_common()]
+            for name, count in counts.items()
+            if len(count) <= _FACET_VALUES
+        }
+
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
         return _chroma_errors(self._server, where)
 
@@ -277,6 +317,23 @@ def _require_same_encoder(collection: Any, encoder: JointEncoder) -> None:
 def _hit(id_: str, score: float, document: str | None, metadata: Mapping[str, Any] | None) -> Hit:
     rest = dict(metadata or {})
     return Hit(id_, score, str(rest.pop(_URI, "")), document or "", rest)
+
+
+def both(one: Filter | None, other: Filter | None) -> Filter | None:
+    """The filter that two filters make together."""
+    filters = [filter_ for filter_ in (one, other) if filter_]
+    return {"$and": filters} if len(filters) > 1 else next(iter(filters), None)
+
+
+def _where(filter_: Filter | None) -> dict[str, Any] | None:
+    """A filter as Chroma takes it: one field or operator in each mapping."""
+    if not filter_:
+        return None
+    parts = [
+        {name: [_where(part) for part in value] if name in _JUNCTIONS else value}
+        for name, value in filter_.items()
+    ]
+    return parts[0] if len(parts) == 1 else {"$and": parts}
 
 
 def _once(ids: Iterable[str]) -> list[str]:

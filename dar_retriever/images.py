@@ -89,6 +89,22 @@ def image_from_data_url(url: str) -> Image.Image:
     return read_image(content, "the image of a data URL")
 
 
+def data_url(image: Image.Image, side: int | None = None) -> str:
+    """An image as a JPEG in a ``data:`` URL, without the metadata of the file it came from.
+
+    Args:
+        image: In any mode.
+        side: The most pixels of the longer side; as it is by default.
+    """
+    image = to_rgb(image)
+    if side is not None:
+        image = image.copy()
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=90)
+    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Convert any of Pillow's modes to RGB without losing what a person sees."""
     if image.mode == "RGB" and "transparency" not in image.info:

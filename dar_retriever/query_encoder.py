@@ -36,6 +36,7 @@ class EncodedQuery:
         vector: float32 (d,), what the image store is searched with.
         text_vector: float32 (d,) of unit length, or None where nothing was said.
         image_vectors: float32 (K, d) of unit length: generated images, then the user's own.
+        rejected_vectors: float32 (R, d) of unit length: what the user turned down.
         trace: How it came about.
         final: False where generated images are still to come.
     """
@@ -44,6 +45,7 @@ class EncodedQuery:
     vector: Vectors
     text_vector: Vectors | None
     image_vectors: Vectors
+    rejected_vectors: Vectors
     trace: Trace
     final: bool = True
 
@@ -124,14 +126,18 @@ class DARQueryEncoder:
             text = None
             if reformulation.caption:
                 text = self.encoder.encode_texts([reformulation.caption])[0]
-            shown = self.encoder.encode_images(dialogue.images)
-        if text is None and not len(shown):
+            own = _OwnVectors(
+                self.encoder.encode_images(dialogue.images),
+                self.encoder.encode_images(dialogue.unlike),
+            )
+        if text is None and not len(own.shown):
             # Nothing but "hm" and "no" was said: the words themselves are the best there is.
             words = " ".join(turn.text for turn in dialogue.user_turns)
             reformulation = Reformulation(words, (words,))
             text = self.encoder.encode_texts([words])[0]
         draws = bool(self.generator and self.images_per_turn and reformulation.prompts)
-        first = self._fused(dialogue, reformulation, text, (), shown, log)
+        nothing = np.empty((0, self.encoder.dimension), np.float32)
+        first = self._fused(dialogue, reformulation, text, (), nothing, own, log)
         yield dataclasses.replace(first, final=not draws)
         if not draws:
             return
@@ -143,8 +149,7 @@ class DARQueryEncoder:
             if not all(usable):
                 self._fall_back(log, "the encoder gave no finite vector for a generated image")
         kept = tuple(image for image, good in zip(generated, usable, strict=True) if good)
-        vectors = np.concatenate([drawn[usable], shown])
-        yield self._fused(dialogue, reformulation, text, kept, vectors, log)
+        yield self._fused(dialogue, reformulation, text, kept, drawn[usable], own, log)
 
     def _reformulate(self, dialogue: Dialogue, log: _Log) -> Reformulation:
         try:
@@ -189,11 +194,14 @@ class DARQueryEncoder:
         reformulation: Reformulation,
         text: Vectors | None,
         generated: tuple[GeneratedImage, ...],
-        vectors: Vectors,
+        drawn: Vectors,
+        own: _OwnVectors,
         log: _Log,
     ) -> EncodedQuery:
         with log.timed("fuse"):
-            fused: FusedQuery = self.fusion.fuse(text, vectors, dialogue.round)
+            fused: FusedQuery = self.fusion.fuse(
+                text, drawn, dialogue.round, own.shown, own.rejected
+            )
         trace = Trace(
             caption=reformulation.caption,
             prompts=reformulation.prompts,
@@ -205,7 +213,8 @@ class DARQueryEncoder:
             timings=MappingProxyType(dict(log.timings)),
             fallbacks=tuple(log.fallbacks),
         )
-        return EncodedQuery(dialogue, fused.vector, text, vectors, trace)
+        vectors = np.concatenate([drawn, own.shown])
+        return EncodedQuery(dialogue, fused.vector, text, vectors, own.rejected, trace)
 
     def _fall_back(self, log: _Log, what: str) -> None:
         log.fallbacks.append(what)
@@ -213,6 +222,14 @@ class DARQueryEncoder:
         if kind not in self._warned:
             self._warned.add(kind)
             _LOGGER.warning("%s (further cases are only in the traces)", what)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnVectors:
+    """The user's images: those that were shown or liked, and those that were turned down."""
+
+    shown: Vectors
+    rejected: Vectors
 
 
 @dataclass(slots=True)

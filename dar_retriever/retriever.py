@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ from dar_retriever.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.image_store import Filter, Hit, ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.threads import in_threads
 from dar_retriever.trace import Trace
 
 
@@ -34,6 +35,14 @@ class SearchResult:
     def final(self) -> bool:
         """False where generated images are still being made and better hits may come."""
         return self.query.final
+
+    def above(self, min_score: float | None) -> SearchResult:
+        """This result without hits below a score, where one is given."""
+        if min_score is None:
+            return self
+        return dataclasses.replace(
+            self, hits=tuple(hit for hit in self.hits if hit.score >= min_score)
+        )
 
     @property
     def dialogue(self) -> Dialogue:
@@ -60,7 +69,11 @@ class DiffusionAugmentedRetriever:
         self.store = store
 
     def search(
-        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+        self,
+        dialogue: DialogueLike,
+        k: int = 10,
+        where: Filter | None = None,
+        exclude: Collection[str] = (),
     ) -> SearchResult:
         """Find the images that a dialogue describes.
 
@@ -68,6 +81,7 @@ class DiffusionAugmentedRetriever:
             dialogue: A dialogue, a text, a PIL image or a list of role/content messages.
             k: The most hits.
             where: A metadata filter of Chroma.
+            exclude: Ids of images that are no hits.
 
         Raises:
             EmptyDialogueError: The user has neither said nor shown anything.
@@ -75,33 +89,45 @@ class DiffusionAugmentedRetriever:
             InvalidFilterError: Chroma refuses the filter.
         """
         _require_hits(k)
-        return self._found(self.query_encoder.encode(dialogue), k, where)
+        return self._found(self.query_encoder.encode(dialogue), k, where, exclude)
 
     def stream(
-        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+        self,
+        dialogue: DialogueLike,
+        k: int = 10,
+        where: Filter | None = None,
+        exclude: Collection[str] = (),
     ) -> Iterator[SearchResult]:
         """Like ``search``, but yields what the text finds first, then the final result."""
         _require_hits(k)
         for query in self.query_encoder.stages(dialogue):
-            yield self._found(query, k, where)
+            yield self._found(query, k, where, exclude)
 
     async def asearch(
-        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+        self,
+        dialogue: DialogueLike,
+        k: int = 10,
+        where: Filter | None = None,
+        exclude: Collection[str] = (),
     ) -> SearchResult:
         """Like ``search``, in a thread: the event loop goes on."""
-        return await asyncio.to_thread(self.search, dialogue, k, where)
+        return await asyncio.to_thread(self.search, dialogue, k, where, exclude)
 
-    async def astream(
-        self, dialogue: DialogueLike, k: int = 10, where: Filter | None = None
+    def astream(
+        self,
+        dialogue: DialogueLike,
+        k: int = 10,
+        where: Filter | None = None,
+        exclude: Collection[str] = (),
     ) -> AsyncIterator[SearchResult]:
         """Like ``stream``, each stage in a thread: the event loop goes on."""
-        results = self.stream(dialogue, k, where)
-        while (result := await asyncio.to_thread(next, results, None)) is not None:
-            yield result
+        return in_threads(self.stream(dialogue, k, where, exclude))
 
-    def _found(self, query: EncodedQuery, k: int, where: Filter | None) -> SearchResult:
+    def _found(
+        self, query: EncodedQuery, k: int, where: Filter | None, exclude: Collection[str]
+    ) -> SearchResult:
         began = time.perf_counter()
-        hits = tuple(self.store.search(query.vector, k, where))
+        hits = tuple(self.store.search(query.vector, k, where, exclude))
         timings = {**query.trace.timings, "search": time.perf_counter() - began}
         trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings))
         return SearchResult(hits, trace, query)

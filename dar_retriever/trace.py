@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from dar_retriever.generation.base import GeneratedImage
 
@@ -39,3 +40,17 @@ class Trace:
     def cached_count(self) -> int:
         """How many of the generated images had been made before."""
         return sum(image.cached for image in self.generated)
+
+    def as_json(self) -> dict[str, Any]:
+        """The trace as plain data, without the pictures."""
+        return {
+            "caption": self.caption,
+            "prompts": list(self.prompts),
+            "negative_prompt": self.negative_prompt,
+            "generated": len(self.generated),
+            "cached": self.cached_count,
+            "text_weight": self.text_weight,
+            "image_weight": self.image_weight,
+            "timings": {step: round(seconds, 4) for step, seconds in self.timings.items()},
+            "fallbacks": list(self.fallbacks),
+        }

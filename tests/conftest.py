@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from dar_retriever import DiffusionAugmentedRetriever, OpenClipEncoder, from_preset, ingest
 from dar_retriever.demo.gallery import draw_gallery, gallery_products
-from dar_retriever.encoders import OpenClipEncoder
 
 settings.register_profile(
     "dar",
@@ -86,6 +86,14 @@ def gallery_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gallery")
     draw_gallery(folder, gallery_products(120))
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo(gallery_folder: Path) -> DiffusionAugmentedRetriever:
+    """The demo preset over the gallery of 120, in memory."""
+    opened = from_preset("demo")
+    ingest(gallery_folder, opened.store, opened.query_encoder.encoder)
+    return opened
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,6 @@ from dar_retriever import (
     Dialogue,
     DiffusionAugmentedRetriever,
     RuleReformulator,
-    from_preset,
-    ingest,
 )
 from dar_retriever.demo.captions import FIELDS, caption
 from dar_retriever.demo.drawing import draw
@@ -26,13 +24,6 @@ from dar_retriever.demo.showcase import run
 from dar_retriever.demo.simulated_user import ROUNDS, simulate
 
 WEIGHTS = Path(PRESETS["demo"].generator).parent
-
-
-@pytest.fixture(scope="module")
-def retriever(gallery_folder: Path) -> DiffusionAugmentedRetriever:
-    opened = from_preset("demo")
-    ingest(gallery_folder, opened.store, opened.query_encoder.encoder)
-    return opened
 
 
 def names_of(colour: str) -> tuple[str, ...]:
@@ -51,35 +42,35 @@ def test_weights_are_small_safe_and_documented() -> None:
 
 
 def test_a_dialogue_finds_its_unseen_product(
-    retriever: DiffusionAugmentedRetriever, gallery_folder: Path
+    demo: DiffusionAugmentedRetriever, gallery_folder: Path
 ) -> None:
     products = gallery_products(len(list(gallery_folder.glob("*.jpg"))))
     found = 0
     for number in range(8):
         played = simulate(products[number], number)
-        names = [Path(hit.uri).name for hit in retriever.search(played.dialogue, 5).hits]
+        names = [Path(hit.uri).name for hit in demo.search(played.dialogue, 5).hits]
         found += picture_name(number) in names
     assert found >= 6
 
 
-def test_generated_images_show_what_was_said(retriever: DiffusionAugmentedRetriever) -> None:
+def test_generated_images_show_what_was_said(demo: DiffusionAugmentedRetriever) -> None:
     """The encoder tells the drawing of the right colour from those of wrong ones."""
-    result = retriever.search("a red dress with white dots on a mint background")
+    result = demo.search("a red dress with white dots on a mint background")
     assert len(result.trace.generated) == 4
-    encoder = retriever.query_encoder.encoder
+    encoder = demo.query_encoder.encoder
     texts = encoder.encode_texts(["a red dress", "a blue dress", "a red umbrella", "a green chair"])
     scores = texts @ result.query.image_vectors.mean(0)
     assert scores.argmax() == 0
 
 
-def test_a_repeated_turn_generates_nothing(retriever: DiffusionAugmentedRetriever) -> None:
-    first = retriever.search("a teal vase with stripes")
-    again = retriever.search(first.dialogue.ask("is it old?").say("can't tell"))
+def test_a_repeated_turn_generates_nothing(demo: DiffusionAugmentedRetriever) -> None:
+    first = demo.search("a teal vase with stripes")
+    again = demo.search(first.dialogue.ask("is it old?").say("can't tell"))
     assert again.trace.cached_count == len(again.trace.generated) == 4
 
 
 def test_end_of_text_is_the_last_token_of_the_vocabulary(
-    retriever: DiffusionAugmentedRetriever,
+    demo: DiffusionAugmentedRetriever,
 ) -> None:
     from open_clip import get_tokenizer
 
@@ -151,9 +142,9 @@ def test_the_show_takes_the_users_own_words(tmp_path: Path) -> None:
 
 
 def test_pictures_and_captions_agree_in_the_encoder(
-    retriever: DiffusionAugmentedRetriever,
+    demo: DiffusionAugmentedRetriever,
 ) -> None:
-    encoder = retriever.query_encoder.encoder
+    encoder = demo.query_encoder.encoder
     products = sample_products(40, unseen=True, seed=9)
     pictures = [draw(product, 128, Random(n)) for n, product in enumerate(products)]
     captions = [caption(product, FIELDS, Random(n)) for n, product in enumerate(products)]
@@ -162,7 +153,7 @@ def test_pictures_and_captions_agree_in_the_encoder(
 
 
 def test_dialogues_of_real_people_do_not_break_the_preset(
-    retriever: DiffusionAugmentedRetriever,
+    demo: DiffusionAugmentedRetriever,
 ) -> None:
     dialogue = Dialogue.from_text("Hi! I need sth nice for my mum \N{WRAPPED PRESENT}, any ideas??")
-    assert len(retriever.search(dialogue.say("no no, cheaper"), 3).hits) == 3
+    assert len(demo.search(dialogue.say("no no, cheaper"), 3).hits) == 3

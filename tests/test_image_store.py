@@ -143,7 +143,6 @@ def test_filters_narrow_the_search(filled: ImageStore) -> None:
         {"price": {"$near": 3}},
         {"price": {"$connect": 3}},
         {"$xor": [{"colour": "red"}, {"colour": "blue"}]},
-        {"colour": "red", "price": 3},
         {"colour": object()},
         {3: "red"},
     ],

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -43,20 +42,15 @@ def draw_gallery(
     Args:
         folder: Created where it is missing.
         products: One picture each.
-        workers: Processes that draw.
+        workers: Threads that draw; Pillow lets go of Python's lock while it does.
         progress: Called with the number of pictures done and the number of all.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     missing = [n for n in range(len(products)) if not (folder / picture_name(n)).exists()]
-    # Forking a process that has threads can hang it.
-    with ProcessPoolExecutor(workers, get_context("spawn")) as executor:
+    with ThreadPoolExecutor(workers) as executor:
         jobs = executor.map(
-            _draw_file,
-            [folder] * len(missing),
-            missing,
-            [products[n] for n in missing],
-            chunksize=32,
+            _draw_file, [folder] * len(missing), missing, [products[n] for n in missing]
         )
         for done, _ in enumerate(jobs, len(products) - len(missing) + 1):
             if progress is not None:

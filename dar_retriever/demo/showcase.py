@@ -9,16 +9,15 @@ from typing import Final
 
 from rich.console import Console
 
-from dar_retriever.demo.gallery import draw_gallery, gallery_products, picture_name
+from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.demo.page import ShownTurn, write_page
+from dar_retriever.demo.retriever import demo_retriever
 from dar_retriever.demo.simulated_user import simulate
 from dar_retriever.dialogue import Dialogue
-from dar_retriever.display import hits_table, progress_bar
+from dar_retriever.display import hits_table
 from dar_retriever.encoders import Vectors
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.image_store import Hit, ImageStore
-from dar_retriever.ingest import ingest
-from dar_retriever.presets import from_preset
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 
@@ -50,9 +49,7 @@ def run(
     """
     if gallery <= _TARGET:
         raise InvalidInputError(f"gallery={gallery}: at least {_TARGET + 1} products make a show")
-    with console.status("Opening the models"):
-        retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
-    _fill(retriever, folder / "gallery", gallery)
+    retriever = demo_retriever(folder, gallery)
     wanted: _Wanted | None = None
     if queries:
         dialogue = Dialogue()
@@ -104,15 +101,6 @@ def _play(
         ranks = (wanted.rank(first.query), wanted.rank(result.query)) if wanted else (0, 0)
         turns.append(ShownTurn((entry.question, entry.answer.text), result, *ranks))
     return turns
-
-
-def _fill(retriever: DiffusionAugmentedRetriever, folder: Path, gallery: int) -> None:
-    if len(retriever.store) >= gallery:
-        return
-    with progress_bar("Drawing the gallery") as bar:
-        draw_gallery(folder, gallery_products(gallery), progress=bar)
-    with progress_bar("Indexing it") as bar:
-        ingest(folder, retriever.store, retriever.query_encoder.encoder, progress=bar)
 
 
 def _print(console: Console, number: int, turn: ShownTurn, target: Hit | None) -> None:

@@ -72,6 +72,16 @@ _HEDGES: Final = re.compile(
     r"(?:something |one |more )?(?:like|similar to|as in) (?:this|that|these)"
     r"(?: ones?| pictures?| images?| photos?)?)\b[\s,]*)+"
 )
+# "more like number 2, not 4": which hits are meant is for whoever listed them to know.
+_RESULT: Final = (
+    r"(?:(?:number|no\.|image|picture|photo|result|option|item|hit)s? ?#?\d+|#\d+|"
+    r"(?:first|second|third|fourth|fifth|sixth|last) (?:one|image|picture|photo|result|option|hit))"
+)
+_ABOUT_RESULTS: Final = re.compile(
+    r"(?:\b(?:more|something|one|ones|them|it|i|like|love|prefer|hate|dislike|do|don't|but|and|or|"
+    rf"not|than|rather|the|as|in) )*(?<!\w)(?<!with ){_RESULT}"
+    rf"(?:,? (?:(?:and|or|but|not|rather than|than) )*(?:the )?(?:{_RESULT}|#?\d+\b))*"
+)
 _TRAILING: Final = re.compile(
     r"[\s,]*\b(?:i (?:think|guess|believe|suppose)|as far as i can (?:tell|see)|if i'?m right|"
     r"please|thanks|thank you|to be honest|actually|instead|after all|in the picture|"
@@ -152,7 +162,8 @@ def statement_of(question: str, answer: str) -> Statement:
     Returns:
         A statement; one without text and exclusion where nothing was said.
     """
-    question, answer = _last_question(question), _informative(_plain(answer))
+    question, answer = _last_question(question), _ABOUT_RESULTS.sub("", _plain(answer))
+    answer = _informative(answer)
     change = _CHANGE.search(answer) or _THE_COLOUR.match(_bare(answer))
     if change:
         return _changed(change["noun"], change["new"])

@@ -1,0 +1,32 @@
+"""The demo preset over its own gallery, ready to search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dar_retriever.demo.gallery import draw_gallery, gallery_products
+from dar_retriever.display import progress_bar, quiet_libraries
+from dar_retriever.ingest import ingest
+from dar_retriever.presets import from_preset
+from dar_retriever.retriever import DiffusionAugmentedRetriever
+
+
+def demo_retriever(
+    folder: str | Path = "demo-output", gallery: int = 1000
+) -> DiffusionAugmentedRetriever:
+    """Open the demo preset over a gallery, which is drawn and indexed where it is missing.
+
+    Args:
+        folder: Where pictures, store and generated images go; what is there is used.
+        gallery: Number of products.
+    """
+    folder = Path(folder)
+    with quiet_libraries():
+        retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
+    if len(retriever.store) < gallery:
+        with progress_bar("Drawing the gallery") as bar:
+            draw_gallery(folder / "gallery", gallery_products(gallery), progress=bar)
+        with progress_bar("Indexing it") as bar:
+            encoder = retriever.query_encoder.encoder
+            ingest(folder / "gallery", retriever.store, encoder, progress=bar)
+    return retriever

@@ -1,0 +1,17 @@
+"""Diffusion Augmented Retrieval for LangChain: a retriever, chain helpers and an agent tool."""
+
+from dar_retriever.extras import needs_extra
+
+with needs_extra("langchain"):
+    from langchain_dar.chains import DialogueRetriever, content_blocks
+    from langchain_dar.messages import dialogue_from_messages
+    from langchain_dar.retriever import DARRetriever
+    from langchain_dar.tool import create_image_search_tool
+
+__all__ = [
+    "DARRetriever",
+    "DialogueRetriever",
+    "content_blocks",
+    "create_image_search_tool",
+    "dialogue_from_messages",
+]

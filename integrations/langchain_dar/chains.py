@@ -1,0 +1,89 @@
+"""Parts of chains that search with a conversation and show images to a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.messages import HumanMessage
+from langchain_core.messages.content import ContentBlock, ImageContentBlock, TextContentBlock
+from langchain_core.runnables import RunnableConfig, RunnableSerializable
+
+from dar_retriever import InvalidInputError
+from langchain_dar.messages import as_messages
+from langchain_dar.retriever import DARRetriever
+
+
+class DialogueRetriever(RunnableSerializable[dict[str, Any], list[Document]]):
+    """Searches with a chain's input and its chat history.
+
+    Takes a mapping such as ``{"input": "make it blue", "chat_history": [...]}``. The input is a
+    text, a list of content blocks (images among them) or a message; the history may be missing.
+
+    Attributes:
+        retriever: What it searches with.
+        input_key: Where the input is.
+        history_key: Where the messages before it are.
+    """
+
+    retriever: DARRetriever
+    input_key: str = "input"
+    history_key: str = "chat_history"
+
+    def invoke(
+        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> list[Document]:
+        """Search.
+
+        Args:
+            input: See the class.
+            config: Of the run.
+            **kwargs: Fields of ``DARRetriever`` for this call.
+
+        Raises:
+            InvalidInputError: The input is missing, or something is no message.
+        """
+        query, history = self._read(input)
+        return self.retriever.invoke(query, config, chat_history=history, **kwargs)
+
+    async def ainvoke(
+        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> list[Document]:
+        """Like ``invoke``; the event loop goes on."""
+        query, history = self._read(input)
+        return await self.retriever.ainvoke(query, config, chat_history=history, **kwargs)
+
+    def _read(self, input: dict[str, Any]) -> tuple[str, list[Any]]:
+        if self.input_key not in input:
+            raise InvalidInputError(
+                f"{', '.join(map(str, input)) or 'nothing'}: no key {self.input_key!r}; pass "
+                "the user's words there, or set input_key"
+            )
+        said = input[self.input_key]
+        (message,) = as_messages([HumanMessage(said) if isinstance(said, str | list) else said])
+        return str(message.text), [*(input.get(self.history_key) or []), message]
+
+
+def content_blocks(documents: Sequence[Document]) -> list[ContentBlock]:
+    """Documents as content blocks for a multimodal model.
+
+    Args:
+        documents: Of a retriever with ``include_images`` other than "none".
+
+    Returns:
+        For each document its number and text, then its image where there is one.
+    """
+    blocks: list[ContentBlock] = []
+    for number, document in enumerate(documents, 1):
+        text = f"Image {number}: {document.page_content}"
+        blocks.append(TextContentBlock(type="text", text=text))
+        image = document.metadata.get("image")
+        if image:
+            blocks.append(image_block(image))
+    return blocks
+
+
+def image_block(url: str) -> ContentBlock:
+    """A data URL of a JPEG as a standard image block, which every provider's package takes."""
+    return ImageContentBlock(type="image", base64=url.partition(",")[2], mime_type="image/jpeg")

@@ -1,0 +1,216 @@
+"""LangChain's messages as a dialogue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    HumanMessage,
+    MessageLikeRepresentation,
+    convert_to_messages,
+)
+from PIL import Image
+
+from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Role, Turn
+from dar_retriever.images import image_from_data_url
+
+OpenUrl = Callable[[str], Image.Image]
+
+_CHAT_ROLES: Final[Mapping[str, Role]] = {
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+}
+_SUMMARY: Final = re.compile(
+    r"\s*(?:(?:here|this|the following) is (?:a|the) )?(?:conversation summary|"
+    r"summary of (?:the |our |this )?(?:earlier |previous )?conversation[^:\n]*):\s*",
+    re.IGNORECASE,
+)
+# Headings, and what stands under them where there is nothing to say.
+_SCAFFOLD: Final = re.compile(r"^\s*(?:#+ .*|(?:[-*] *)?none\.?)\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMessage:
+    """What a message says.
+
+    Attributes:
+        turn: None where it says nothing to the search.
+        problems: Why images of it were left out.
+    """
+
+    turn: Turn | None
+    problems: tuple[InvalidInputError, ...] = ()
+
+
+def dialogue_from_messages(
+    messages: Sequence[MessageLikeRepresentation],
+    *,
+    open_url: OpenUrl = image_from_data_url,
+    id: str = "",
+) -> Dialogue:
+    """Read a conversation as LangChain has it.
+
+    The user's words and images and the assistant's words are kept, so that questions stand with
+    their answers. System messages, tool calls and tool results are left out; summaries that stand
+    for earlier messages are kept as the user's words.
+
+    Args:
+        messages: Messages, or whatever LangChain takes for one. Images may be in any shape that
+            LangChain knows: standard blocks, those of version 0, and those of OpenAI, Anthropic,
+            Bedrock and Google.
+        open_url: Opens the URL of an image block; data URLs alone by default, as opening any
+            address that a user writes is for the application to decide.
+        id: See ``Dialogue``.
+
+    Raises:
+        InvalidInputError: Something is no message, or malformed.
+        InvalidImageError: An image is not readable, or given as a file id of a provider.
+    """
+    turns = []
+    for number, message in enumerate(as_messages(messages)):
+        read = read_message(message, number, open_url)
+        if read.problems:
+            raise read.problems[0]
+        if read.turn is not None:
+            turns.append(read.turn)
+    return Dialogue(tuple(turns), id)
+
+
+def as_messages(messages: Sequence[MessageLikeRepresentation]) -> list[BaseMessage]:
+    """Whatever LangChain takes for messages, as messages.
+
+    Raises:
+        InvalidInputError: Something is no message.
+    """
+    try:
+        return convert_to_messages(messages)
+    # LangChain raises its own errors, and KeyError, TypeError or ValueError by what it stumbles on.
+    except Exception as error:
+        raise InvalidInputError(
+            f"{str(messages)[:200]}: no list of messages ({type(error).__name__}: {error}); pass "
+            "HumanMessage, AIMessage and the like"
+        ) from error
+
+
+def read_message(message: BaseMessage, number: int, open_url: OpenUrl) -> ReadMessage:
+    """Read one message.
+
+    Args:
+        message: Of any kind.
+        number: What to call it in errors.
+        open_url: See ``dialogue_from_messages``.
+    """
+    summary = _summary_of(message)
+    if summary is not None:
+        return ReadMessage(Turn("user", summary) if summary else None)
+    role = _role_of(message)
+    if role is None:
+        return ReadMessage(None)
+    if role == "assistant":
+        text = str(message.text)
+        return ReadMessage(Turn("assistant", text) if text.strip() else None)
+    texts, images, problems = [], [], []
+    try:
+        for part in _parts(message, number):
+            if isinstance(part, str):
+                texts.append(part)
+                continue
+            try:
+                images.append(open_url(_url_of(part)))
+            except InvalidInputError as error:
+                problems.append(type(error)(f"message {number}: {error}"))
+    except InvalidInputError as error:
+        problems.append(error)
+    said = " ".join(texts)
+    turn = Turn("user", said, tuple(images)) if said.strip() or images else None
+    return ReadMessage(turn, tuple(problems))
+
+
+def _role_of(message: BaseMessage) -> Role | None:
+    if isinstance(message, HumanMessage):
+        return "user"
+    if isinstance(message, AIMessage):
+        return "assistant"
+    if isinstance(message, ChatMessage):
+        return _CHAT_ROLES.get(message.role.lower())
+    return None
+
+
+def _summary_of(message: BaseMessage) -> str | None:
+    """The summary that a message of the user or the system holds in place of earlier ones."""
+    if message.type not in ("human", "system"):
+        return None
+    text = str(message.text)
+    header = _SUMMARY.match(text)
+    if header is None and message.additional_kwargs.get("lc_source") != "summarization":
+        return None
+    return _SCAFFOLD.sub("", text[header.end() :] if header else text).strip()
+
+
+def _parts(message: BaseMessage, number: int) -> Iterator[str | dict[str, Any]]:
+    """Texts and image blocks of a message; other blocks say nothing to an image search."""
+    try:
+        blocks = message.content_blocks
+    # LangChain's translators take malformed blocks as they come.
+    except Exception as error:
+        raise InvalidInputError(
+            f"message {number}: a malformed content block ({type(error).__name__}: {error}); "
+            "build blocks with langchain_core.messages.content"
+        ) from error
+    for block in blocks:
+        part: dict[str, Any] = {**block}
+        kind = part.get("type")
+        if kind == "non_standard":
+            part = _unwrapped(part.get("value"))
+            kind = part.get("type")
+        if kind in ("text", "input_text"):
+            text = part.get("text")
+            if not isinstance(text, str):
+                raise InvalidInputError(f"message {number}: text={text!r} of a block is no str")
+            yield text
+        elif kind == "image" or str(part.get("mime_type")).startswith("image/"):
+            yield part
+
+
+def _unwrapped(value: Any) -> dict[str, Any]:
+    """Image blocks that LangChain hands through, in the standard shape; others as they are."""
+    if not isinstance(value, Mapping):
+        return {}
+    if value.get("type") in ("image_url", "input_image"):
+        image = value.get("image_url")
+        url = image.get("url") if isinstance(image, Mapping) else image
+        return {"type": "image", "url": url, "file_id": value.get("file_id")}
+    inline = value.get("inline_data") if "inline_data" in value else value
+    if isinstance(inline, Mapping) and "data" in inline:
+        return {"mime_type": inline.get("mime_type"), "base64": inline["data"]}
+    return dict(value)
+
+
+def _url_of(block: Mapping[str, Any]) -> str:
+    """The URL of an image block; data become a data URL.
+
+    Raises:
+        InvalidImageError: The block names a file of a provider, or nothing at all.
+    """
+    if block.get("base64"):
+        return f"data:{block.get('mime_type') or 'image/jpeg'};base64,{block['base64']}"
+    if isinstance(block.get("url"), str):
+        return str(block["url"])
+    file_id = block.get("file_id") or block.get("id")
+    if file_id:
+        raise InvalidImageError(
+            f"file id {file_id!r}: only the provider that keeps the file can open it; send the "
+            "image as base64 data or as a URL"
+        )
+    raise InvalidImageError(
+        f"an image block of {', '.join(block) or 'nothing'}: neither data nor URL; send the image "
+        "as base64 data or as a URL"
+    )

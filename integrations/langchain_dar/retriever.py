@@ -1,0 +1,136 @@
+"""The retriever for chains."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForRetrieverRun,
+    CallbackManagerForRetrieverRun,
+    adispatch_custom_event,
+    dispatch_custom_event,
+)
+from langchain_core.documents import Document
+from langchain_core.messages import HumanMessage, MessageLikeRepresentation
+from langchain_core.retrievers import BaseRetriever
+from pydantic import Field
+
+from dar_retriever import DiffusionAugmentedRetriever, from_preset
+from dar_retriever.agent_search import progress_events
+from dar_retriever.images import image_from_data_url
+from dar_retriever.threads import in_threads
+from langchain_dar.documents import IncludeImages, documents_of
+from langchain_dar.messages import OpenUrl, as_messages, dialogue_from_messages
+
+PROGRESS_EVENT: Final = "image_search_progress"
+
+
+class DARRetriever(BaseRetriever):
+    """Finds images from a query and the conversation before it.
+
+    Every field but ``retriever`` can also be given to ``invoke``, ``ainvoke`` and the like for one
+    call, together with ``chat_history``, the messages before the query. While a search goes on,
+    custom events named "image_search_progress" tell what the text finds first, what was generated
+    and what was found in the end.
+
+    Attributes:
+        retriever: What it searches with.
+        k: The most documents.
+        filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
+        min_score: Documents below it are left out. Scores depend on encoder and fusion.
+        include_images: Whether ``metadata["image"]`` of a document holds its image as a data URL:
+            not at all, at most 256 pixels a side, or in full.
+        open_url: Opens URLs of images in the messages; see ``dialogue_from_messages``.
+
+    Example:
+        >>> from langchain_dar import DARRetriever
+        >>> retriever = DARRetriever.from_preset("demo", "my-store", k=5)  # doctest: +SKIP
+        >>> retriever.invoke("make it blue", chat_history=[("human", "a mug")])  # doctest: +SKIP
+    """
+
+    retriever: DiffusionAugmentedRetriever
+    k: int = Field(default=5, ge=1)
+    filter: dict[str, Any] | None = None
+    min_score: float | None = None
+    include_images: IncludeImages = "none"
+    open_url: OpenUrl = image_from_data_url
+
+    @classmethod
+    def from_preset(
+        cls,
+        name: str,
+        store: str | os.PathLike[str] | None = None,
+        *,
+        device: str | None = None,
+        cache_folder: str | os.PathLike[str] | None = None,
+        **fields: Any,
+    ) -> DARRetriever:
+        """Open a preset's models and a store; see ``dar_retriever.from_preset``.
+
+        Args:
+            name: Of the preset.
+            store: Folder of the image store; in memory by default.
+            device: Where the models run.
+            cache_folder: Where generated images are kept.
+            **fields: Of this class.
+
+        Raises:
+            InvalidInputError: There is no preset of that name.
+            ModelLoadError: A model cannot be opened.
+            EncoderMismatchError: Another encoder filled the store.
+        """
+        opened = from_preset(name, store, device=device, cache_folder=cache_folder)
+        return cls(retriever=opened, **fields)
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        chat_history: Sequence[MessageLikeRepresentation] = (),
+        **fields: Any,
+    ) -> list[Document]:
+        documents: list[Document] = []
+        config: Any = {"callbacks": run_manager.get_child()}
+        for documents, events in _stages(self._with(fields), query, chat_history):  # noqa: B007
+            for event in events:
+                dispatch_custom_event(PROGRESS_EVENT, event, config=config)
+        return documents
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        chat_history: Sequence[MessageLikeRepresentation] = (),
+        **fields: Any,
+    ) -> list[Document]:
+        documents: list[Document] = []
+        config: Any = {"callbacks": run_manager.get_child()}
+        stages = in_threads(_stages(self._with(fields), query, chat_history))
+        async for documents, events in stages:  # noqa: B007
+            for event in events:
+                await adispatch_custom_event(PROGRESS_EVENT, event, config=config)
+        return documents
+
+    def _with(self, fields: dict[str, Any]) -> DARRetriever:
+        """This retriever with other fields, checked as in the constructor."""
+        if not fields:
+            return self
+        return type(self)(**{**dict(self), **fields})
+
+
+def _stages(
+    retriever: DARRetriever, query: str, chat_history: Sequence[MessageLikeRepresentation]
+) -> Iterator[tuple[list[Document], list[dict[str, Any]]]]:
+    """The documents of each stage of a search, and what to tell of it."""
+    messages = as_messages(chat_history)
+    # Some chains hand over a history that ends with the query itself.
+    if not (messages and messages[-1].type == "human" and messages[-1].text == query):
+        messages.append(HumanMessage(query))
+    dialogue = dialogue_from_messages(messages, open_url=retriever.open_url)
+    for result in retriever.retriever.stream(dialogue, retriever.k, retriever.filter):
+        kept = result.above(retriever.min_score)
+        yield documents_of(kept, retriever.include_images), list(progress_events(kept))

@@ -1,0 +1,231 @@
+"""The image search as a tool of an agent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypedDict
+
+from langchain_core.documents import Document
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from langchain_core.messages.content import ContentBlock, TextContentBlock
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langgraph.prebuilt import ToolRuntime
+from pydantic import ValidationError
+
+from dar_retriever import DARError, SearchResult
+from dar_retriever.agent_search import (
+    TOOL_NAME,
+    AgentSearch,
+    Event,
+    Listing,
+    SearchCall,
+    Unread,
+    generated_as_json,
+    hit_picture,
+    listed_ids,
+    progress_events,
+    reply_text,
+    tool_description,
+)
+from dar_retriever.threads import in_threads
+from langchain_dar.chains import image_block
+from langchain_dar.documents import IncludeImages, documents_of
+from langchain_dar.messages import OpenUrl, as_messages, read_message
+from langchain_dar.retriever import DARRetriever
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class SearchArtifact(TypedDict):
+    """What a call of the tool leaves for the application; the model does not see it.
+
+    Attributes:
+        documents: The hits, as ``DARRetriever`` gives them.
+        generated: Generated images: data URL ("image"), "prompt" and "seed".
+        trace: What happened, in short.
+        dialogue: What was searched with: "role" and "text" of each turn.
+    """
+
+    documents: list[Document]
+    generated: list[dict[str, Any]]
+    trace: dict[str, Any]
+    dialogue: list[dict[str, str]]
+
+
+def create_image_search_tool(
+    retriever: DARRetriever,
+    *,
+    images: IncludeImages = "thumbnail",
+    name: str = TOOL_NAME,
+    description: str | None = None,
+    messages_key: str = "messages",
+) -> BaseTool:
+    """Make a tool that searches with the conversation of the agent that calls it.
+
+    The tool reads the conversation from the agent's state when it is called, so the model says only
+    what is new, and keeps nothing of its own: agents, threads and checkpointers may share it.
+    Judgements of earlier hits ("more like number 2") are read from the earlier calls in the state.
+
+    A call's progress goes to the run's stream (``stream_mode="custom"``): what the text finds, the
+    generated images, the final hits. The ``ToolMessage`` holds a numbered list of hits with their
+    ids and, for models that see, the images; its artifact is a ``SearchArtifact``. What fails
+    becomes a tool error that the model can act on.
+
+    Args:
+        retriever: Its ``k`` holds where the model does not say, its ``filter`` whatever the model
+            says.
+        images: What the model gets to see of the hits; "none" for models that read only.
+        name: Of the tool.
+        description: For the model; by default it tells when to search and what to filter by.
+        messages_key: Where the state holds the messages.
+
+    Returns:
+        A tool for ``create_agent``, LangGraph's ``ToolNode`` or any chat model.
+    """
+    search = _Search(
+        AgentSearch(retriever.retriever, retriever.k, retriever.filter),
+        retriever,
+        images,
+        name,
+        messages_key,
+    )
+    return StructuredTool(
+        name=name,
+        description=description or tool_description(retriever.retriever.store),
+        args_schema=SearchCall,
+        func=search.run,
+        coroutine=search.arun,
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+        handle_validation_error=_invalid_arguments,
+    )
+
+
+Reply = tuple[str | list[ContentBlock], SearchArtifact]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    search: AgentSearch
+    retriever: DARRetriever
+    images: IncludeImages
+    name: str
+    messages_key: str
+
+    # Not optional in its type: LangChain would show the argument to the model.
+    def run(self, runtime: ToolRuntime = None, **arguments: Any) -> Reply:  # type: ignore[assignment]
+        """Search once."""
+        with _tool_errors():
+            for result in self._stages(runtime, arguments):
+                for event in progress_events(result):
+                    self._tell(runtime, event)
+            return self._reply(result)
+
+    async def arun(self, runtime: ToolRuntime = None, **arguments: Any) -> Reply:  # type: ignore[assignment]
+        """Search once; the event loop goes on."""
+        with _tool_errors():
+            async for result in in_threads(self._stages(runtime, arguments)):
+                for event in await asyncio.to_thread(list, progress_events(result)):
+                    self._tell(runtime, event)
+            return await asyncio.to_thread(self._reply, result)
+
+    def _stages(
+        self, runtime: ToolRuntime | None, arguments: dict[str, Any]
+    ) -> Iterator[SearchResult]:
+        messages = _messages_of(runtime.state, self.messages_key) if runtime else []
+        history = list(history_of(messages, self.name, self.retriever.open_url))
+        for result in self.search.stages(history, SearchCall(**arguments)):
+            yield result.above(self.retriever.min_score)
+
+    def _tell(self, runtime: ToolRuntime | None, event: dict[str, Any]) -> None:
+        if runtime is not None:
+            runtime.stream_writer(
+                {"tool": self.name, "tool_call_id": runtime.tool_call_id, **event}
+            )
+
+    def _reply(self, result: SearchResult) -> Reply:
+        artifact = SearchArtifact(
+            documents=documents_of(result, self.retriever.include_images),
+            generated=generated_as_json(result),
+            trace=result.trace.as_json(),
+            dialogue=[{"role": turn.role, "text": turn.text} for turn in result.dialogue.turns],
+        )
+        text = reply_text(result)
+        if self.images == "none":
+            return text, artifact
+        blocks: list[ContentBlock] = [TextContentBlock(type="text", text=text)]
+        for number, hit in enumerate(result.hits, 1):
+            picture = hit_picture(hit, full=self.images == "full")
+            if picture:
+                blocks.append(TextContentBlock(type="text", text=f"Image {number}:"))
+                blocks.append(image_block(picture))
+        return blocks, artifact
+
+
+def history_of(messages: Sequence[BaseMessage], tool: str, open_url: OpenUrl) -> Iterator[Event]:
+    """An agent's messages as what happened in them.
+
+    Args:
+        messages: Oldest first.
+        tool: Name of the image search among the agent's tools.
+        open_url: See ``dialogue_from_messages``.
+    """
+    waiting: dict[str | None, SearchCall] = {}
+    for number, message in enumerate(messages):
+        read = read_message(message, number, open_url)
+        if read.turn is not None:
+            yield read.turn
+        yield from (Unread(f"left out: {problem}") for problem in read.problems)
+        if isinstance(message, AIMessage):
+            for call in message.tool_calls:
+                if call["name"] == tool:
+                    waiting[call["id"]] = _judgements_of(call["args"])
+        elif isinstance(message, ToolMessage) and message.tool_call_id in waiting:
+            call_made = waiting.pop(message.tool_call_id)
+            if message.status != "error":
+                yield call_made
+                yield Listing(listed_ids(str(message.text)))
+
+
+def _judgements_of(arguments: Mapping[str, Any]) -> SearchCall:
+    try:
+        return SearchCall.model_validate(arguments)
+    except ValidationError:
+        # The call was answered by an error then; there is nothing to learn from it.
+        return SearchCall()
+
+
+def _messages_of(state: Any, key: str) -> list[BaseMessage]:
+    if isinstance(state, Mapping):
+        state = state.get(key, [])
+    elif not isinstance(state, Sequence):
+        state = getattr(state, key, [])
+    return as_messages(state)
+
+
+@contextmanager
+def _tool_errors() -> Iterator[None]:
+    """Turn whatever goes wrong into an error for the model."""
+    try:
+        yield
+    except DARError as error:
+        raise ToolException(str(error)) from error
+    # An agent's run must not end because a picture could not be found.
+    except Exception as error:
+        _LOGGER.exception("the image search failed")
+        raise ToolException(
+            f"the image search failed ({type(error).__name__}: {error}); go on without it, or try "
+            "once more"
+        ) from error
+
+
+def _invalid_arguments(error: Any) -> str:
+    problems = "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}={problem['input']!r}: {problem['msg']}"
+        for problem in error.errors()
+    )
+    return f"invalid arguments: {problems}; call the tool again with the arguments mended"
