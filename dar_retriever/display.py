@@ -98,7 +98,8 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=Console(stderr=True))
+    # In notebooks too: their widgets are one more package.
+    bar = Progress(*columns, console=Console(stderr=True, force_jupyter=False))
     task = bar.add_task(title, total=None)
 
     def move(done: int, total: int) -> None:

@@ -270,7 +270,7 @@ class ImageStore:
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def facets(self, sample: int = _PAGE) -> dict[str, list[str]]:
-        """What a filter can ask for: metadata fields of few values, and these, commonest first.
+        """What a filter can ask for: text fields of few values, and these, commonest first.
 
         Args:
             sample: The number of images that are looked at.
@@ -280,12 +280,13 @@ class ImageStore:
         counts: dict[str, Counter[str]] = {}
         for metadata in found:
             for name, value in _hit("", 0.0, None, metadata).metadata.items():
-                if isinstance(value, str | bool) and value != "":
-                    counts.setdefault(name, Counter())[str(value)] += 1
+                if isinstance(value, str) and value:
+                    counts.setdefault(name, Counter())[value] += 1
         return {
             name: [value for value, _ in count.most_common()]
             for name, count in counts.items()
-            if len(count) <= _FACET_VALUES
+            # Where hardly any value comes twice, they are names, not kinds.
+            if len(count) <= min(_FACET_VALUES, count.total() / 2)
         }
 
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
@@ -329,11 +330,17 @@ def _where(filter_: Filter | None) -> dict[str, Any] | None:
     """A filter as Chroma takes it: one field or operator in each mapping."""
     if not filter_:
         return None
-    parts = [
-        {name: [_where(part) for part in value] if name in _JUNCTIONS else value}
-        for name, value in filter_.items()
-    ]
+    parts = [part for name, value in filter_.items() for part in _conditions(name, value)]
     return parts[0] if len(parts) == 1 else {"$and": parts}
+
+
+def _conditions(name: str, value: Any) -> list[dict[str, Any]]:
+    """One entry of a filter, such as {"price": {"$gte": 10, "$lt": 20}}, operator by operator."""
+    if name in _JUNCTIONS:
+        return [{name: [_where(part) for part in value]}]
+    if isinstance(value, Mapping) and value:
+        return [{name: {operator: operand}} for operator, operand in value.items()]
+    return [{name: value}]
 
 
 def _once(ids: Iterable[str]) -> list[str]:

@@ -96,9 +96,10 @@ def data_url(image: Image.Image, side: int | None = None) -> str:
         image: In any mode.
         side: The most pixels of the longer side; as it is by default.
     """
-    image = to_rgb(image)
+    image = to_rgb(image).copy()
+    # Pillow would write a comment that the file had.
+    image.info.clear()
     if side is not None:
-        image = image.copy()
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
     content = io.BytesIO()
     image.save(content, "JPEG", quality=90)

@@ -59,6 +59,10 @@ def test_the_text_of_a_turn_is_a_string():
 def test_what_is_no_image_is_refused(value: object):
     with pytest.raises(InvalidImageError, match="no PIL image"):
         Turn("user", "this", (value,))
+    with pytest.raises(InvalidImageError, match="no PIL image"):
+        Turn("user", "this", unlike=(value,))
+    with pytest.raises(InvalidImageError, match="no PIL image"):
+        Dialogue().say("not this", unlike=[picture(), value])
 
 
 @pytest.mark.parametrize(
@@ -72,10 +76,12 @@ def test_what_is_no_image_is_refused(value: object):
     ],
 )
 def test_images_become_rgb(mode: str, colour: Any, expected: tuple[int, int, int]):
-    (image,) = Turn("user", images=(picture(mode, colour),)).images
+    turn = Turn("user", images=(picture(mode, colour),), unlike=(picture(mode, colour),))
 
-    assert image.mode == "RGB"
-    assert image.getpixel((2, 2)) == expected
+    for image in (*turn.images, *turn.unlike):
+        assert image.mode == "RGB"
+        assert image.getpixel((2, 2)) == expected
+    assert len(turn.images) == len(turn.unlike) == 1
 
 
 def test_turns_and_dialogues_are_immutable():
@@ -325,9 +331,26 @@ def test_only_what_the_user_showed_counts_as_shown():
     assert [image.getpixel((0, 0))[0] for image in dialogue.images] == [1, 2]
 
 
+def test_what_the_user_turned_down_is_kept_apart():
+    first, second, liked = (picture(colour=(n, n, n)) for n in (1, 2, 3))
+    theirs = Turn("assistant", unlike=(picture(),))
+    dialogue = Dialogue((theirs,)).say("not this", unlike=[first])
+    dialogue = dialogue.say("nor this, rather that", liked, unlike=(second,))
+
+    assert [image.getpixel((0, 0))[0] for image in dialogue.unlike] == [1, 2]
+    assert [image.getpixel((0, 0))[0] for image in dialogue.images] == [3]
+    assert dialogue.at_round(0).images == ()
+    assert Dialogue.from_text("a dress").unlike == ()
+
+
 @pytest.mark.parametrize(
     "dialogue",
-    [Dialogue(), Dialogue.from_text(" \n"), Dialogue().ask("what do you want?")],
+    [
+        Dialogue(),
+        Dialogue.from_text(" \n"),
+        Dialogue().ask("what do you want?"),
+        Dialogue().say(unlike=[picture()]),
+    ],
 )
 def test_a_dialogue_without_a_word_of_the_user_is_empty(dialogue: Dialogue):
     with pytest.raises(EmptyDialogueError, match="describe the wanted image"):

@@ -25,7 +25,7 @@ from dar_retriever.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from dar_retriever.image_store import Hit, ImageStore, StoredImage
+from dar_retriever.image_store import Hit, ImageStore, StoredImage, both
 
 DIMENSION = 16
 COLOURS = ["red", "green", "blue"]
@@ -138,12 +138,93 @@ def test_filters_narrow_the_search(filled: ImageStore) -> None:
 
 
 @pytest.mark.parametrize(
+    ("where", "prices"),
+    [
+        ({"colour": "red", "price": {"$lt": 9}}, [0, 3, 6]),
+        ({"price": {"$gte": 3, "$lt": 6}}, [3, 4, 5]),
+        ({"colour": "blue", "price": {"$gte": 3, "$lt": 9, "$ne": 5}}, [8]),
+        ({"$and": [{"colour": "red", "price": {"$lt": 9}}, {"price": {"$gt": 0}}]}, [3, 6]),
+        ({"$or": [{"price": 7}, {"colour": "red", "price": {"$lt": 4}}]}, [0, 3, 7]),
+        (
+            {
+                "price": {"$lt": 7},
+                "$or": [{"$and": [{"colour": "red"}, {"price": {"$gt": 1}}]}, {"colour": "blue"}],
+            },
+            [2, 3, 5, 6],
+        ),
+        ({"$and": [{"$or": [{"price": 1}, {"price": 2}]}, {"colour": {"$in": ["blue"]}}]}, [2]),
+        ({"$or": [{"price": 1}, {"price": 2}], "$and": [{"price": 1}, {"colour": "green"}]}, [1]),
+    ],
+)
+def test_filters_of_several_conditions_hold_together(
+    filled: ImageStore, where: dict[str, Any], prices: list[int]
+) -> None:
+    before = repr(where)
+    hits = filled.search(unit_vectors(1)[0], 300, where)
+    assert sorted(hit.metadata["price"] for hit in hits) == prices
+    assert repr(where) == before
+
+
+@given(st.data())
+def test_two_filters_hold_together(filled: ImageStore, data: st.DataObject) -> None:
+    colour = st.sampled_from([*COLOURS, "violet"])
+    price = st.integers(0, 12)
+    fields = st.fixed_dictionaries({"colour": colour}) | st.fixed_dictionaries({"price": price})
+    fields |= st.fixed_dictionaries({"colour": colour, "price": price})
+    filters = fields | st.fixed_dictionaries({"$or": st.lists(fields, min_size=2, max_size=3)})
+    one, other = data.draw(filters), data.draw(filters)
+    query = unit_vectors(1)[0]
+    found = [set(ids(filled.search(query, 300, where))) for where in (one, other)]
+    assert set(ids(filled.search(query, 300, both(one, other)))) == found[0] & found[1]
+
+
+def test_a_filter_with_no_other_stays_as_it_is() -> None:
+    where = {"colour": "red", "price": 3}
+    assert both(where, None) == both(None, where) == both({}, where) == where
+    assert both(None, None) is None
+    assert both({}, None) is None
+
+
+def test_what_is_excluded_is_no_hit(store: ImageStore) -> None:
+    images = stored_images(30)
+    store.add(images)
+    query = unit_vectors(1, seed=5)[0]
+    ranked = ids(store.search(query, k=30))
+    out = {ranked[0], ranked[2], ranked[3], "unknown"}
+    left = [id_ for id_ in ranked if id_ not in out]
+    assert ids(store.search(query, 10, exclude=out)) == left[:10]
+    assert ids(store.search(query, 100, exclude=list(out))) == left
+    assert store.search(query, 5, exclude=ranked) == []
+    assert (
+        ids(store.search(query, 3, {"colour": "red"}, tuple(out)))
+        == [id_ for id_ in left if int(id_[2:]) % 3 == 0][:3]
+    )
+
+
+@given(st.sets(st.integers(0, 299)), st.integers(1, 20))
+def test_however_many_are_excluded_the_best_others_are_found(
+    filled: ImageStore, out: set[int], k: int
+) -> None:
+    query = unit_vectors(1, seed=8)[0]
+    hits = filled.search(query, k, exclude={f"id{number}" for number in out})
+    exact = unit_vectors(300) @ query
+    best = [number for number in np.argsort(-exact) if number not in out][:k]
+    assert {hit.id for hit in hits}.isdisjoint(f"id{number}" for number in out)
+    np.testing.assert_allclose([hit.score for hit in hits], exact[best], atol=1e-4)
+
+
+@pytest.mark.parametrize(
     "where",
     [
         {"price": {"$near": 3}},
         {"price": {"$connect": 3}},
         {"$xor": [{"colour": "red"}, {"colour": "blue"}]},
         {"colour": object()},
+        {"colour": None},
+        {"price": {}},
+        {"colour": "red", "price": {}},
+        {"$and": "red"},
+        {"$or": [{"colour": "red"}, "blue"]},
         {3: "red"},
     ],
 )
@@ -189,6 +270,64 @@ def test_deleted_images_are_gone(store: ImageStore) -> None:
     assert len(store) == 3
     assert set(ids(store.search(images[1].vector, k=5))) == {"id0", "id2", "id4"}
     assert store.get(["id1"]) == []
+
+
+def described(number: int, **metadata: Any) -> StoredImage:
+    return StoredImage(f"id{number}", unit_vectors(1, number)[0], f"{number}.jpg", "", metadata)
+
+
+def test_facets_are_fields_with_their_values_commonest_first(store: ImageStore) -> None:
+    colours = ["blue", "red", "red", "green", "red", "blue"]
+    store.add([described(n, colour=colour, new=n > 0) for n, colour in enumerate(colours)])
+    assert store.facets() == {"colour": ["red", "blue", "green"]}
+
+
+def test_facets_leave_out_what_is_no_use_to_a_filter(tiny_encoder: OpenClipEncoder) -> None:
+    store = ImageStore.in_memory(tiny_encoder)
+    store.add(
+        [
+            # Free text, numbers and a field that is always empty.
+            described(n, title=f"No. {n}", price=n % 2, weight=0.5, note="", size="S", maker=maker)
+            for n, maker in enumerate(["", "Ada"] * 30)
+        ]
+    )
+    assert store.facets() == {"size": ["S"], "maker": ["Ada"]}
+
+
+def test_a_facet_has_up_to_fifty_values(tiny_encoder: OpenClipEncoder) -> None:
+    store = ImageStore.in_memory(tiny_encoder)
+    store.add([described(n, kind=f"kind {n % 50}", name=f"name {n % 51}") for n in range(102)])
+    facets = store.facets()
+    assert set(facets) == {"kind"}
+    assert len(facets["kind"]) == 50
+
+
+def test_facets_are_of_a_sample(tiny_encoder: OpenClipEncoder) -> None:
+    store = ImageStore.in_memory(tiny_encoder)
+    store.add([described(n, kind=f"kind {n // 2}") for n in range(9)])
+    assert len(store.facets(sample=4)["kind"]) == 2
+
+
+def test_an_empty_store_has_no_facets(store: ImageStore) -> None:
+    assert store.facets() == {}
+    store.add([StoredImage("a", unit_vectors(1)[0], "a.jpg", "said of it")])
+    assert store.facets() == {}
+
+
+@pytest.mark.parametrize(
+    ("hit", "title"),
+    [
+        (Hit("7f", 1.0, "a.jpg", "a red dress", {"title": "Dress"}), "a red dress"),
+        (Hit("7f", 1.0, "a.jpg", "", {"title": "Dress", "description": "long"}), "long"),
+        (Hit("7f", 1.0, "a.jpg", "", {"title": "Dress", "description": ""}), "Dress"),
+        (Hit("7f", 1.0, "a.jpg", "", {"title": 1984}), "1984"),
+        (Hit("7f", 1.0, "/photos/red_summer-dress.final.jpg"), "red summer dress.final"),
+        (Hit("7f", 1.0, "/photos/___.jpg"), "7f"),
+        (Hit("7f", 1.0, ""), "7f"),
+    ],
+)
+def test_a_hit_has_a_title(hit: Hit, title: str) -> None:
+    assert hit.title == title
 
 
 def test_known_ids_are_those_stored(store: ImageStore) -> None:

@@ -19,6 +19,7 @@ from PIL import Image
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.images import (
     MAX_PIXELS,
+    data_url,
     image_from_data_url,
     is_blank,
     open_image,
@@ -282,14 +283,14 @@ def test_damaged_files_raise_nothing_else(kind: str, place: int, damage: bytes) 
     raises_nothing_else(lambda: read_image(damaged))
 
 
-def data_url(content: bytes, kind: str = "image/png") -> str:
+def url_of(content: bytes, kind: str = "image/png") -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_data_urls_are_read(kind: str) -> None:
     content = encoded(quarters(), kind, quality=95, subsampling=0)
-    assert_quarters(image_from_data_url(data_url(content, f"image/{kind.lower()}")), 6)
+    assert_quarters(image_from_data_url(url_of(content, f"image/{kind.lower()}")), 6)
 
 
 @pytest.mark.parametrize(
@@ -325,6 +326,78 @@ def test_refused_urls_are_named(url: str) -> None:
 @given(st.text(max_size=60))
 def test_arbitrary_data_urls_raise_nothing_else(payload: str) -> None:
     raises_nothing_else(lambda: image_from_data_url(f"data:image/png;base64,{payload}"))
+
+
+def content_of(url: str) -> bytes:
+    head, _, payload = url.partition(",")
+    assert head == "data:image/jpeg;base64"
+    return base64.b64decode(payload, validate=True)
+
+
+def test_an_image_becomes_the_data_url_of_a_jpeg() -> None:
+    url = data_url(quarters())
+    assert Image.open(io.BytesIO(content_of(url))).format == "JPEG"
+    # Half the colours' resolution is lost between the quarters, not in their middle.
+    assert_quarters(image_from_data_url(url), tolerance=12)
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "expected"),
+    [
+        ((400, 200), 100, (100, 50)),
+        ((200, 400), 100, (50, 100)),
+        ((100, 50), 100, (100, 50)),
+        ((30, 20), 100, (30, 20)),
+        ((1000, 2), 100, (100, 1)),
+        ((400, 200), None, (400, 200)),
+    ],
+)
+def test_a_data_url_is_scaled_down_and_never_up(
+    size: tuple[int, int], side: int | None, expected: tuple[int, int]
+) -> None:
+    image = Image.new("RGB", size, RED)
+    assert image_from_data_url(data_url(image, side)).size == expected
+    assert image.size == size
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 300))
+def test_a_scaled_data_url_keeps_its_aspect(width: int, height: int, side: int) -> None:
+    url = data_url(Image.new("RGB", (width, height), GREEN), side)
+    scale = min(1, side / max(width, height))
+    assert max(image_from_data_url(url).size) == min(side, max(width, height))
+    np.testing.assert_allclose(
+        image_from_data_url(url).size, (width * scale, height * scale), atol=1
+    )
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "F"])
+def test_a_data_url_takes_every_mode(mode: str) -> None:
+    image = Image.new(mode, (20, 10))
+    assert image_from_data_url(data_url(image, 8)).size == (8, 4)
+
+
+def test_a_data_url_lays_alpha_on_white() -> None:
+    image = Image.new("RGBA", (32, 32), (*BLUE, 0))
+    image.paste((*RED, 255), (16, 0, 32, 32))
+    read = image_from_data_url(data_url(image))
+    np.testing.assert_allclose(read.getpixel((4, 16)), WHITE, atol=4)
+    np.testing.assert_allclose(read.getpixel((28, 16)), RED, atol=8)
+
+
+@pytest.mark.parametrize("side", [None, 16, 500])
+def test_a_data_url_tells_nothing_else_of_the_file(side: int | None) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "secret place"
+    content = encoded(
+        quarters(), "JPEG", exif=exif, comment=b"secret comment", xmp=b"<secret/>", dpi=(300, 300)
+    )
+    for image in (Image.open(io.BytesIO(content)), read_image(content)):
+        written = content_of(data_url(image, side))
+        assert content.count(b"secret") == 3
+        assert b"secret" not in written
+        assert not Image.open(io.BytesIO(written)).getexif()
+        # The image itself keeps what it had.
+        assert image.info["comment"] == b"secret comment"
 
 
 def test_blank_images_are_those_of_one_colour() -> None:

@@ -23,14 +23,14 @@ HEAVY = {"torch", "torchvision", "diffusers", "transformers", "open_clip", "chro
 # From the ground up: a module imports from its own layer's room and from the layers before it.
 LAYERS = [
     {"errors"},
-    {"images", "deadline", "devices", "model_files"},
+    {"extras", "images", "deadline", "threads", "devices", "model_files"},
     {"dialogue"},
     {"reformulation", "generation", "encoders"},
     {"fusion", "trace"},
     {"query_encoder", "image_store"},
     {"ingest"},
     {"retriever"},
-    {"presets"},
+    {"presets", "agents"},
     {"evaluation", "display"},
     {"demo"},
     {"cli"},

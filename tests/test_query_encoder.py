@@ -22,6 +22,7 @@ from PIL import Image
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import EmptyDialogueError, GenerationError, InvalidInputError
+from dar_retriever.fusion import FusedQuery, paper_schedule
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.reformulation import JoinedTurns, Reformulation
 
@@ -170,6 +171,53 @@ def test_the_users_images_count_beside_the_generated_ones(tiny_encoder: OpenClip
     np.testing.assert_allclose(last.vector, 0.8 * last.text_vector + 0.2 * mean, atol=1e-6)
     assert len(last.trace.shares) == 3
     assert len(last.trace.generated) == 2
+
+
+def test_the_query_moves_away_from_what_the_user_turned_down(tiny_encoder: OpenClipEncoder):
+    encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=2)
+    unlike = [drawn_image("what the user turns down", n) for n in range(2)]
+
+    plain = list(encoder.stages(Dialogue().say("a red dress", SHOWN)))
+    moved = list(encoder.stages(Dialogue().say("a red dress", SHOWN, unlike=unlike)))
+
+    rejected = tiny_encoder.encode_images(unlike)
+    assert len(plain) == len(moved) == 2
+    for before, after in zip(plain, moved, strict=True):
+        expected = before.vector - 0.15 * rejected.mean(axis=0)
+        np.testing.assert_allclose(after.vector, expected, atol=1e-6)
+        np.testing.assert_allclose(after.rejected_vectors, rejected, atol=1e-6)
+        assert before.rejected_vectors.shape == (0, tiny_encoder.dimension)
+        # They are not among the images that the query is made of.
+        np.testing.assert_allclose(after.image_vectors, before.image_vectors, atol=1e-6)
+        assert after.trace.shares == before.trace.shares
+
+
+def test_any_fusion_is_given_the_users_images(tiny_encoder: OpenClipEncoder):
+    class Recording:
+        given: tuple[Any, ...] = ()
+
+        def fuse(self, *vectors: Any) -> FusedQuery:
+            self.given = vectors
+            return paper_schedule().fuse(*vectors)
+
+    fusion = Recording()
+    dialogue = Dialogue().say("a dress", SHOWN, SHOWN, unlike=[drawn_image("no", 0)])
+
+    query = DARQueryEncoder(tiny_encoder, fusion=fusion).encode(dialogue)
+
+    text, generated, number, shown, rejected = fusion.given
+    np.testing.assert_array_equal(text, query.text_vector)
+    assert (len(generated), number, len(shown), len(rejected)) == (0, 0, 2, 1)
+    np.testing.assert_array_equal(rejected, query.rejected_vectors)
+
+
+def test_an_image_turned_down_is_no_query_of_its_own(tiny_encoder: OpenClipEncoder):
+    encoder = DARQueryEncoder(tiny_encoder)
+
+    with pytest.raises(EmptyDialogueError):
+        encoder.encode(Dialogue().say(unlike=[SHOWN]))
+    # Words that say nothing are still the best there is.
+    assert encoder.encode(Dialogue().say("hm", unlike=[SHOWN])).trace.caption == "hm"
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:

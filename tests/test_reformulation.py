@@ -33,6 +33,9 @@ def asked(description: str, *rounds: str | tuple[str, str]) -> Reformulation:
         ("what colour is it?", "It's red.", "red"),
         ("what color would you like?", "I think I would like red", "red"),
         ("which colour?", "red, please", "red"),
+        ("which colour?", "red, thanks", "red"),
+        ("which colour?", "Red thank you!", "red"),
+        ("which colour?", "thanks, red", "red"),
         ("what is he wearing?", "a suit and tie", "a suit and tie"),
         ("where is it?", "on the table", "on the table"),
         ("indoors or outdoors?", "outdoors", "outdoors"),
@@ -206,6 +209,64 @@ def test_what_is_said_unasked_corrects_or_adds(said: str, then: str, caption: st
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "more like number 2, not 1",
+        "more like number 2, not number 1",
+        "#3",
+        "I like #3",
+        "Number 3!",
+        "number 2 and 4",
+        "no. 3, please",
+        "the second one",
+        "the 2nd one",
+        "yes, the second one",
+        "I prefer the last image",
+        "something like image 4",
+        "like option 2 rather than option 3",
+        "more like hits 1, 2 and 3",
+        "more like #1 and #4 but not #2",
+        "i like the first one and the third one",
+        "I don't like number 2",
+        "not the second one",
+        "no, more like number 4",
+        "show me more like result 2",
+    ],
+)
+def test_names_of_results_are_not_searched_for(said: str):
+    assert asked("a dress", said) == asked("a dress")
+    assert asked(said) == Reformulation("")
+
+
+@pytest.mark.parametrize(
+    ("said", "caption"),
+    [
+        ("the second one but in blue", "a dress, in blue"),
+        ("I prefer the first one, but with stripes", "a dress, stripes"),
+        ("more like number 2, not 1, and with a belt", "a dress, a belt"),
+        ("#2, but make it red", "a dress, red"),
+    ],
+)
+def test_what_is_said_beside_the_names_of_results_counts(said: str, caption: str):
+    assert asked("a dress", said).caption == caption
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "a shirt with number 7",
+        "a door with number 10 and a red light",
+        "a house number sign",
+        "two dogs and one cat",
+        "the colour of the second dress",
+        "more and more of the same thing",
+    ],
+)
+def test_numbers_of_things_stay(said: str):
+    assert asked(said).caption == said
+
+
+@pytest.mark.parametrize(
     ("rounds", "caption"),
     [
         ([("what colour is it?", "red"), ("what colour is it?", "blue")], "a thing, blue"),
@@ -347,6 +408,35 @@ _ALIKE_TURNS = st.lists(
     ),
     max_size=12,
 )
+
+
+_RESULT_NAMES = st.sampled_from(
+    [
+        *("number 2", "#3", "no. 4", "the second one", "image 12", "the 3rd picture", "last one"),
+        *("options 1", "hit #2"),
+    ]
+)
+_JUDGEMENTS = st.lists(
+    _RESULT_NAMES
+    | st.sampled_from(["more like", "not", "and", "or", "but", ",", "rather than", "i like", "1"]),
+    max_size=10,
+).map(" ".join)
+
+
+@given(_JUDGEMENTS | st.text(max_size=30), _RESULT_NAMES, _JUDGEMENTS | st.text(max_size=30))
+def test_judgements_in_any_words_are_reformulated(before: str, name: str, after: str):
+    said = f"{before} {name} {after}"
+
+    made = asked("a dress", said)
+
+    assert count_clip_tokens(made.caption) <= CLIP_TOKENS
+    assert made == asked("a dress", said)
+    assert "  " not in made.caption
+
+
+@given(st.lists(_RESULT_NAMES, min_size=1, max_size=6), st.sampled_from([" and ", ", ", " or "]))
+def test_lists_of_results_leave_no_trace(names: list[str], joint: str):
+    assert asked("a dress", f"more like {joint.join(names)}") == asked("a dress")
 
 
 @given(_ANY_TURNS | _ALIKE_TURNS)

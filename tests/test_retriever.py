@@ -102,6 +102,42 @@ def test_a_filter_narrows_the_search(retriever: DiffusionAugmentedRetriever):
     assert retriever.search("x", where={"colour": "no such colour"}).hits == ()
 
 
+async def test_what_is_excluded_is_found_by_no_call(retriever: DiffusionAugmentedRetriever):
+    everything = ids(retriever.search("a red dress", k=len(PRODUCTS)))
+    out = set(everything[:3])
+    expected = everything[3:8]
+
+    assert ids(retriever.search("a red dress", 5, exclude=out)) == expected
+    assert ids(await retriever.asearch("a red dress", 5, exclude=out)) == expected
+    streams = [
+        list(retriever.stream("a red dress", 5, None, out)),
+        await consumed(retriever, "a red dress", 5, None, out),
+    ]
+    for first, last in streams:
+        assert len(first.hits) == 5
+        assert out.isdisjoint(ids(first))
+        assert ids(last) == expected
+
+
+def test_exclusions_and_a_filter_hold_together(retriever: DiffusionAugmentedRetriever):
+    where = {"colour": PRODUCTS[0].colour}
+    red = ids(retriever.search("x", 50, where))
+
+    assert ids(retriever.search("x", 50, where, red[:1])) == red[1:]
+
+
+def test_hits_below_a_score_can_be_dropped(retriever: DiffusionAugmentedRetriever):
+    result = retriever.search("a dress", k=6)
+    least = result.hits[2].score
+
+    assert ids(result.above(least)) == ids(result)[:3]
+    assert result.above(least).query is result.query
+    assert result.above(99.0).hits == ()
+    assert result.above(-99.0) == result
+    assert result.above(None) is result
+    assert len(result.hits) == 6
+
+
 async def consumed(retriever: DiffusionAugmentedRetriever, *args: Any) -> list[SearchResult]:
     return [result async for result in retriever.astream(*args)]
 

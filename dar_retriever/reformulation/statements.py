@@ -35,7 +35,10 @@ _UNINFORMATIVE: Final = re.compile(
     r"hard to (?:tell|say|see)|impossible to (?:tell|say|see)|doesn'?t matter|no preference|"
     r"i (?:do not|don'?t) think (?:you|i) can|beats me|dunno|who knows|no clue|idk|n/a|"
     r"(?:any|anything|either|whatever) (?:is|are|will|would be|goes|works)\b|up to you|"
-    r"that(?:'s| is) (?:it|all)$)"
+    r"that(?:'s| is) (?:it|all)$|(?:hello|hi|hey)(?: there| again)?\b(?=[,.;!]|$)|"
+    r"good (?:morning|afternoon|evening|day)\b|how are you|let me (?:think|look|check)\b|"
+    r"(?:^|[,.;!] ?)(?:thanks|thank you)\b|(?:show|find) me (?:some|more|them|it)$|"
+    r"what (?:do|have) you (?:have|got)$)"
 )
 _YES: Final = re.compile(
     rf"^(?:(?:yes|yeah|yep|yup|yea|sure|correct|right|exactly|indeed|of course|definitely|"
@@ -75,12 +78,18 @@ _HEDGES: Final = re.compile(
 # "more like number 2, not 4": which hits are meant is for whoever listed them to know.
 _RESULT: Final = (
     r"(?:(?:number|no\.|image|picture|photo|result|option|item|hit)s? ?#?\d+|#\d+|"
-    r"(?:first|second|third|fourth|fifth|sixth|last) (?:one|image|picture|photo|result|option|hit))"
+    r"(?:first|second|third|fourth|fifth|sixth|last|\d+(?:st|nd|rd|th)) "
+    r"(?:one|image|picture|photo|result|option|hit))"
+)
+_LEADING: Final = (
+    r"(?:\b(?:more|something|one|ones|them|it|i|like|love|prefer|hate|dislike|do|don't|but|and|or|"
+    r"not|than|rather|the|as|in) )"
 )
 _ABOUT_RESULTS: Final = re.compile(
-    r"(?:\b(?:more|something|one|ones|them|it|i|like|love|prefer|hate|dislike|do|don't|but|and|or|"
-    rf"not|than|rather|the|as|in) )*(?<!\w)(?<!with ){_RESULT}"
-    rf"(?:,? (?:(?:and|or|but|not|rather than|than) )*(?:the )?(?:{_RESULT}|#?\d+\b))*"
+    rf"{_LEADING}*+(?<!\w)(?<!with ){_RESULT}"
+    rf"(?:,? (?:(?:and|or|but|not|rather than|than) )*(?:the )?(?:{_RESULT}|#?\d+\b))*|"
+    # Read once: tried again from each of its words, a long run would take forever.
+    rf"(?P<kept>{_LEADING}++)"
 )
 _TRAILING: Final = re.compile(
     r"[\s,]*\b(?:i (?:think|guess|believe|suppose)|as far as i can (?:tell|see)|if i'?m right|"
@@ -162,7 +171,7 @@ def statement_of(question: str, answer: str) -> Statement:
     Returns:
         A statement; one without text and exclusion where nothing was said.
     """
-    question, answer = _last_question(question), _ABOUT_RESULTS.sub("", _plain(answer))
+    question, answer = _last_question(question), _without_results(_plain(answer))
     answer = _informative(answer)
     change = _CHANGE.search(answer) or _THE_COLOUR.match(_bare(answer))
     if change:
@@ -256,6 +265,11 @@ def _such(noun: str, text: str) -> str:
 
 def _plain(text: str) -> str:
     return " ".join(text.lower().replace("\u2019", "'").split()).strip(" .!;:")
+
+
+def _without_results(answer: str) -> str:
+    """Without the words that name results."""
+    return " ".join(_ABOUT_RESULTS.sub(r"\g<kept>", answer).split())
 
 
 def _informative(answer: str) -> str:

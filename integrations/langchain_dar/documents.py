@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 from langchain_core.documents import Document
 
 from dar_retriever import Hit, SearchResult
-from dar_retriever.agent_search import hit_picture
+from dar_retriever.agents import hit_picture
 
 IncludeImages = Literal["none", "thumbnail", "full"]
 

@@ -13,6 +13,7 @@ from langchain_core.messages import (
     ChatMessage,
     HumanMessage,
     MessageLikeRepresentation,
+    SystemMessage,
     convert_to_messages,
 )
 from PIL import Image
@@ -33,8 +34,12 @@ _SUMMARY: Final = re.compile(
     r"summary of (?:the |our |this )?(?:earlier |previous )?conversation[^:\n]*):\s*",
     re.IGNORECASE,
 )
-# Headings, and what stands under them where there is nothing to say.
-_SCAFFOLD: Final = re.compile(r"^\s*(?:#+ .*|(?:[-*] *)?none\.?)\s*$", re.IGNORECASE | re.MULTILINE)
+# Headings, and what stands under them, or alone, where there is nothing to say.
+_SCAFFOLD: Final = re.compile(
+    r"^[^\S\n]*(?:#+ .*|(?:[-*] *)?none\.?|no previous conversation history\.|"
+    r"previous conversation was too long to summarize\.)[^\S\n]*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,9 @@ def as_messages(messages: Sequence[MessageLikeRepresentation]) -> list[BaseMessa
     Raises:
         InvalidInputError: Something is no message.
     """
+    # LangChain would read these letter by letter and key by key.
+    if isinstance(messages, str | Mapping):
+        raise InvalidInputError(f"{str(messages)[:200]}: no list of messages; put it into a list")
     try:
         return convert_to_messages(messages)
     # LangChain raises its own errors, and KeyError, TypeError or ValueError by what it stumbles on.
@@ -111,7 +119,7 @@ def read_message(message: BaseMessage, number: int, open_url: OpenUrl) -> ReadMe
     summary = _summary_of(message)
     if summary is not None:
         return ReadMessage(Turn("user", summary) if summary else None)
-    role = _role_of(message)
+    role = role_of(message)
     if role is None:
         return ReadMessage(None)
     if role == "assistant":
@@ -124,9 +132,9 @@ def read_message(message: BaseMessage, number: int, open_url: OpenUrl) -> ReadMe
                 texts.append(part)
                 continue
             try:
-                images.append(open_url(_url_of(part)))
+                images.append(_opened(part, number, open_url))
             except InvalidInputError as error:
-                problems.append(type(error)(f"message {number}: {error}"))
+                problems.append(error)
     except InvalidInputError as error:
         problems.append(error)
     said = " ".join(texts)
@@ -134,7 +142,8 @@ def read_message(message: BaseMessage, number: int, open_url: OpenUrl) -> ReadMe
     return ReadMessage(turn, tuple(problems))
 
 
-def _role_of(message: BaseMessage) -> Role | None:
+def role_of(message: BaseMessage) -> Role | None:
+    """Whose words a message holds; None for the system's and for tools'."""
     if isinstance(message, HumanMessage):
         return "user"
     if isinstance(message, AIMessage):
@@ -146,7 +155,7 @@ def _role_of(message: BaseMessage) -> Role | None:
 
 def _summary_of(message: BaseMessage) -> str | None:
     """The summary that a message of the user or the system holds in place of earlier ones."""
-    if message.type not in ("human", "system"):
+    if not isinstance(message, HumanMessage | SystemMessage):
         return None
     text = str(message.text)
     header = _SUMMARY.match(text)
@@ -194,6 +203,19 @@ def _unwrapped(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
+def _opened(block: Mapping[str, Any], number: int, open_url: OpenUrl) -> Image.Image:
+    try:
+        return open_url(_url_of(block))
+    except InvalidInputError as error:
+        raise type(error)(f"message {number}: {error}") from error
+    # An application's own open_url raises whatever its transport does.
+    except Exception as error:
+        raise InvalidImageError(
+            f"message {number}: an image cannot be opened ({type(error).__name__}: {error}); send "
+            "it as base64 data"
+        ) from error
+
+
 def _url_of(block: Mapping[str, Any]) -> str:
     """The URL of an image block; data become a data URL.
 
@@ -211,6 +233,6 @@ def _url_of(block: Mapping[str, Any]) -> str:
             "image as base64 data or as a URL"
         )
     raise InvalidImageError(
-        f"an image block of {', '.join(block) or 'nothing'}: neither data nor URL; send the image "
-        "as base64 data or as a URL"
+        f"an image block of {', '.join(map(str, block)) or 'nothing'}: neither data nor URL; send "
+        "the image as base64 data or as a URL"
     )

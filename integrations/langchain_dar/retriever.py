@@ -15,14 +15,14 @@ from langchain_core.callbacks import (
 from langchain_core.documents import Document
 from langchain_core.messages import HumanMessage, MessageLikeRepresentation
 from langchain_core.retrievers import BaseRetriever
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dar_retriever import DiffusionAugmentedRetriever, from_preset
-from dar_retriever.agent_search import progress_events
+from dar_retriever.agents import progress_events
 from dar_retriever.images import image_from_data_url
 from dar_retriever.threads import in_threads
 from langchain_dar.documents import IncludeImages, documents_of
-from langchain_dar.messages import OpenUrl, as_messages, dialogue_from_messages
+from langchain_dar.messages import OpenUrl, as_messages, dialogue_from_messages, role_of
 
 PROGRESS_EVENT: Final = "image_search_progress"
 
@@ -49,6 +49,8 @@ class DARRetriever(BaseRetriever):
         >>> retriever = DARRetriever.from_preset("demo", "my-store", k=5)  # doctest: +SKIP
         >>> retriever.invoke("make it blue", chat_history=[("human", "a mug")])  # doctest: +SKIP
     """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     retriever: DiffusionAugmentedRetriever
     k: int = Field(default=5, ge=1)
@@ -128,7 +130,8 @@ def _stages(
     """The documents of each stage of a search, and what to tell of it."""
     messages = as_messages(chat_history)
     # Some chains hand over a history that ends with the query itself.
-    if not (messages and messages[-1].type == "human" and messages[-1].text == query):
+    last = messages[-1] if messages else None
+    if last is None or role_of(last) != "user" or last.text != query:
         messages.append(HumanMessage(query))
     dialogue = dialogue_from_messages(messages, open_url=retriever.open_url)
     for result in retriever.retriever.stream(dialogue, retriever.k, retriever.filter):

@@ -17,7 +17,7 @@ from langgraph.prebuilt import ToolRuntime
 from pydantic import ValidationError
 
 from dar_retriever import DARError, SearchResult
-from dar_retriever.agent_search import (
+from dar_retriever.agents import (
     TOOL_NAME,
     AgentSearch,
     Event,
@@ -44,7 +44,8 @@ class SearchArtifact(TypedDict):
     """What a call of the tool leaves for the application; the model does not see it.
 
     Attributes:
-        documents: The hits, as ``DARRetriever`` gives them.
+        documents: The hits, as ``DARRetriever`` gives them. Checkpoints give them back as plain
+            dicts, which ``Document.model_validate`` takes.
         generated: Generated images: data URL ("image"), "prompt" and "seed".
         trace: What happened, in short.
         dialogue: What was searched with: "role" and "text" of each turn.

@@ -1,0 +1,182 @@
+"""What happens in a conversation with an agent: turns, image searches, and what they listed."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from dar_retriever.dialogue import Dialogue, Turn
+from dar_retriever.errors import InvalidImageError, InvalidInputError
+from dar_retriever.image_store import ImageStore
+
+MAX_HITS: Final = 20
+
+_WORD: Final = re.compile(r"\w+")
+
+
+class SearchCall(BaseModel):
+    """What a model asks for in one call: the schema that it sees, and the value."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: str = Field(
+        default="",
+        description="What the image shows, or what is to change about it, in a few words. May be "
+        "empty where the conversation, more_like or less_like say it all.",
+    )
+    k: int | None = Field(default=None, ge=1, le=MAX_HITS, description="Number of images wanted.")
+    filter: dict[str, Any] | None = Field(
+        default=None,
+        description="Exact conditions on the images' metadata, such as {field: value} or "
+        '{field: {"$in": [values]}}. Leave it out unless the user insists on them.',
+    )
+    more_like: list[int | str] = Field(
+        default=[],
+        description="Earlier results that the user likes: their numbers in the last list, or ids.",
+    )
+    less_like: list[int | str] = Field(
+        default=[],
+        description="Earlier results that the user turns down: their numbers in the last list, or "
+        "ids. They are not shown again.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Ids of the hits that a call has shown, best first."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something in the conversation that could not be read, and why."""
+
+    reason: str
+
+
+Event = Turn | SearchCall | Listing | Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """A conversation in which hits were shown and judged.
+
+    Attributes:
+        turns: What was said.
+        listed: Ids of the hits in the last list.
+        liked: Ids of hits that the user liked.
+        rejected: Ids of hits that the user turned down.
+        notes: What could not be followed, such as a judged image that is gone.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    listed: tuple[str, ...] = ()
+    liked: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def after(self, event: Event) -> Conversation:
+        """This conversation after one more event.
+
+        Of a call only the judgements count: its request puts the user's turns in other words.
+        """
+        if isinstance(event, Turn):
+            return dataclasses.replace(self, turns=(*self.turns, event))
+        if isinstance(event, Listing):
+            return dataclasses.replace(self, listed=event.ids)
+        if isinstance(event, Unread):
+            return dataclasses.replace(self, notes=(*self.notes, event.reason))
+        return self._judging(self._ids(event.more_like), self._ids(event.less_like))
+
+    def judged(self, call: SearchCall, store: ImageStore) -> Conversation:
+        """This conversation with a call's likes and dislikes; they replace earlier ones.
+
+        Raises:
+            InvalidInputError: A number is not in the last list, an id not in the store, or an
+                image both liked and turned down.
+        """
+        likes, dislikes = self._ids(call.more_like), self._ids(call.less_like)
+        unknown = sorted({*likes, *dislikes} - store.known([*likes, *dislikes]))
+        if unknown:
+            numbers = f"a number from 1 to {len(self.listed)} or " if self.listed else ""
+            raise InvalidInputError(
+                f"{', '.join(unknown)}: no such image; name {numbers}the id of an earlier result"
+            )
+        torn = sorted({*likes} & {*dislikes})
+        if torn:
+            raise InvalidInputError(
+                f"{', '.join(torn)}: in more_like and in less_like; leave it in one of them"
+            )
+        return self._judging(likes, dislikes)
+
+    def dialogue(self, request: str, store: ImageStore) -> tuple[Dialogue, tuple[str, ...]]:
+        """The dialogue to search with, and what could not be made part of it.
+
+        Args:
+            request: Becomes a turn where it holds a word that the user has not said.
+            store: Where the judged images are; they join the user's last turn.
+        """
+        dialogue = Dialogue(self.turns)
+        said = {word for turn in dialogue.user_turns for word in _words(turn.text)}
+        if _words(request) - said:
+            dialogue = dialogue.say(request)
+        images, lost = _opened(self.liked, store)
+        unlike, also_lost = _opened(self.rejected, store)
+        notes = (*self.notes, *lost, *also_lost)
+        return (_with_images(dialogue, images, unlike) if images or unlike else dialogue), notes
+
+    def _ids(self, names: Sequence[int | str]) -> list[str]:
+        by_number = {str(number): id_ for number, id_ in enumerate(self.listed, 1)}
+        asked = [str(name).strip().lstrip("#") for name in names]
+        return [by_number.get(name, name) for name in asked]
+
+    def _judging(self, likes: Sequence[str], dislikes: Sequence[str]) -> Conversation:
+        liked = [id_ for id_ in (*self.liked, *likes) if id_ not in dislikes]
+        rejected = [id_ for id_ in self.rejected if id_ not in liked]
+        return dataclasses.replace(
+            self,
+            liked=tuple(dict.fromkeys(liked)),
+            rejected=tuple(dict.fromkeys([*rejected, *dislikes])),
+        )
+
+
+def _opened(
+    ids: Sequence[str], store: ImageStore
+) -> tuple[tuple[Image.Image, ...], tuple[str, ...]]:
+    """The images of hits, and why some are missing."""
+    hits = store.get(ids)
+    known = {hit.id for hit in hits}
+    lost = [f"a judged image is gone: {id_}" for id_ in ids if id_ not in known]
+    images = []
+    for hit in hits:
+        try:
+            images.append(hit.open())
+        except InvalidImageError as error:
+            lost.append(f"a judged image was left out: {error}")
+    return tuple(images), tuple(lost)
+
+
+def _with_images(
+    dialogue: Dialogue, images: tuple[Image.Image, ...], unlike: tuple[Image.Image, ...]
+) -> Dialogue:
+    """A dialogue with images at the user's last turn, which was about them."""
+    for place in range(len(dialogue.turns) - 1, -1, -1):
+        turn = dialogue.turns[place]
+        if turn.role == "user":
+            judged = dataclasses.replace(
+                turn, images=(*turn.images, *images), unlike=(*turn.unlike, *unlike)
+            )
+            turns = (*dialogue.turns[:place], judged, *dialogue.turns[place + 1 :])
+            return dataclasses.replace(dialogue, turns=turns)
+    return dialogue.say("", *images, unlike=unlike)
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.lower()))

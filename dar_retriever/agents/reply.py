@@ -1,0 +1,97 @@
+"""What an agent's image search tells: the model before a call, everyone else during and after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from dar_retriever.errors import InvalidImageError
+from dar_retriever.image_store import Hit, ImageStore
+from dar_retriever.images import data_url
+from dar_retriever.retriever import SearchResult
+
+TOOL_NAME: Final = "search_images"
+TOOL_DESCRIPTION: Final = (
+    "Search the image collection. The conversation with the user so far is part of every search, "
+    "so say only what is new. Call it again after each answer or correction of the user; to build "
+    "on earlier results name them in more_like and less_like."
+)
+THUMBNAIL: Final = 256
+
+_LISTED: Final = re.compile(r"^\d+\. id=(\S+) score=", re.MULTILINE)
+_FACETS_SHOWN: Final = 12
+# Some providers refuse longer ones.
+_MAX_DESCRIPTION: Final = 1024
+
+
+def tool_description(store: ImageStore) -> str:
+    """``TOOL_DESCRIPTION`` with the metadata fields that a filter can ask for."""
+    description, joint = TOOL_DESCRIPTION, " Metadata fields for the filter: "
+    for name, values in store.facets().items():
+        more = ", ..." * (len(values) > _FACETS_SHOWN)
+        field = f"{joint}{name}: {', '.join(values[:_FACETS_SHOWN])}{more}"
+        if len(description) + len(field) <= _MAX_DESCRIPTION:
+            description, joint = description + field, "; "
+    return description
+
+
+def reply_text(result: SearchResult) -> str:
+    """A result as a model reads it: what was understood, and the hits, numbered.
+
+    ``listed_ids`` reads the ids back.
+    """
+    trace = result.trace
+    lines = [f"Searched for: {trace.caption or 'the images shown'}"]
+    lines += [f"Note: {fallback}" for fallback in trace.fallbacks]
+    if not result.hits:
+        lines.append("No image matches; drop the filter or ask for less.")
+    for rank, hit in enumerate(result.hits, 1):
+        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}")
+    # Captions and errors may have several lines; one of theirs could pass for a hit.
+    return "\n".join(" ".join(line.split()) for line in lines)
+
+
+def listed_ids(text: str) -> tuple[str, ...]:
+    """The ids in a text of ``reply_text``, best first."""
+    return tuple(_LISTED.findall(text))
+
+
+def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
+    """A stage of a search as plain data for whoever watches.
+
+    Yields:
+        For the first stage one event of type "text_hits"; for the final one "generated_images",
+        where there are any, with their pictures as data URLs, and then "hits".
+    """
+    trace = result.trace
+    if trace.generated:
+        yield {"type": "generated_images", "images": generated_as_json(result)}
+    yield {
+        "type": "hits" if result.final else "text_hits",
+        "caption": trace.caption,
+        "hits": [
+            {"id": hit.id, "score": hit.score, "uri": hit.uri, "caption": hit.caption}
+            for hit in result.hits
+        ],
+    }
+
+
+def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
+    """A result's generated images with prompts and seeds, as data URLs of thumbnails."""
+    return [
+        {
+            "image": data_url(generated.image, THUMBNAIL),
+            "prompt": generated.prompt,
+            "seed": generated.seed,
+        }
+        for generated in result.trace.generated
+    ]
+
+
+def hit_picture(hit: Hit, *, full: bool = False) -> str | None:
+    """A hit's image as a data URL, as a thumbnail or in full; none where its file is gone."""
+    try:
+        return data_url(hit.open(), None if full else THUMBNAIL)
+    except InvalidImageError:
+        return None

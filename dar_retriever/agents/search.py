@@ -1,0 +1,53 @@
+"""The image search that an agent's tool is an adapter of, whatever the agent is built with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from dar_retriever.agents.conversation import Conversation, Event, SearchCall
+from dar_retriever.image_store import Filter, both
+from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+
+
+class AgentSearch:
+    """Searches with an agent's conversation.
+
+    Args:
+        retriever: What it searches with.
+        k: The most hits, where the model does not say how many it wants.
+        where: A filter that every search keeps to, whatever the model asks for.
+    """
+
+    def __init__(
+        self, retriever: DiffusionAugmentedRetriever, k: int = 5, where: Filter | None = None
+    ) -> None:
+        self._retriever = retriever
+        self._k = k
+        self._where = where
+
+    def stages(self, history: Sequence[Event], call: SearchCall) -> Iterator[SearchResult]:
+        """Search with a conversation and one more call.
+
+        Args:
+            history: What happened before, oldest first.
+            call: What is wanted now.
+
+        Yields:
+            What the text finds, then the final result; see ``DiffusionAugmentedRetriever``.
+
+        Raises:
+            EmptyDialogueError: Nothing was said, shown or asked for.
+            InvalidInputError: The call names an image that is not there.
+            InvalidFilterError: The store refuses the filter.
+        """
+        store, conversation = self._retriever.store, Conversation()
+        for event in history:
+            conversation = conversation.after(event)
+        conversation = conversation.judged(call, store)
+        dialogue, notes = conversation.dialogue(call.request, store)
+        where, k = both(self._where, call.filter), call.k or self._k
+        for result in self._retriever.stream(dialogue, k, where, conversation.rejected):
+            fallbacks = (*notes, *result.trace.fallbacks)
+            trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
+            yield dataclasses.replace(result, trace=trace)
