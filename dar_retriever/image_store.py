@@ -270,7 +270,7 @@ class ImageStore:
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def facets(self, sample: int = _PAGE) -> dict[str, list[str]]:
-        """What a filter can ask for: text fields of few values, and these, commonest first.
+        """What a filter can ask for: text fields of few values by name, values commonest first.
 
         Args:
             sample: The number of images that are looked at.
@@ -283,8 +283,8 @@ class ImageStore:
                 if isinstance(value, str) and value:
                     counts.setdefault(name, Counter())[value] += 1
         return {
-            name: [value for value, _ in count.most_common()]
-            for name, count in counts.items()
+            name: sorted(count, key=lambda value: (-count[value], value))
+            for name, count in sorted(counts.items())
             # Where hardly any value comes twice, they are names, not kinds.
             if len(count) <= min(_FACET_VALUES, count.total() / 2)
         }

@@ -631,12 +631,12 @@ def test_a_tools_description_names_twelve_values_of_a_field(
 def test_a_tools_description_is_not_too_long_for_any_provider(tiny_encoder: OpenClipEncoder):
     store = ImageStore.in_memory(tiny_encoder)
     fields = {f"field{m}": lambda n: f"a value of some length {n % 20}" for m in range(9)}
-    store.add(described(tiny_encoder, 40, **fields, short=lambda n: "value"))
+    store.add(described(tiny_encoder, 40, **fields, a=lambda n: "value"))
 
     description = tool_description(store)
 
     assert len(description) <= 1024
-    assert "; short: value" in description
+    assert "filter: a: value; field0: a value of some length 0, " in description
 
 
 def described(
