@@ -30,6 +30,7 @@ Filter: TypeAlias = Mapping[str, Any]
 
 DEFAULT_COLLECTION: Final = "images"
 
+_TAKEN: Final = ("uri", "score", "size", "trace", "image")
 _JUNCTIONS: Final = ("$and", "$or")
 _FINGERPRINT: Final = "dar_encoder_fingerprint"
 _ENCODER: Final = "dar_encoder"
@@ -64,6 +65,19 @@ class Hit:
         named = (self.caption, self.metadata.get("description"), self.metadata.get("title"))
         name = Path(self.uri).stem.replace("_", " ").replace("-", " ").strip()
         return next((str(text) for text in named if text), name or self.id)
+
+    def as_metadata(self) -> dict[str, Any]:
+        """What is known of it as plain data.
+
+        Returns:
+            What is stored with it, "uri", "score" and "size", [width, height] or None. A stored
+            field whose name is taken, by these or by what adapters add, "trace" and "image", is
+            found under ``stored_NAME``.
+        """
+        stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}
+        width, height = self.metadata.get("width"), self.metadata.get("height")
+        size = [width, height] if width and height else None
+        return {**stored, "uri": self.uri, "score": self.score, "size": size}
 
     def open(self) -> Image.Image:
         """Read the image.

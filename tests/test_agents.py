@@ -584,10 +584,10 @@ def test_a_hits_picture_is_a_thumbnail_or_in_full(tmp_path: Path):
     Image.new("RGB", (600, 300), "red").save(tmp_path / "red.png")
     hit = Hit("1a", 0.5, str(tmp_path / "red.png"))
 
-    assert image_from_data_url(hit_picture(hit)).size == (THUMBNAIL, THUMBNAIL // 2)
-    assert image_from_data_url(hit_picture(hit, full=True)).size == (600, 300)
+    assert image_from_data_url(hit_picture(hit, "thumbnail")).size == (THUMBNAIL, THUMBNAIL // 2)
+    assert image_from_data_url(hit_picture(hit, "full")).size == (600, 300)
     (tmp_path / "red.png").unlink()
-    assert hit_picture(hit) is None
+    assert hit_picture(hit, "full") is None
 
 
 def test_a_tool_without_metadata_is_described_as_it_is(store: ImageStore):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -327,3 +329,25 @@ def test_a_model_of_another_type_is_named(checkpoint: Checkpoint) -> None:
 def test_meaningless_options_are_refused(options: dict[str, Any], checkpoint: Checkpoint) -> None:
     with pytest.raises(InvalidInputError, match=str(next(iter(options.values())))):
         open_encoder("clip", checkpoint("clip"), **options)
+
+
+def test_threads_do_not_disturb_each_others_tokens(encoder: TorchEncoder) -> None:
+    texts = ["a red mug", "one blue sofa with two long and narrow cushions"]
+    alone = [encoder.encode_texts([text])[0] for text in texts]
+    counts = [encoder.count_tokens(text) for text in texts]
+
+    def ask(number: int) -> bool:
+        which = number % 2
+        if number % 3:
+            return encoder.count_tokens(texts[which]) == counts[which]
+        vector = encoder.encode_texts([texts[which]])[0]
+        return np.allclose(vector, alone[which], atol=1e-5)
+
+    # Threads change places as often as they can.
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert all(threads.map(ask, range(400)))
+    finally:
+        sys.setswitchinterval(before)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.errors import InvalidImageError, InvalidInputError
@@ -45,6 +45,15 @@ class SearchCall(BaseModel):
         description="Earlier results that the user turns down: their numbers in the last list, or "
         "ids. They are not shown again.",
     )
+
+
+def invalid_arguments(error: ValidationError) -> str:
+    """What is wrong with the arguments of a call, for the model that made it."""
+    problems = "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}={problem['input']!r}: {problem['msg']}"
+        for problem in error.errors()
+    )
+    return f"invalid arguments: {problems}; call the tool again with the arguments mended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.image_store import Hit, ImageStore
@@ -18,6 +18,8 @@ TOOL_DESCRIPTION: Final = (
     "on earlier results name them in more_like and less_like."
 )
 THUMBNAIL: Final = 256
+
+IncludeImages = Literal["none", "thumbnail", "full"]
 
 _LISTED: Final = re.compile(r"^\d+\. id=(\S+) score=", re.MULTILINE)
 _FACETS_SHOWN: Final = 12
@@ -89,9 +91,11 @@ def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
     ]
 
 
-def hit_picture(hit: Hit, *, full: bool = False) -> str | None:
-    """A hit's image as a data URL, as a thumbnail or in full; none where its file is gone."""
+def hit_picture(hit: Hit, include: IncludeImages) -> str | None:
+    """A hit's image as a data URL; none where none is wanted or its file is gone."""
+    if include == "none":
+        return None
     try:
-        return data_url(hit.open(), None if full else THUMBNAIL)
+        return data_url(hit.open(), THUMBNAIL if include == "thumbnail" else None)
     except InvalidImageError:
         return None

@@ -66,12 +66,14 @@ class OpenClipEncoder(TorchEncoder):
     def count_tokens(self, text: str) -> int:
         """See ``JointEncoder``."""
         inner = getattr(self._tokenizer, "tokenizer", None)
-        if inner is not None:
+        if inner is None:
+            return len(self._tokenizer.encode(text)) + 2
+        with self._tokenizing:
             return len(inner(text).input_ids)
-        return len(self._tokenizer.encode(text)) + 2
 
     def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
-        tokens = self._tokenizer(list(texts)).to(self.device)
+        with self._tokenizing:
+            tokens = self._tokenizer(list(texts)).to(self.device)
         features: torch.Tensor = self._model.encode_text(tokens)
         return features
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -57,6 +58,8 @@ class TorchEncoder(ABC):
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self._batch_size = batch_size
+        # Tokenizers keep their padding in a state that every call sets anew.
+        self._tokenizing = Lock()
         self._model: Any = model.to(self.device, self.dtype)
 
     @abstractmethod

@@ -73,17 +73,19 @@ class TransformersEncoder(TorchEncoder):
 
     def count_tokens(self, text: str) -> int:
         """See ``JointEncoder``."""
-        return len(self._processor.tokenizer(text).input_ids)
+        with self._tokenizing:
+            return len(self._processor.tokenizer(text).input_ids)
 
     def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
-        tokens = self._processor.tokenizer(
-            list(texts),
-            # SigLIP was trained on texts filled up to full length, and without a mask.
-            padding="max_length" if self._type in _SIGLIP_TYPES else True,
-            truncation=True,
-            max_length=self.max_tokens,
-            return_tensors="pt",
-        ).to(self.device)
+        with self._tokenizing:
+            tokens = self._processor.tokenizer(
+                list(texts),
+                # SigLIP was trained on texts filled up to full length, and without a mask.
+                padding="max_length" if self._type in _SIGLIP_TYPES else True,
+                truncation=True,
+                max_length=self.max_tokens,
+                return_tensors="pt",
+            ).to(self.device)
         if self._type == "blip":
             hidden = self._model.text_encoder(
                 input_ids=tokens.input_ids, attention_mask=tokens.attention_mask

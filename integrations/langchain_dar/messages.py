@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from langchain_core.messages import (
@@ -18,10 +17,18 @@ from langchain_core.messages import (
 )
 from PIL import Image
 
-from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Role, Turn
+from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Role
+from dar_retriever.agents import (
+    OpenUrl,
+    Part,
+    ReadMessage,
+    assistant_message,
+    dialogue_of,
+    is_summary,
+    summary_message,
+    user_message,
+)
 from dar_retriever.images import image_from_data_url
-
-OpenUrl = Callable[[str], Image.Image]
 
 _CHAT_ROLES: Final[Mapping[str, Role]] = {
     "user": "user",
@@ -29,30 +36,6 @@ _CHAT_ROLES: Final[Mapping[str, Role]] = {
     "assistant": "assistant",
     "ai": "assistant",
 }
-_SUMMARY: Final = re.compile(
-    r"\s*(?:(?:here|this|the following) is (?:a|the) )?(?:conversation summary|"
-    r"summary of (?:the |our |this )?(?:earlier |previous )?conversation[^:\n]*):\s*",
-    re.IGNORECASE,
-)
-# Headings, and what stands under them, or alone, where there is nothing to say.
-_SCAFFOLD: Final = re.compile(
-    r"^[^\S\n]*(?:#+ .*|(?:[-*] *)?none\.?|no previous conversation history\.|"
-    r"previous conversation was too long to summarize\.)[^\S\n]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadMessage:
-    """What a message says.
-
-    Attributes:
-        turn: None where it says nothing to the search.
-        problems: Why images of it were left out.
-    """
-
-    turn: Turn | None
-    problems: tuple[InvalidInputError, ...] = ()
 
 
 def dialogue_from_messages(
@@ -79,14 +62,8 @@ def dialogue_from_messages(
         InvalidInputError: Something is no message, or malformed.
         InvalidImageError: An image is not readable, or given as a file id of a provider.
     """
-    turns = []
-    for number, message in enumerate(as_messages(messages)):
-        read = read_message(message, number, open_url)
-        if read.problems:
-            raise read.problems[0]
-        if read.turn is not None:
-            turns.append(read.turn)
-    return Dialogue(tuple(turns), id)
+    read = (read_message(each, n, open_url) for n, each in enumerate(as_messages(messages)))
+    return dialogue_of(read, id)
 
 
 def as_messages(messages: Sequence[MessageLikeRepresentation]) -> list[BaseMessage]:
@@ -116,30 +93,15 @@ def read_message(message: BaseMessage, number: int, open_url: OpenUrl) -> ReadMe
         number: What to call it in errors.
         open_url: See ``dialogue_from_messages``.
     """
-    summary = _summary_of(message)
-    if summary is not None:
-        return ReadMessage(Turn("user", summary) if summary else None)
+    text = str(message.text)
+    if _is_summary(message, text):
+        return summary_message(text)
     role = role_of(message)
     if role is None:
-        return ReadMessage(None)
+        return ReadMessage()
     if role == "assistant":
-        text = str(message.text)
-        return ReadMessage(Turn("assistant", text) if text.strip() else None)
-    texts, images, problems = [], [], []
-    try:
-        for part in _parts(message, number):
-            if isinstance(part, str):
-                texts.append(part)
-                continue
-            try:
-                images.append(_opened(part, number, open_url))
-            except InvalidInputError as error:
-                problems.append(error)
-    except InvalidInputError as error:
-        problems.append(error)
-    said = " ".join(texts)
-    turn = Turn("user", said, tuple(images)) if said.strip() or images else None
-    return ReadMessage(turn, tuple(problems))
+        return assistant_message(text)
+    return user_message(_parts(message, number, open_url), number)
 
 
 def role_of(message: BaseMessage) -> Role | None:
@@ -153,19 +115,14 @@ def role_of(message: BaseMessage) -> Role | None:
     return None
 
 
-def _summary_of(message: BaseMessage) -> str | None:
-    """The summary that a message of the user or the system holds in place of earlier ones."""
-    if not isinstance(message, HumanMessage | SystemMessage):
-        return None
-    text = str(message.text)
-    header = _SUMMARY.match(text)
-    if header is None and message.additional_kwargs.get("lc_source") != "summarization":
-        return None
-    return _SCAFFOLD.sub("", text[header.end() :] if header else text).strip()
+def _is_summary(message: BaseMessage, text: str) -> bool:
+    """Whether a message of the user or the system stands for earlier ones."""
+    marked = message.additional_kwargs.get("lc_source") == "summarization"
+    return isinstance(message, HumanMessage | SystemMessage) and (marked or is_summary(text))
 
 
-def _parts(message: BaseMessage, number: int) -> Iterator[str | dict[str, Any]]:
-    """Texts and image blocks of a message; other blocks say nothing to an image search."""
+def _parts(message: BaseMessage, number: int, open_url: OpenUrl) -> Iterator[Part]:
+    """Texts and images of a message; other blocks say nothing to an image search."""
     try:
         blocks = message.content_blocks
     # LangChain's translators take malformed blocks as they come.
@@ -186,7 +143,7 @@ def _parts(message: BaseMessage, number: int) -> Iterator[str | dict[str, Any]]:
                 raise InvalidInputError(f"message {number}: text={text!r} of a block is no str")
             yield text
         elif kind == "image" or str(part.get("mime_type")).startswith("image/"):
-            yield part
+            yield partial(_opened, part, open_url)
 
 
 def _unwrapped(value: Any) -> dict[str, Any]:
@@ -203,17 +160,8 @@ def _unwrapped(value: Any) -> dict[str, Any]:
     return dict(value)
 
 
-def _opened(block: Mapping[str, Any], number: int, open_url: OpenUrl) -> Image.Image:
-    try:
-        return open_url(_url_of(block))
-    except InvalidInputError as error:
-        raise type(error)(f"message {number}: {error}") from error
-    # An application's own open_url raises whatever its transport does.
-    except Exception as error:
-        raise InvalidImageError(
-            f"message {number}: an image cannot be opened ({type(error).__name__}: {error}); send "
-            "it as base64 data"
-        ) from error
+def _opened(block: Mapping[str, Any], open_url: OpenUrl) -> Image.Image:
+    return open_url(_url_of(block))
 
 
 def _url_of(block: Mapping[str, Any]) -> str:

@@ -18,11 +18,11 @@ from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
 
 from dar_retriever import DiffusionAugmentedRetriever, from_preset
-from dar_retriever.agents import progress_events
+from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
 from dar_retriever.images import image_from_data_url
 from dar_retriever.threads import in_threads
-from langchain_dar.documents import IncludeImages, documents_of
-from langchain_dar.messages import OpenUrl, as_messages, dialogue_from_messages, role_of
+from langchain_dar.documents import documents_of
+from langchain_dar.messages import as_messages, dialogue_from_messages, role_of
 
 PROGRESS_EVENT: Final = "image_search_progress"
 

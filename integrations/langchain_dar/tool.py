@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -21,11 +21,14 @@ from dar_retriever.agents import (
     TOOL_NAME,
     AgentSearch,
     Event,
+    IncludeImages,
     Listing,
+    OpenUrl,
     SearchCall,
     Unread,
     generated_as_json,
     hit_picture,
+    invalid_arguments,
     listed_ids,
     progress_events,
     reply_text,
@@ -33,8 +36,8 @@ from dar_retriever.agents import (
 )
 from dar_retriever.threads import in_threads
 from langchain_dar.chains import image_block
-from langchain_dar.documents import IncludeImages, documents_of
-from langchain_dar.messages import OpenUrl, as_messages, read_message
+from langchain_dar.documents import documents_of
+from langchain_dar.messages import as_messages, read_message
 from langchain_dar.retriever import DARRetriever
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -102,7 +105,8 @@ def create_image_search_tool(
         coroutine=search.arun,
         response_format="content_and_artifact",
         handle_tool_error=True,
-        handle_validation_error=_invalid_arguments,
+        # Its type allows for pydantic 1 too, of which no schema is here.
+        handle_validation_error=cast("Any", invalid_arguments),
     )
 
 
@@ -160,7 +164,7 @@ class _Search:
             return text, artifact
         blocks: list[ContentBlock] = [TextContentBlock(type="text", text=text)]
         for number, hit in enumerate(result.hits, 1):
-            picture = hit_picture(hit, full=self.images == "full")
+            picture = hit_picture(hit, self.images)
             if picture:
                 blocks.append(TextContentBlock(type="text", text=f"Image {number}:"))
                 blocks.append(image_block(picture))
@@ -222,11 +226,3 @@ def _tool_errors() -> Iterator[None]:
             f"the image search failed ({type(error).__name__}: {error}); go on without it, or try "
             "once more"
         ) from error
-
-
-def _invalid_arguments(error: Any) -> str:
-    problems = "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}={problem['input']!r}: {problem['msg']}"
-        for problem in error.errors()
-    )
-    return f"invalid arguments: {problems}; call the tool again with the arguments mended"
