@@ -32,7 +32,7 @@ from dar_retriever.generation import (
     ImageRequest,
     StoredImageGenerator,
 )
-from dar_retriever.image_store import Hit, ImageStore, StoredImage
+from dar_retriever.image_store import Filter, Hit, ImageStore, StoredImage
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
 from dar_retriever.presets import PRESETS, Preset, from_preset, open_encoder, open_generator
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
@@ -59,6 +59,7 @@ __all__ = [
     "EmptyDialogueError",
     "EncodedQuery",
     "EncoderMismatchError",
+    "Filter",
     "FusedQuery",
     "Fusion",
     "GeneratedImage",

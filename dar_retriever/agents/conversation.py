@@ -56,6 +56,14 @@ def invalid_arguments(error: ValidationError) -> str:
     return f"invalid arguments: {problems}; call the tool again with the arguments mended"
 
 
+def judgements_of(arguments: Any) -> SearchCall:
+    """An earlier call by its arguments; one that says nothing where they were no good."""
+    try:
+        return SearchCall.model_validate(arguments)
+    except ValidationError:
+        return SearchCall()
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Ids of the hits that a call has shown, best first."""

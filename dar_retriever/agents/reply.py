@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
+from dar_retriever.dialogue import Dialogue
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.image_store import Hit, ImageStore
 from dar_retriever.images import data_url
@@ -21,6 +22,7 @@ THUMBNAIL: Final = 256
 
 IncludeImages = Literal["none", "thumbnail", "full"]
 
+_OPENING: Final = "Searched for: "
 _LISTED: Final = re.compile(r"^\d+\. id=(\S+) score=", re.MULTILINE)
 _FACETS_SHOWN: Final = 12
 # Some providers refuse longer ones.
@@ -44,7 +46,7 @@ def reply_text(result: SearchResult) -> str:
     ``listed_ids`` reads the ids back.
     """
     trace = result.trace
-    lines = [f"Searched for: {trace.caption or 'the images shown'}"]
+    lines = [f"{_OPENING}{trace.caption or 'the images shown'}"]
     lines += [f"Note: {fallback}" for fallback in trace.fallbacks]
     if not result.hits:
         lines.append("No image matches; drop the filter or ask for less.")
@@ -52,6 +54,11 @@ def reply_text(result: SearchResult) -> str:
         lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}")
     # Captions and errors may have several lines; one of theirs could pass for a hit.
     return "\n".join(" ".join(line.split()) for line in lines)
+
+
+def is_reply(text: str) -> bool:
+    """Whether a text is of ``reply_text``, and no error."""
+    return text.startswith(_OPENING)
 
 
 def listed_ids(text: str) -> tuple[str, ...]:
@@ -89,6 +96,11 @@ def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
         }
         for generated in result.trace.generated
     ]
+
+
+def dialogue_as_json(dialogue: Dialogue) -> list[dict[str, str]]:
+    """A dialogue as plain data: the role and the text of each turn."""
+    return [{"role": turn.role, "text": turn.text} for turn in dialogue.turns]
 
 
 def hit_picture(hit: Hit, include: IncludeImages) -> str | None:

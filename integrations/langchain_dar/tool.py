@@ -14,7 +14,6 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages.content import ContentBlock, TextContentBlock
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.prebuilt import ToolRuntime
-from pydantic import ValidationError
 
 from dar_retriever import DARError, SearchResult
 from dar_retriever.agents import (
@@ -26,9 +25,11 @@ from dar_retriever.agents import (
     OpenUrl,
     SearchCall,
     Unread,
+    dialogue_as_json,
     generated_as_json,
     hit_picture,
     invalid_arguments,
+    judgements_of,
     listed_ids,
     progress_events,
     reply_text,
@@ -157,7 +158,7 @@ class _Search:
             documents=documents_of(result, self.retriever.include_images),
             generated=generated_as_json(result),
             trace=result.trace.as_json(),
-            dialogue=[{"role": turn.role, "text": turn.text} for turn in result.dialogue.turns],
+            dialogue=dialogue_as_json(result.dialogue),
         )
         text = reply_text(result)
         if self.images == "none":
@@ -188,20 +189,12 @@ def history_of(messages: Sequence[BaseMessage], tool: str, open_url: OpenUrl) ->
         if isinstance(message, AIMessage):
             for call in message.tool_calls:
                 if call["name"] == tool:
-                    waiting[call["id"]] = _judgements_of(call["args"])
+                    waiting[call["id"]] = judgements_of(call["args"])
         elif isinstance(message, ToolMessage) and message.tool_call_id in waiting:
             call_made = waiting.pop(message.tool_call_id)
             if message.status != "error":
                 yield call_made
                 yield Listing(listed_ids(str(message.text)))
-
-
-def _judgements_of(arguments: Mapping[str, Any]) -> SearchCall:
-    try:
-        return SearchCall.model_validate(arguments)
-    except ValidationError:
-        # The call was answered by an error then; there is nothing to learn from it.
-        return SearchCall()
 
 
 def _messages_of(state: Any, key: str) -> list[BaseMessage]:

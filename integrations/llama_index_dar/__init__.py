@@ -1,0 +1,17 @@
+"""Diffusion Augmented Retrieval for LlamaIndex: a retriever and an agent tool."""
+
+from dar_retriever.extras import needs_extra
+
+with needs_extra("llama-index"):
+    from llama_index_dar.messages import dialogue_from_chat_messages
+    from llama_index_dar.retriever import ChatQueryBundle, DARRetriever, ImageSearchEvent
+    from llama_index_dar.tool import ImageSearchProgress, create_image_search_tool
+
+__all__ = [
+    "ChatQueryBundle",
+    "DARRetriever",
+    "ImageSearchEvent",
+    "ImageSearchProgress",
+    "create_image_search_tool",
+    "dialogue_from_chat_messages",
+]

@@ -1,0 +1,164 @@
+"""LlamaIndex's chat messages as a dialogue, and as what happened in an agent's run."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ToolCallBlock,
+)
+from PIL import Image
+
+from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Role
+from dar_retriever.agents import (
+    Event,
+    Listing,
+    OpenUrl,
+    Part,
+    ReadMessage,
+    SearchCall,
+    Unread,
+    assistant_message,
+    dialogue_of,
+    is_reply,
+    is_summary,
+    judgements_of,
+    listed_ids,
+    summary_message,
+    user_message,
+)
+from dar_retriever.images import image_from_data_url, open_image, read_image
+
+_ROLES: Final[Mapping[MessageRole, Role]] = {
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.CHATBOT: "assistant",
+    MessageRole.MODEL: "assistant",
+}
+# How a ReActAgent keeps its steps in a message.
+_ANSWER: Final = re.compile(r"\AThought: .*^Answer: (?P<answer>.*)\Z", re.DOTALL | re.MULTILINE)
+_STEP: Final = re.compile(
+    r"^Action: (?P<tool>\S+)\nAction Input: (?P<arguments>\{[^\n]*\})\n"
+    r"Observation: (?P<result>.*?)(?=^Thought: |\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def dialogue_from_chat_messages(
+    messages: Sequence[ChatMessage],
+    *,
+    open_url: OpenUrl = image_from_data_url,
+    id: str = "",
+) -> Dialogue:
+    """Read a conversation as LlamaIndex has it.
+
+    The user's words and images and the assistant's words are kept, so that questions stand with
+    their answers. System messages, tool calls and tool results are left out; summaries that stand
+    for earlier messages are kept as the user's words.
+
+    Args:
+        messages: Images may be blocks with bytes, a path or a URL.
+        open_url: Opens the URL of an image block; data URLs alone by default, as opening any
+            address that a user writes is for the application to decide.
+        id: See ``Dialogue``.
+
+    Raises:
+        InvalidInputError: Something is no message.
+        InvalidImageError: An image is not readable.
+    """
+    return dialogue_of((read_message(each, n, open_url) for n, each in enumerate(messages)), id)
+
+
+def read_message(message: ChatMessage, number: int, open_url: OpenUrl) -> ReadMessage:
+    """Read one message.
+
+    Args:
+        message: Of any role.
+        number: What to call it in errors.
+        open_url: See ``dialogue_from_chat_messages``.
+
+    Raises:
+        InvalidInputError: It is no message.
+    """
+    if not isinstance(message, ChatMessage):
+        raise InvalidInputError(f"message {number}: {message!r} is no ChatMessage")
+    role, text = _ROLES.get(message.role), message.content or ""
+    if message.role in (MessageRole.USER, MessageRole.SYSTEM) and is_summary(text):
+        return summary_message(text)
+    if role is None:
+        return ReadMessage()
+    if role == "assistant":
+        step = _ANSWER.search(text)
+        return assistant_message(step["answer"] if step else text)
+    return user_message(_parts(message, open_url), number)
+
+
+def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) -> Iterator[Event]:
+    """An agent's messages as what happened in them.
+
+    Args:
+        messages: Oldest first, of a FunctionAgent or a ReActAgent.
+        tool: Name of the image search among the agent's tools.
+        open_url: See ``dialogue_from_chat_messages``.
+    """
+    waiting: dict[str | None, SearchCall] = {}
+    for number, message in enumerate(messages):
+        for step in _STEP.finditer(message.content or ""):
+            if step["tool"] == tool:
+                yield from _answered(judgements_of(_literal(step["arguments"])), step["result"])
+        read = read_message(message, number, open_url)
+        if read.turn is not None:
+            yield read.turn
+        yield from (Unread(f"left out: {problem}") for problem in read.problems)
+        for block in message.blocks:
+            if isinstance(block, ToolCallBlock) and block.tool_name == tool:
+                waiting[block.tool_call_id] = judgements_of(_literal(block.tool_kwargs))
+        call_id = message.additional_kwargs.get("tool_call_id")
+        if message.role == MessageRole.TOOL and call_id in waiting:
+            yield from _answered(waiting.pop(call_id), message.content or "")
+
+
+def _answered(call: SearchCall, result: str) -> Iterator[Event]:
+    if is_reply(result):
+        yield call
+        yield Listing(listed_ids(result))
+
+
+def _literal(arguments: Any) -> Any:
+    """Arguments as a mapping where they come as its text."""
+    if not isinstance(arguments, str):
+        return arguments
+    try:
+        return ast.literal_eval(arguments)
+    except (ValueError, SyntaxError):
+        return {}
+
+
+def _parts(message: ChatMessage, open_url: OpenUrl) -> Iterator[Part]:
+    """Texts and images of a message; other blocks say nothing to an image search."""
+    for block in message.blocks:
+        if isinstance(block, TextBlock):
+            yield block.text
+        elif isinstance(block, ImageBlock):
+            yield partial(_opened, block, open_url)
+
+
+def _opened(block: ImageBlock, open_url: OpenUrl) -> Image.Image:
+    if isinstance(block.image, bytes):
+        return read_image(base64.b64decode(block.image), "an image block")
+    if block.image is not None:
+        return read_image(block.resolve_image().read(), "an image block")
+    if block.path is not None:
+        return open_image(block.path)
+    if block.url is not None:
+        return open_url(str(block.url))
+    raise InvalidImageError("an image block of neither bytes, path nor URL; give it one of them")

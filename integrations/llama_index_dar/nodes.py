@@ -1,0 +1,47 @@
+"""Hits as LlamaIndex's nodes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from llama_index.core.schema import ImageNode, NodeWithScore
+
+from dar_retriever import Hit, SearchResult
+from dar_retriever.agents import IncludeImages, hit_picture
+
+_NOT_FOR_MODELS: Final = ["uri", "score", "size", "width", "height", "trace"]
+
+
+def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> list[NodeWithScore]:
+    """A result's hits as image nodes with scores, best first.
+
+    Args:
+        result: Of a search.
+        include_images: Whether a node holds its image in base64, of at most 256 pixels a side or
+            in full; where the file is gone it does not.
+
+    Returns:
+        Nodes with the hit's id and title and with path or URL; the metadata are
+        ``Hit.as_metadata`` with "trace". What only programs read is kept from prompts.
+    """
+    trace = result.trace.as_json()
+    return [
+        NodeWithScore(node=_node(hit, include_images, trace), score=hit.score)
+        for hit in result.hits
+    ]
+
+
+def _node(hit: Hit, include_images: IncludeImages, trace: dict[str, object]) -> ImageNode:
+    picture = hit_picture(hit, include_images)
+    remote = "://" in hit.uri
+    return ImageNode(
+        id_=hit.id,
+        text=hit.title,
+        image=picture.partition(",")[2] if picture else None,
+        image_mimetype="image/jpeg" if picture else None,
+        image_path=None if remote else hit.uri,
+        image_url=hit.uri if remote else None,
+        metadata=hit.as_metadata() | {"trace": trace},
+        excluded_llm_metadata_keys=_NOT_FOR_MODELS,
+        excluded_embed_metadata_keys=_NOT_FOR_MODELS,
+    )

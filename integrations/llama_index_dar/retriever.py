@@ -1,0 +1,196 @@
+"""The retriever for query engines and chat engines."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
+from llama_index.core.instrumentation.events import BaseEvent
+from llama_index.core.memory import BaseMemory
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from dar_retriever import (
+    Dialogue,
+    DiffusionAugmentedRetriever,
+    Filter,
+    InvalidInputError,
+    from_preset,
+)
+from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
+from dar_retriever.images import image_from_data_url, open_image
+from dar_retriever.threads import in_threads
+from llama_index_dar.messages import dialogue_from_chat_messages
+from llama_index_dar.nodes import nodes_of
+
+_DISPATCHER: Final = get_dispatcher(__name__)
+
+
+@dataclass
+class ChatQueryBundle(QueryBundle):
+    """A query that ends a conversation; query engines and routers hand it on as it is.
+
+    Attributes:
+        messages: The conversation before the query.
+    """
+
+    messages: Sequence[ChatMessage] = ()
+
+
+class ImageSearchEvent(BaseEvent):
+    """Tells while a search goes on what the text finds, what was generated, what was found.
+
+    Attributes:
+        progress: See ``dar_retriever.agents.progress_events``.
+    """
+
+    progress: dict[str, Any]
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name of the kind of event."""
+        return "ImageSearchEvent"
+
+
+class DARRetriever(BaseRetriever):
+    """Finds images from a query and the conversation before it.
+
+    Args:
+        retriever: What it searches with.
+        k: The most nodes.
+        filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
+        min_score: Nodes below it are left out. Scores depend on encoder and fusion.
+        include_images: Whether a node holds its image in base64: not at all, at most 256 pixels a
+            side, or in full.
+        open_url: Opens URLs of images in messages; see ``dialogue_from_chat_messages``.
+        memory: The conversation before every query; see ``with_memory``.
+        callback_manager: Of LlamaIndex.
+
+    Raises:
+        InvalidInputError: ``k`` is below 1.
+
+    Example:
+        >>> from llama_index_dar import DARRetriever
+        >>> retriever = DARRetriever.from_preset("demo", "my-store", k=5)  # doctest: +SKIP
+        >>> retriever.retrieve("a red mug")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        retriever: DiffusionAugmentedRetriever,
+        *,
+        k: int = 5,
+        filter: Filter | None = None,
+        min_score: float | None = None,
+        include_images: IncludeImages = "none",
+        open_url: OpenUrl = image_from_data_url,
+        memory: BaseMemory | None = None,
+        callback_manager: CallbackManager | None = None,
+    ) -> None:
+        if k < 1:
+            raise InvalidInputError(f"k={k}: ask for at least 1 node")
+        super().__init__(callback_manager=callback_manager)
+        self.retriever = retriever
+        self.k = k
+        self.filter = filter
+        self.min_score = min_score
+        self.include_images: IncludeImages = include_images
+        self.open_url = open_url
+        self.memory = memory
+
+    @classmethod
+    def from_preset(
+        cls,
+        name: str,
+        store: str | os.PathLike[str] | None = None,
+        *,
+        device: str | None = None,
+        cache_folder: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> DARRetriever:
+        """Open a preset's models and a store; see ``dar_retriever.from_preset``.
+
+        Args:
+            name: Of the preset.
+            store: Folder of the image store; in memory by default.
+            device: Where the models run.
+            cache_folder: Where generated images are kept.
+            **options: Of this class.
+
+        Raises:
+            InvalidInputError: There is no preset of that name.
+            ModelLoadError: A model cannot be opened.
+            EncoderMismatchError: Another encoder filled the store.
+        """
+        opened = from_preset(name, store, device=device, cache_folder=cache_folder)
+        return cls(opened, **options)
+
+    def with_memory(self, memory: BaseMemory) -> DARRetriever:
+        """This retriever with a chat engine's memory as the conversation before every query.
+
+        LlamaIndex's chat engines hand a retriever the last message alone, or their condensed
+        question. Give this to an engine together with the same memory, and what was said before
+        counts as well.
+        """
+        bound = copy.copy(self)
+        bound.memory = memory
+        return bound
+
+    def retrieve_chat(self, messages: Sequence[ChatMessage]) -> list[NodeWithScore]:
+        """Retrieve for a conversation; its last message need not be a question.
+
+        Raises:
+            EmptyDialogueError: The user has neither said nor shown anything.
+        """
+        return self.retrieve(ChatQueryBundle("", messages=messages))
+
+    async def aretrieve_chat(self, messages: Sequence[ChatMessage]) -> list[NodeWithScore]:
+        """Like ``retrieve_chat``; the event loop goes on."""
+        return await self.aretrieve(ChatQueryBundle("", messages=messages))
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        history = self.memory.get_all() if self.memory else []
+        nodes: list[NodeWithScore] = []
+        for nodes, events in self._stages(query_bundle, history):  # noqa: B007
+            _tell(events)
+        return nodes
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        history = await self.memory.aget_all() if self.memory else []
+        nodes: list[NodeWithScore] = []
+        async for nodes, events in in_threads(self._stages(query_bundle, history)):  # noqa: B007
+            _tell(events)
+        return nodes
+
+    def _stages(
+        self, query: QueryBundle, history: Sequence[ChatMessage]
+    ) -> Iterator[tuple[list[NodeWithScore], list[ImageSearchEvent]]]:
+        """The nodes of each stage of a search, and what to tell of it."""
+        dialogue = self._dialogue(query, history)
+        for result in self.retriever.stream(dialogue, self.k, self.filter):
+            kept = result.above(self.min_score)
+            events = [ImageSearchEvent(progress=event) for event in progress_events(kept)]
+            yield nodes_of(kept, self.include_images), events
+
+    def _dialogue(self, query: QueryBundle, history: Sequence[ChatMessage]) -> Dialogue:
+        before = query.messages if isinstance(query, ChatQueryBundle) else history
+        dialogue = dialogue_from_chat_messages(before, open_url=self.open_url)
+        if query.image_path:
+            return dialogue.say(query.query_str, open_image(query.image_path))
+        said = dialogue.turns[-1:]
+        # Some engines have put the query into their memory already.
+        known = (
+            said and said[0].role == "user" and said[0].text == " ".join(query.query_str.split())
+        )
+        return dialogue if known or not query.query_str else dialogue.say(query.query_str)
+
+
+def _tell(events: Sequence[ImageSearchEvent]) -> None:
+    for event in events:
+        _DISPATCHER.event(event)

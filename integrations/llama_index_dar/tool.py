@@ -1,0 +1,156 @@
+"""The image search as a tool of an agent."""
+
+# Annotations stay objects here: FunctionTool finds its context by the type itself.
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlock, TextBlock
+from llama_index.core.tools import FunctionTool, ToolOutput
+from llama_index.core.workflow import Context, Event
+from pydantic import ValidationError
+
+from dar_retriever import InvalidInputError, SearchResult
+from dar_retriever.agents import (
+    TOOL_NAME,
+    AgentSearch,
+    IncludeImages,
+    SearchCall,
+    dialogue_as_json,
+    generated_as_json,
+    hit_picture,
+    invalid_arguments,
+    progress_events,
+    reply_text,
+    tool_description,
+)
+from dar_retriever.threads import in_threads
+from llama_index_dar.messages import history_of
+from llama_index_dar.nodes import nodes_of
+from llama_index_dar.retriever import DARRetriever
+
+
+class ImageSearchProgress(Event):
+    """Goes to the stream of a workflow while its agent searches.
+
+    Attributes:
+        tool_name: Of the tool.
+        progress: See ``dar_retriever.agents.progress_events``.
+    """
+
+    tool_name: str
+    progress: dict[str, Any]
+
+
+def create_image_search_tool(
+    retriever: DARRetriever,
+    *,
+    images: IncludeImages = "thumbnail",
+    name: str = TOOL_NAME,
+    description: str | None = None,
+    scratchpad_key: str = "scratchpad",
+    reasoning_key: str = "current_reasoning",
+) -> FunctionTool:
+    """Make a tool that searches with the conversation of the agent that calls it.
+
+    The tool reads the conversation from the agent's memory and context when it is called, so the
+    model says only what is new, and keeps nothing of its own: agents and conversations may share
+    it. Judgements of earlier hits ("more like number 2") are read from the earlier calls.
+
+    Progress goes to the workflow's stream as ``ImageSearchProgress``. The output holds a numbered
+    list of hits with their ids and, for models that see, the images; its ``raw_output`` is a dict
+    of "nodes", "generated" (data URL, prompt and seed of each generated image), "trace" and
+    "dialogue". What fails becomes an output with ``is_error`` that the model can act on.
+
+    Args:
+        retriever: Its ``k`` holds where the model does not say, its ``filter`` whatever the model
+            says.
+        images: What the model gets to see of the hits; "none" for models that read only.
+        name: Of the tool.
+        description: For the model; by default it tells when to search and what to filter by.
+        scratchpad_key: Where a FunctionAgent keeps the messages of its run.
+        reasoning_key: Where a ReActAgent keeps the steps of its run.
+
+    Returns:
+        A tool for ``FunctionAgent``, ``ReActAgent`` and ``AgentWorkflow``.
+    """
+    search = _Search(retriever, images, name, scratchpad_key, reasoning_key)
+    return FunctionTool.from_defaults(
+        async_fn=search.run,
+        name=name,
+        description=description or tool_description(retriever.retriever.store),
+        fn_schema=SearchCall,
+        callback=search.output,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    arguments: dict[str, Any]
+    result: SearchResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    retriever: DARRetriever
+    images: IncludeImages
+    name: str
+    scratchpad_key: str
+    reasoning_key: str
+
+    async def run(self, ctx: Context, **arguments: Any) -> _Reply:
+        """Search once."""
+        messages = await self._messages(ctx)
+        async for result in in_threads(self._stages(messages, arguments)):
+            for event in progress_events(result):
+                if ctx.is_running:
+                    ctx.write_event_to_stream(
+                        ImageSearchProgress(tool_name=self.name, progress=event)
+                    )
+        return _Reply(arguments, result)
+
+    def output(self, reply: _Reply) -> ToolOutput:
+        """What the model and the application get."""
+        result = reply.result
+        blocks: list[ContentBlock] = [TextBlock(text=reply_text(result))]
+        for number, hit in enumerate(result.hits, 1):
+            picture = hit_picture(hit, self.images)
+            if picture:
+                blocks.append(TextBlock(text=f"Image {number}:"))
+                blocks.append(ImageBlock(url=picture, image_mimetype="image/jpeg"))
+        return ToolOutput(
+            tool_name=self.name,
+            blocks=blocks,
+            raw_input={"kwargs": reply.arguments},
+            raw_output={
+                "nodes": nodes_of(result, self.retriever.include_images),
+                "generated": generated_as_json(result),
+                "trace": result.trace.as_json(),
+                "dialogue": dialogue_as_json(result.dialogue),
+            },
+        )
+
+    async def _messages(self, ctx: Context) -> list[ChatMessage]:
+        """The conversation: the memory, then what the run in progress has added."""
+        memory = await ctx.store.get("memory", default=None)
+        messages = await memory.aget_all() if memory else []
+        steps = await ctx.store.get(self.reasoning_key, default=[])
+        reasoning = "\n".join(step.get_content() for step in steps)
+        return [
+            *messages,
+            *await ctx.store.get(self.scratchpad_key, default=[]),
+            *([ChatMessage(role="assistant", content=reasoning)] if reasoning else []),
+        ]
+
+    def _stages(
+        self, messages: list[ChatMessage], arguments: dict[str, Any]
+    ) -> Iterator[SearchResult]:
+        try:
+            call = SearchCall.model_validate(arguments)
+        except ValidationError as error:
+            raise InvalidInputError(invalid_arguments(error)) from error
+        search = AgentSearch(self.retriever.retriever, self.retriever.k, self.retriever.filter)
+        history = list(history_of(messages, self.name, self.retriever.open_url))
+        for result in search.stages(history, call):
+            yield result.above(self.retriever.min_score)
