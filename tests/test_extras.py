@@ -36,7 +36,11 @@ def test_other_errors_pass_through(error: Exception):
 
 
 @pytest.mark.parametrize(
-    ("package", "extra", "missing"), [("langchain_dar", "langchain", "langchain_core")]
+    ("package", "extra", "missing"),
+    [
+        ("langchain_dar", "langchain", "langchain_core"),
+        ("llama_index_dar", "llama-index", "llama_index"),
+    ],
 )
 def test_an_integration_without_its_framework_says_what_to_install(
     package: str, extra: str, missing: str

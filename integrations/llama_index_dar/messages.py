@@ -44,8 +44,8 @@ _ROLES: Final[Mapping[MessageRole, Role]] = {
     MessageRole.CHATBOT: "assistant",
     MessageRole.MODEL: "assistant",
 }
-# How a ReActAgent keeps its steps in a message.
-_ANSWER: Final = re.compile(r"\AThought: .*^Answer: (?P<answer>.*)\Z", re.DOTALL | re.MULTILINE)
+# How a ReActAgent keeps its steps in a message; the answer is what the user got to hear.
+_STEPS: Final = re.compile(r"\AThought: (?:.*^Answer: (?P<answer>.*))?", re.DOTALL | re.MULTILINE)
 _STEP: Final = re.compile(
     r"^Action: (?P<tool>\S+)\nAction Input: (?P<arguments>\{[^\n]*\})\n"
     r"Observation: (?P<result>.*?)(?=^Thought: |\Z)",
@@ -97,8 +97,8 @@ def read_message(message: ChatMessage, number: int, open_url: OpenUrl) -> ReadMe
     if role is None:
         return ReadMessage()
     if role == "assistant":
-        step = _ANSWER.search(text)
-        return assistant_message(step["answer"] if step else text)
+        steps = _STEPS.match(text)
+        return assistant_message(steps["answer"] or "" if steps else text)
     return user_message(_parts(message, open_url), number)
 
 

@@ -56,7 +56,8 @@ def create_image_search_tool(
 
     The tool reads the conversation from the agent's memory and context when it is called, so the
     model says only what is new, and keeps nothing of its own: agents and conversations may share
-    it. Judgements of earlier hits ("more like number 2") are read from the earlier calls.
+    it. Judgements of earlier hits ("more like number 2") are read from the earlier calls. Several
+    runs are one conversation where they are given one memory, ``agent.run(text, memory=memory)``.
 
     Progress goes to the workflow's stream as ``ImageSearchProgress``. The output holds a numbered
     list of hits with their ids and, for models that see, the images; its ``raw_output`` is a dict
