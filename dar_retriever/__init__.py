@@ -1,5 +1,6 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
+from dar_retriever.chroma import Filter
 from dar_retriever.dialogue import Dialogue, DialogueLike, Role, Round, Turn
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder, Vectors
 from dar_retriever.errors import (
@@ -32,7 +33,8 @@ from dar_retriever.generation import (
     ImageRequest,
     StoredImageGenerator,
 )
-from dar_retriever.image_store import Filter, Hit, ImageStore, StoredImage
+from dar_retriever.hits import Hit, StoredImage
+from dar_retriever.image_store import ImageStore
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
 from dar_retriever.presets import PRESETS, Preset, from_preset, open_encoder, open_generator
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from dar_retriever.errors import InvalidImageError
-from dar_retriever.image_store import Hit
+from dar_retriever.hits import Hit
 from dar_retriever.retriever import SearchResult
 
 _TILE: Final = 192

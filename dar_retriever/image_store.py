@@ -2,107 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
-from PIL import Image
 
+from dar_retriever.chroma import Filter, chroma_errors, where_of
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import (
-    DARError,
-    EncoderMismatchError,
-    InvalidFilterError,
-    InvalidInputError,
-    StoreError,
-    StoreUnavailableError,
-)
-from dar_retriever.images import open_image
-
-Metadata: TypeAlias = Mapping[str, Any]
-Filter: TypeAlias = Mapping[str, Any]
+from dar_retriever.errors import EncoderMismatchError, InvalidInputError, StoreError
+from dar_retriever.hits import Hit, StoredImage, document_and_metadata, hit_of
 
 DEFAULT_COLLECTION: Final = "images"
 
-_TAKEN: Final = ("uri", "score", "size", "trace", "image")
-_JUNCTIONS: Final = ("$and", "$or")
 _FINGERPRINT: Final = "dar_encoder_fingerprint"
 _ENCODER: Final = "dar_encoder"
-_URI: Final = "uri"
 _PAGE: Final = 2000
 _FACET_VALUES: Final = 50
+_SAMPLE: Final = 20
+_NEARLY: Final = 0.02
 # Twice Chroma's links and search width: near-exact ranking for some milliseconds.
 _INDEX: Final = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One retrieved image.
-
-    Attributes:
-        id: Hash of the image file's bytes.
-        score: Product of query and image vector, higher is better.
-        uri: Where the image is.
-        caption: What is said of it, if anything.
-        metadata: What was stored with it.
-    """
-
-    id: str
-    score: float
-    uri: str
-    caption: str = ""
-    metadata: Metadata = field(default_factory=dict)
-
-    @property
-    def title(self) -> str:
-        """What to call it: the caption, a stored description or title, else the file's name."""
-        named = (self.caption, self.metadata.get("description"), self.metadata.get("title"))
-        name = Path(self.uri).stem.replace("_", " ").replace("-", " ").strip()
-        return next((str(text) for text in named if text), name or self.id)
-
-    def as_metadata(self) -> dict[str, Any]:
-        """What is known of it as plain data.
-
-        Returns:
-            What is stored with it, "uri", "score" and "size", [width, height] or None. A stored
-            field whose name is taken, by these or by what adapters add, "trace" and "image", is
-            found under ``stored_NAME``.
-        """
-        stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}
-        width, height = self.metadata.get("width"), self.metadata.get("height")
-        size = [width, height] if width and height else None
-        return {**stored, "uri": self.uri, "score": self.score, "size": size}
-
-    def open(self) -> Image.Image:
-        """Read the image.
-
-        Raises:
-            InvalidImageError: The file is gone or not readable.
-        """
-        return open_image(self.uri)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredImage:
-    """One image to be stored: the fields of a ``Hit`` with the vector in place of the score."""
-
-    id: str
-    vector: Vectors
-    uri: str
-    caption: str = ""
-    metadata: Metadata = field(default_factory=dict)
 
 
 class ImageStore:
     """A Chroma collection of image vectors that remembers which encoder filled it.
 
-    Open one with ``in_memory``, ``on_disk`` or ``on_server``.
+    Open one with ``in_memory``, ``on_disk`` or ``on_server``. A collection that LangChain or
+    LlamaIndex filled with this encoder's vectors is searched as it is; where the application
+    holds its Chroma client, ``ImageStore(client, encoder, collection)`` opens it.
     """
 
     def __init__(
@@ -112,6 +43,7 @@ class ImageStore:
 
         Raises:
             EncoderMismatchError: Another encoder filled the collection.
+            StoreError: Its vectors are not of unit length, and it does not rank by cosine.
             StoreUnavailableError: The client does not answer.
         """
         self._server = server
@@ -122,7 +54,12 @@ class ImageStore:
                 configuration={"hnsw": _INDEX},
                 embedding_function=None,
             )
-        _require_same_encoder(self._collection, encoder)
+            configuration = self._collection.configuration
+            self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
+            known = _require_same_encoder(self._collection, encoder)
+            if not known:
+                some = np.asarray(self._collection.peek(_SAMPLE)["embeddings"], np.float32)
+                _require_fitting_vectors(self._collection.name, some, self._space, encoder)
         self.folder: Path | None = None
 
     @classmethod
@@ -130,7 +67,7 @@ class ImageStore:
         """A store that is gone with the process."""
         import chromadb
 
-        client = chromadb.EphemeralClient(settings=_settings())
+        client = chromadb.EphemeralClient()
         # Chroma's in-memory clients share one database; a store of its own is what is meant.
         return cls(client, encoder, f"{collection}-{uuid.uuid4().hex}")
 
@@ -146,8 +83,8 @@ class ImageStore:
         """
         import chromadb
 
-        with _chroma_errors():
-            client = chromadb.PersistentClient(str(folder), settings=_settings())
+        with chroma_errors():
+            client = chromadb.PersistentClient(str(folder))
         store = cls(client, encoder, collection)
         store.folder = Path(folder)
         return store
@@ -172,8 +109,8 @@ class ImageStore:
         import chromadb
 
         server = f"{host}:{port}"
-        with _chroma_errors(server):
-            client = chromadb.HttpClient(host, port, ssl, headers, settings=_settings())
+        with chroma_errors(server):
+            client = chromadb.HttpClient(host, port, ssl, headers)
         return cls(client, encoder, collection, server)
 
     def __len__(self) -> int:
@@ -196,11 +133,12 @@ class ImageStore:
         for start in range(0, len(images), _PAGE):
             page = images[start : start + _PAGE]
             with self._errors():
+                documents, metadatas = zip(*map(document_and_metadata, page), strict=True)
                 self._collection.upsert(
                     ids=[image.id for image in page],
                     embeddings=vectors[start : start + _PAGE],
-                    documents=[image.caption for image in page],
-                    metadatas=[{**_flat(image.metadata), _URI: image.uri} for image in page],
+                    documents=list(documents),
+                    metadatas=list(metadatas),
                 )
 
     def search(
@@ -234,7 +172,7 @@ class ImageStore:
                 query_embeddings=vector[None],
                 # Chroma cannot leave ids out, so as many more are asked for.
                 n_results=k + len(exclude),
-                where=_where(where),
+                where=where_of(where),
                 include=["metadatas", "documents", "distances"],
             )
         rows = zip(
@@ -244,9 +182,8 @@ class ImageStore:
             found["metadatas"][0],
             strict=True,
         )
-        # Chroma's cosine distance is 1 - cos, whatever the query's length.
         hits = [
-            _hit(id_, (1 - float(distance)) * norm, document, metadata)
+            hit_of(id_, self._product(float(distance), norm), document, metadata)
             for id_, distance, document, metadata in rows
             if id_ not in exclude
         ]
@@ -259,7 +196,7 @@ class ImageStore:
         with self._errors():
             found = self._collection.get(_once(ids), include=["metadatas", "documents"])
         rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
-        by_id = {id_: _hit(id_, 0.0, document, metadata) for id_, document, metadata in rows}
+        by_id = {id_: hit_of(id_, 0.0, document, metadata) for id_, document, metadata in rows}
         return [by_id[id_] for id_ in ids if id_ in by_id]
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -293,7 +230,7 @@ class ImageStore:
             found = self._collection.get(limit=sample, include=["metadatas"])["metadatas"]
         counts: dict[str, Counter[str]] = {}
         for metadata in found:
-            for name, value in _hit("", 0.0, None, metadata).metadata.items():
+            for name, value in hit_of("", 0.0, None, metadata).metadata.items():
                 if isinstance(value, str) and value:
                     counts.setdefault(name, Counter())[value] += 1
         return {
@@ -303,8 +240,15 @@ class ImageStore:
             if len(count) <= min(_FACET_VALUES, count.total() / 2)
         }
 
+    def _product(self, distance: float, norm: float) -> float:
+        """The product of a stored vector of unit length with a query vector of length ``norm``."""
+        if self._space == "l2":
+            return (norm**2 + 1 - distance) / 2
+        # Its cosine distance is 1 - cos, whatever the query's length.
+        return (1 - distance) * norm if self._space == "cosine" else 1 - distance
+
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
-        return _chroma_errors(self._server, where)
+        return chroma_errors(self._server, where)
 
     def _pages(self) -> Iterator[Any]:
         for offset in range(0, len(self), _PAGE):
@@ -312,13 +256,8 @@ class ImageStore:
                 yield self._collection.get(limit=_PAGE, offset=offset, include=["embeddings"])
 
 
-def _settings() -> Any:
-    from chromadb.config import Settings
-
-    return Settings(anonymized_telemetry=False)
-
-
-def _require_same_encoder(collection: Any, encoder: JointEncoder) -> None:
+def _require_same_encoder(collection: Any, encoder: JointEncoder) -> bool:
+    """Refuse a collection of another encoder; whether the collection knows who filled it."""
     metadata = collection.metadata or {}
     fingerprint = metadata.get(_FINGERPRINT)
     if fingerprint not in (None, encoder.fingerprint):
@@ -327,70 +266,30 @@ def _require_same_encoder(collection: Any, encoder: JointEncoder) -> None:
             f"(fingerprint {fingerprint}), not by {encoder.name!r} ({encoder.fingerprint}); open "
             "it with that encoder, or index the images into another collection"
         )
+    return fingerprint is not None
 
 
-def _hit(id_: str, score: float, document: str | None, metadata: Mapping[str, Any] | None) -> Hit:
-    rest = dict(metadata or {})
-    return Hit(id_, score, str(rest.pop(_URI, "")), document or "", rest)
-
-
-def both(one: Filter | None, other: Filter | None) -> Filter | None:
-    """The filter that two filters make together."""
-    filters = [filter_ for filter_ in (one, other) if filter_]
-    return {"$and": filters} if len(filters) > 1 else next(iter(filters), None)
-
-
-def _where(filter_: Filter | None) -> dict[str, Any] | None:
-    """A filter as Chroma takes it: one field or operator in each mapping."""
-    if not filter_:
-        return None
-    parts = [part for name, value in filter_.items() for part in _conditions(name, value)]
-    return parts[0] if len(parts) == 1 else {"$and": parts}
-
-
-def _conditions(name: str, value: Any) -> list[dict[str, Any]]:
-    """One entry of a filter, such as {"price": {"$gte": 10, "$lt": 20}}, operator by operator."""
-    if name in _JUNCTIONS:
-        return [{name: [_where(part) for part in value]}]
-    if isinstance(value, Mapping) and value:
-        return [{name: {operator: operand}} for operator, operand in value.items()]
-    return [{name: value}]
+def _require_fitting_vectors(
+    collection: str, some: Vectors, space: str, encoder: JointEncoder
+) -> None:
+    """Refuse what another program stored that this encoder's queries cannot be compared with."""
+    if not some.size:
+        return
+    if some.shape[1] != encoder.dimension:
+        raise EncoderMismatchError(
+            f"collection {collection!r} holds vectors of {some.shape[1]} numbers, {encoder.name!r} "
+            f"makes {encoder.dimension}; open it with the encoder that filled it, or index the "
+            "images into another collection"
+        )
+    lengths = np.linalg.norm(some, axis=1)
+    if space != "cosine" and not np.allclose(lengths, 1, atol=_NEARLY):
+        raise StoreError(
+            f"collection {collection!r} ranks by {space!r} and holds vectors of lengths "
+            f"{lengths.min():.2f} to {lengths.max():.2f}; its ranks would not be cosines: copy "
+            "them into a collection with space 'cosine', or normalise them"
+        )
 
 
 def _once(ids: Iterable[str]) -> list[str]:
     """Chroma refuses lists that name an id twice."""
     return list(dict.fromkeys(ids))
-
-
-def _flat(metadata: Metadata) -> dict[str, str | int | float | bool]:
-    """Metadata as Chroma takes it: nested values as JSON, missing ones left out."""
-    return {
-        str(name): value if isinstance(value, str | int | float | bool) else json.dumps(value)
-        for name, value in metadata.items()
-        if value is not None
-    }
-
-
-@contextmanager
-def _chroma_errors(server: str = "", where: Filter | None = None) -> Iterator[None]:
-    """Turn whatever Chroma and its transport raise into errors of this package."""
-    try:
-        yield
-    except DARError:
-        raise
-    # Chroma raises its own errors, ValueError, httpx's and Rust's for one and the same cause.
-    except Exception as error:
-        from httpx import TransportError
-
-        reason = f"{type(error).__name__}: {error}"[:300]
-        if "could not connect" in str(error).lower() or isinstance(error, TransportError):
-            raise StoreUnavailableError(
-                f"no Chroma server answers{' at ' + server if server else ''} ({reason}); start "
-                "one with 'chroma run --path FOLDER --port PORT', or check host and port"
-            ) from error
-        if where is not None and not isinstance(error, OSError):
-            raise InvalidFilterError(
-                f"Chroma refuses the filter {dict(where)!r} ({reason}); write it as "
-                "{'field': value} or with operators such as {'field': {'$in': [...]}}"
-            ) from error
-        raise StoreError(f"Chroma failed ({reason}); check its folder or server") from error

@@ -17,7 +17,8 @@ from PIL import Image
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import DARError, IngestError, InvalidImageError, InvalidInputError
-from dar_retriever.image_store import ImageStore, Metadata, StoredImage
+from dar_retriever.hits import Metadata, StoredImage
+from dar_retriever.image_store import ImageStore
 from dar_retriever.images import SUFFIXES, read_image, to_rgb
 
 METADATA_FILE: Final = "metadata.jsonl"

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from dar_retriever.chroma import Filter
 from dar_retriever.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.image_store import Filter, Hit, ImageStore
+from dar_retriever.hits import Hit
+from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.threads import in_threads
 from dar_retriever.trace import Trace

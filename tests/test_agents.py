@@ -35,7 +35,8 @@ from dar_retriever.agents import (
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import EmptyDialogueError, InvalidFilterError, InvalidInputError
-from dar_retriever.image_store import Hit, ImageStore, StoredImage
+from dar_retriever.hits import Hit, StoredImage
+from dar_retriever.image_store import ImageStore
 from dar_retriever.images import image_from_data_url
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult

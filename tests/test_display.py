@@ -21,7 +21,7 @@ from dar_retriever.display import (
     tiled,
 )
 from dar_retriever.generation import GeneratedImage
-from dar_retriever.image_store import Hit
+from dar_retriever.hits import Hit
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.retriever import SearchResult
 from dar_retriever.trace import Trace

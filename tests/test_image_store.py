@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dar_retriever.chroma import both
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder
 from dar_retriever.errors import (
     EncoderMismatchError,
@@ -25,7 +26,8 @@ from dar_retriever.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from dar_retriever.image_store import Hit, ImageStore, StoredImage, both
+from dar_retriever.hits import Hit, StoredImage
+from dar_retriever.image_store import ImageStore
 
 DIMENSION = 16
 COLOURS = ["red", "green", "blue"]

@@ -16,7 +16,8 @@ from test_images import broken_files
 
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import IngestError, InvalidImageError, InvalidInputError
-from dar_retriever.image_store import ImageStore, StoredImage
+from dar_retriever.hits import StoredImage
+from dar_retriever.image_store import ImageStore
 from dar_retriever.images import open_image
 from dar_retriever.ingest import ingest, ingest_images
 from dar_retriever.query_encoder import DARQueryEncoder

@@ -16,7 +16,8 @@ from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import EmptyDialogueError, InvalidFilterError, InvalidInputError
 from dar_retriever.generation import ImageGenerator
-from dar_retriever.image_store import ImageStore, StoredImage
+from dar_retriever.hits import StoredImage
+from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 

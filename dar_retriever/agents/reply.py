@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.errors import InvalidImageError
-from dar_retriever.image_store import Hit, ImageStore
+from dar_retriever.hits import Hit
+from dar_retriever.image_store import ImageStore
 from dar_retriever.images import data_url
 from dar_retriever.retriever import SearchResult
 

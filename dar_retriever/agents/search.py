@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from dar_retriever.agents.conversation import Conversation, Event, SearchCall
-from dar_retriever.image_store import Filter, both
+from dar_retriever.chroma import Filter, both
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
 

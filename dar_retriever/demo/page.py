@@ -12,7 +12,7 @@ from typing import Final
 
 from PIL import Image
 
-from dar_retriever.image_store import Hit
+from dar_retriever.hits import Hit
 from dar_retriever.retriever import SearchResult
 
 _TEMPLATE: Final = "page.html.jinja"

@@ -17,7 +17,8 @@ from dar_retriever.dialogue import Dialogue
 from dar_retriever.display import hits_table
 from dar_retriever.encoders import Vectors
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.image_store import Hit, ImageStore
+from dar_retriever.hits import Hit
+from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 
