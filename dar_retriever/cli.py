@@ -144,6 +144,30 @@ def demo(
     run(folder, gallery, query, _out)
 
 
+@app.command()
+def mcp(
+    store: Store = Path("dar-store"),
+    preset: PresetName = "demo",
+    http: Annotated[bool, typer.Option("--http", help="Over HTTP at /mcp, not stdio.")] = False,  # noqa: FBT002
+    host: Annotated[str, typer.Option(help="With --http: where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="With --http: where to listen.")] = 8000,
+    token: Annotated[
+        str,
+        typer.Option(envvar="DAR_MCP_TOKEN", help="With --http: what clients have to send."),
+    ] = "",
+    device: Device = None,
+) -> None:
+    """Serve agents by the Model Context Protocol (extra: mcp)."""
+    from mcp_dar import create_server, serve_http, serve_stdio
+
+    server = create_server(_open(preset, store, device))
+    if http:
+        _err.print(f"serving http://{host}:{port}/mcp", highlight=False)
+        serve_http(server, host=host, port=port, token=token)
+    else:
+        serve_stdio(server)
+
+
 def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRetriever:
     if not store.is_dir():
         raise InvalidInputError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import TypeVar
@@ -26,7 +27,7 @@ def call_within(seconds: float | None, call: Callable[[], T]) -> T:
         except BaseException as error:
             outcome.put((None, error))
 
-    Thread(target=run, daemon=True).start()
+    Thread(target=copy_context().run, args=(run,), daemon=True).start()
     try:
         result, error = outcome.get(timeout=seconds)
     except Empty:

@@ -40,6 +40,7 @@ def test_other_errors_pass_through(error: Exception):
     [
         ("langchain_dar", "langchain", "langchain_core"),
         ("llama_index_dar", "llama-index", "llama_index"),
+        ("mcp_dar", "mcp", "mcp"),
     ],
 )
 def test_an_integration_without_its_framework_says_what_to_install(

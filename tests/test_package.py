@@ -157,7 +157,8 @@ def test_the_drawn_catalogue_needs_nothing_else(module: str):
     assert set(own_imports(module)) <= CATALOGUE
 
 
-@pytest.mark.parametrize("module", MODULES)
+# The command starts integrations by name; nothing else in the package knows of them.
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "cli"])
 def test_no_module_knows_the_frameworks_or_the_integrations(module: str):
     found = imports_of(module)
     foreign = {room(name) for name in found.named | found.for_types}

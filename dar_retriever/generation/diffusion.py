@@ -13,6 +13,7 @@ from dar_retriever.devices import choose_device, choose_dtype
 from dar_retriever.errors import GenerationError, InvalidInputError
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
 from dar_retriever.model_files import fingerprint_of, loading
+from dar_retriever.threads import stop_requested
 
 
 class DiffusersGenerator:
@@ -76,6 +77,7 @@ class DiffusersGenerator:
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
         """See ``ImageGenerator``. Safe to call from several threads; they take turns."""
         with self._lock:
+            _go_on()
             made: list[GeneratedImage] = []
             # SDXL takes an empty negative prompt for something else than none at all.
             for _, group in groupby(requests, lambda request: bool(request.negative_prompt)):
@@ -90,6 +92,8 @@ class DiffusersGenerator:
         options = dict(self._options)
         if "negative_prompt" in self._takes and batch[0].negative_prompt:
             options["negative_prompt"] = [request.negative_prompt for request in batch]
+        if "callback_on_step_end" in self._takes:
+            options["callback_on_step_end"] = _after_step
         # Noise drawn on the CPU is the same on every device.
         noise = [torch.Generator("cpu").manual_seed(request.seed) for request in batch]
         prompts = [request.prompt for request in batch]
@@ -108,6 +112,17 @@ class DiffusersGenerator:
             GeneratedImage(image.convert("RGB"), request.prompt, request.seed)
             for image, request in zip(made, batch, strict=True)
         ]
+
+
+def _go_on() -> None:
+    """Stop where nobody waits any more."""
+    if stop_requested():
+        raise GenerationError("stopped: nobody waits for the images any more")
+
+
+def _after_step(_pipeline: Any, _step: int, _time: Any, values: dict[str, Any]) -> dict[str, Any]:
+    _go_on()
+    return values
 
 
 def _open_pipeline(model: str, dtype: Any, variant: str | None) -> Any:

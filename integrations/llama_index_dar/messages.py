@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import base64
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -110,21 +112,28 @@ def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) ->
         tool: Name of the image search among the agent's tools.
         open_url: See ``dialogue_from_chat_messages``.
     """
-    waiting: dict[str | None, SearchCall] = {}
+    # Providers without ids of calls, such as Ollama, put the tool's name in their place.
+    nameless = (None, "", tool)
+    waiting: dict[object, SearchCall] = {}
     for number, message in enumerate(messages):
-        for step in _STEP.finditer(message.content or ""):
-            if step["tool"] == tool:
+        text = message.content or ""
+        for step in _STEP.finditer(text):
+            if step["tool"] == tool and _ROLES.get(message.role) == "assistant":
                 yield from _answered(judgements_of(_literal(step["arguments"])), step["result"])
         read = read_message(message, number, open_url)
         if read.turn is not None:
             yield read.turn
         yield from (Unread(f"left out: {problem}") for problem in read.problems)
-        for block in message.blocks:
+        for place, block in enumerate(message.blocks):
             if isinstance(block, ToolCallBlock) and block.tool_name == tool:
-                waiting[block.tool_call_id] = judgements_of(_literal(block.tool_kwargs))
-        call_id = message.additional_kwargs.get("tool_call_id")
-        if message.role == MessageRole.TOOL and call_id in waiting:
-            yield from _answered(waiting.pop(call_id), message.content or "")
+                id_ = block.tool_call_id
+                key = (number, place) if id_ in nameless else id_
+                waiting[key] = judgements_of(_literal(block.tool_kwargs))
+        if message.role == MessageRole.TOOL:
+            call_id = message.additional_kwargs.get("tool_call_id")
+            called = next(iter(waiting), None) if call_id in nameless else call_id
+            if called in waiting:
+                yield from _answered(waiting.pop(called), text)
 
 
 def _answered(call: SearchCall, result: str) -> Iterator[Event]:
@@ -137,10 +146,10 @@ def _literal(arguments: Any) -> Any:
     """Arguments as a mapping where they come as its text."""
     if not isinstance(arguments, str):
         return arguments
-    try:
-        return ast.literal_eval(arguments)
-    except (ValueError, SyntaxError):
-        return {}
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            return read(arguments)
+    return {}
 
 
 def _parts(message: ChatMessage, open_url: OpenUrl) -> Iterator[Part]:

@@ -1,0 +1,9 @@
+"""Diffusion Augmented Retrieval for any agent: a server of the Model Context Protocol."""
+
+from dar_retriever.extras import needs_extra
+
+with needs_extra("mcp"):
+    from mcp_dar.server import create_server
+    from mcp_dar.transports import http_app, serve_http, serve_stdio
+
+__all__ = ["create_server", "http_app", "serve_http", "serve_stdio"]

@@ -1,0 +1,50 @@
+"""What clients have searched for so far."""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Sequence
+
+from dar_retriever import InvalidInputError
+from dar_retriever.agents import Event
+
+
+class Conversations:
+    """Keeps conversations by ids that nobody guesses; those not used for longest are forgotten.
+
+    The protocol has no sessions any more, and a client may lead several conversations over one
+    connection: what belongs together is told by the id alone.
+
+    Args:
+        most: The number of conversations that are kept.
+    """
+
+    def __init__(self, most: int = 1000) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, tuple[Event, ...]] = OrderedDict()
+
+    def begin(self) -> str:
+        """The id of a new conversation."""
+        return secrets.token_urlsafe(12)
+
+    def events(self, id: str) -> tuple[Event, ...]:
+        """What happened in a conversation.
+
+        Raises:
+            InvalidInputError: There is none of that id, or it was forgotten.
+        """
+        if id not in self._kept:
+            raise InvalidInputError(
+                f"conversation={id!r}: not known, or forgotten; leave it out to begin a new one "
+                "and pass what the user said before as earlier_turns"
+            )
+        self._kept.move_to_end(id)
+        return self._kept[id]
+
+    def keep(self, id: str, events: Sequence[Event]) -> None:
+        """Remember a conversation."""
+        self._kept[id] = tuple(events)
+        self._kept.move_to_end(id)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)

@@ -1,0 +1,190 @@
+"""The server: two ways to search, what there is to search in, and the images themselves."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
+from mcp.types import ContentBlock, ImageContent, TextContent
+from pydantic import Field, ValidationError
+
+from dar_retriever import (
+    DARError,
+    DiffusionAugmentedRetriever,
+    InvalidImageError,
+    SearchResult,
+    Turn,
+    __version__,
+)
+from dar_retriever.agents import (
+    MAX_HITS,
+    AgentSearch,
+    Event,
+    IncludeImages,
+    Listing,
+    SearchCall,
+    hit_picture,
+    invalid_arguments,
+    listed_ids,
+    reply_text,
+)
+from dar_retriever.images import data_url
+from dar_retriever.threads import in_threads
+from mcp_dar.conversations import Conversations
+
+_INSTRUCTIONS: Final = (
+    "Finds images by conversation. Call search_images with what the user wants, then again after "
+    "each answer or correction with the conversation id that the result gave and only what is new. "
+    "more_like_this and its less_like take results by their number or id."
+)
+_STAGES: Final = 3
+
+Request = Annotated[str, Field(description="What the image shows, or what is to change about it.")]
+Conversation = Annotated[
+    str, Field(description="The id that an earlier result gave; leave it out to begin anew.")
+]
+Hits = Annotated[int, Field(ge=1, le=MAX_HITS, description="Number of images wanted.")]
+Filter = Annotated[
+    dict[str, Any] | None,
+    Field(description="Exact conditions on metadata, such as {field: value}; see describe_store."),
+]
+Named = list[int | str]
+
+
+def create_server(
+    retriever: DiffusionAugmentedRetriever,
+    *,
+    name: str = "dar-retriever",
+    images: IncludeImages = "thumbnail",
+    most_conversations: int = 1000,
+) -> MCPServer[Any]:
+    """Make a server over a retriever.
+
+    Tools: ``search_images``, ``more_like_this``, ``describe_store``. Resources: an image of the
+    store by its id, ``dar://images/{id}``. While images are generated, progress is reported; a
+    request that is cancelled stops generating. Nothing but images of the store can be read.
+
+    Args:
+        retriever: What it searches with.
+        name: Of the server.
+        images: What clients get to see of the hits; "none" for models that read only.
+        most_conversations: Those not used for longest are forgotten.
+
+    Returns:
+        A server to run with ``serve_stdio`` or ``serve_http``.
+    """
+    server: MCPServer[Any] = MCPServer(name, instructions=_INSTRUCTIONS, version=__version__)
+    desk = _Desk(AgentSearch(retriever), Conversations(most_conversations), images)
+    store = retriever.store
+
+    @server.tool(structured_output=False)
+    async def search_images(
+        ctx: Context[Any, Any],
+        request: Request = "",
+        earlier_turns: Annotated[
+            list[str], Field(description="What the user said before, oldest first, if anything.")
+        ] = [],  # noqa: B006
+        conversation: Conversation = "",
+        k: Hits = 5,
+        filter: Filter = None,
+    ) -> list[ContentBlock]:
+        """Find images of the collection that a conversation describes."""
+        said = [*earlier_turns, request]
+        return await desk.search(ctx, conversation, said, SearchCall(k=k, filter=filter))
+
+    @server.tool(structured_output=False)
+    async def more_like_this(
+        ctx: Context[Any, Any],
+        images: Annotated[Named, Field(description="Results that the user likes: numbers or ids.")],
+        less_like: Annotated[
+            Named, Field(description="Results that the user turns down, likewise.")
+        ] = [],  # noqa: B006
+        request: Request = "",
+        conversation: Conversation = "",
+        k: Hits = 5,
+        filter: Filter = None,
+    ) -> list[ContentBlock]:
+        """Find images like earlier results, and unlike others; words may say what to change."""
+        call = SearchCall(k=k, filter=filter, more_like=images, less_like=less_like)
+        return await desk.search(ctx, conversation, [request], call)
+
+    @server.tool(structured_output=False)
+    def describe_store() -> str:
+        """What the collection holds: number of images, and metadata fields with their values."""
+        with _tool_errors():
+            lines = [f"{len(store)} images."]
+            for field, values in store.facets().items():
+                lines.append(f"{field}: {', '.join(values)}")
+            return "\n".join(lines)
+
+    @server.resource("dar://images/{id}", mime_type="image/jpeg")
+    def image(id: str) -> bytes:
+        """An image of the collection, by its id."""
+        try:
+            (hit,) = store.get([id])
+            return base64.b64decode(data_url(hit.open()).partition(",")[2])
+        except (ValueError, InvalidImageError) as error:
+            raise ResourceNotFoundError(f"{id}: no image of the collection") from error
+
+    return server
+
+
+class _Desk:
+    """Serves searches, each as one more turn of its conversation."""
+
+    def __init__(
+        self, search: AgentSearch, conversations: Conversations, images: IncludeImages
+    ) -> None:
+        self._search = search
+        self._conversations = conversations
+        self._images = images
+
+    async def search(
+        self, ctx: Context[Any, Any], conversation: str, said: Sequence[str], call: SearchCall
+    ) -> list[ContentBlock]:
+        with _tool_errors():
+            past = self._conversations.events(conversation) if conversation else ()
+            events: list[Event] = [*past, *(Turn("user", text) for text in said if text.strip())]
+            async for result in in_threads(self._search.stages(events, call)):
+                await _report(ctx, result)
+            text = reply_text(result)
+            known = conversation or self._conversations.begin()
+            self._conversations.keep(known, [*events, call, Listing(listed_ids(text))])
+            return [
+                TextContent(type="text", text=f"{text}\nTo go on: conversation={known}"),
+                *self._pictures(result),
+            ]
+
+    def _pictures(self, result: SearchResult) -> Iterator[ContentBlock]:
+        for number, hit in enumerate(result.hits, 1):
+            picture = hit_picture(hit, self._images)
+            if picture:
+                yield TextContent(type="text", text=f"Image {number}:")
+                yield ImageContent(
+                    type="image", data=picture.partition(",")[2], mime_type="image/jpeg"
+                )
+
+
+async def _report(ctx: Context[Any, Any], result: SearchResult) -> None:
+    trace = result.trace
+    if not result.final:
+        await ctx.report_progress(1, _STAGES, f"{len(result.hits)} text hits: {trace.caption}")
+        return
+    if trace.generated:
+        await ctx.report_progress(2, _STAGES, f"{len(trace.generated)} images generated")
+    await ctx.report_progress(_STAGES, _STAGES, f"{len(result.hits)} hits")
+
+
+@contextmanager
+def _tool_errors() -> Iterator[None]:
+    """Say to the model what this package raises on purpose; the rest is the server's to log."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ToolError(invalid_arguments(error)) from error
+    except DARError as error:
+        raise ToolError(str(error)) from error
