@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import hashlib
+import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from dar_retriever.generation import (
     StoredImageGenerator,
 )
 from dar_retriever.images import is_blank
+from dar_retriever.threads import in_threads
 
 PIPELINES = ["stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3", "flux"]
 SIZE = (32, 24)
@@ -393,3 +396,41 @@ def test_a_pipeline_behind_the_cache(checkpoint: Checkpoint, tmp_path: Path) -> 
     assert all(image.cached for image in found)
     assert all(difference(*pair) == 0 for pair in zip(made, found, strict=True))
     assert len(list(tmp_path.iterdir())) == 3
+
+
+async def test_a_pipeline_stops_between_steps_when_nobody_waits(
+    pipeline: DiffusersGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gone, outcome = threading.Event(), threading.Event(), queue.SimpleQueue()
+    scheduler = pipeline._pipeline.scheduler
+    step = scheduler.step
+
+    def one_step(*arguments: Any, **options: Any) -> Any:
+        begun.set()
+        assert gone.wait(10)
+        return step(*arguments, **options)
+
+    def generate() -> Iterator[None]:
+        try:
+            outcome.put(pipeline.generate(REQUESTS[:1]))
+        except GenerationError as error:
+            outcome.put(error)
+        yield
+
+    async def consume() -> None:
+        async for _ in in_threads(generate()):
+            pass
+
+    monkeypatch.setattr(scheduler, "step", one_step)
+    task = asyncio.ensure_future(consume())
+    await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    gone.set()
+
+    stopped = await asyncio.to_thread(outcome.get, timeout=10)
+    assert isinstance(stopped, GenerationError)
+    assert "nobody waits" in str(stopped)
+    monkeypatch.undo()
+    assert len(pipeline.generate(REQUESTS[:1])) == 1

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dar_retriever.threads import in_threads
+from dar_retriever.deadline import call_within
+from dar_retriever.threads import in_threads, stop_requested
 
 
 async def collected(items: Iterator[Any]) -> list[Any]:
@@ -79,3 +80,64 @@ async def test_iterators_take_turns():
     first, second = await asyncio.gather(collected(iter("abc")), collected(iter("def")))
 
     assert (first, second) == (["a", "b", "c"], ["d", "e", "f"])
+
+
+def test_nobody_has_gone_where_nobody_waits():
+    assert not stop_requested()
+
+
+async def test_a_step_learns_that_nobody_waits_any_more():
+    begun, stopped = threading.Event(), threading.Event()
+
+    def steps() -> Iterator[int]:
+        begun.set()
+        for _ in range(1000):
+            if stop_requested():
+                stopped.set()
+                return
+            stopped.wait(0.02)
+        yield 1
+
+    async def consume() -> None:
+        async for _ in in_threads(steps()):
+            pass
+
+    task = asyncio.ensure_future(consume())
+    await asyncio.to_thread(begun.wait, 10)
+    assert not stopped.is_set()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await asyncio.to_thread(stopped.wait, 10)
+
+
+async def test_work_under_a_time_limit_learns_it_too():
+    begun, stopped = threading.Event(), threading.Event()
+
+    def work() -> int:
+        begun.set()
+        while not stop_requested():
+            stopped.wait(0.02)
+        stopped.set()
+        return 1
+
+    async def consume() -> None:
+        async for _ in in_threads(call_within(30, work) for _ in range(1)):
+            pass
+
+    task = asyncio.ensure_future(consume())
+    await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await asyncio.to_thread(stopped.wait, 10)
+
+
+async def test_one_iteration_that_ends_stops_no_other():
+    async def numbers() -> list[bool]:
+        return [stopped async for stopped in in_threads(stop_requested() for _ in range(3))]
+
+    assert await numbers() == [False] * 3
+    assert await asyncio.gather(numbers(), numbers()) == [[False] * 3] * 2

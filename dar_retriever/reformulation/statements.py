@@ -171,7 +171,10 @@ def statement_of(question: str, answer: str) -> Statement:
     Returns:
         A statement; one without text and exclusion where nothing was said.
     """
-    question, answer = _last_question(question), _without_results(_plain(answer))
+    asked = _last_question(question)
+    # What is asked about results, "is it the first one?", asks nothing about the image.
+    question = asked if _without_results(asked) == asked else ""
+    answer = _without_results(_plain(answer))
     answer = _informative(answer)
     change = _CHANGE.search(answer) or _THE_COLOUR.match(_bare(answer))
     if change:
@@ -267,9 +270,9 @@ def _plain(text: str) -> str:
     return " ".join(text.lower().replace("\u2019", "'").split()).strip(" .!;:")
 
 
-def _without_results(answer: str) -> str:
+def _without_results(text: str) -> str:
     """Without the words that name results."""
-    return " ".join(_ABOUT_RESULTS.sub(r"\g<kept>", answer).split())
+    return " ".join(_ABOUT_RESULTS.sub(r"\g<kept>", text).split())
 
 
 def _informative(answer: str) -> str:

@@ -6,7 +6,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.base.llms.types import ChatMessage
@@ -73,7 +73,7 @@ class DARRetriever(BaseRetriever):
         callback_manager: Of LlamaIndex.
 
     Raises:
-        InvalidInputError: ``k`` is below 1.
+        InvalidInputError: ``k`` is below 1, or ``include_images`` not known.
 
     Example:
         >>> from llama_index_dar import DARRetriever
@@ -95,6 +95,11 @@ class DARRetriever(BaseRetriever):
     ) -> None:
         if k < 1:
             raise InvalidInputError(f"k={k}: ask for at least 1 node")
+        if include_images not in get_args(IncludeImages):
+            raise InvalidInputError(
+                f"include_images={include_images!r} is not one of "
+                f"{', '.join(get_args(IncludeImages))}"
+            )
         super().__init__(callback_manager=callback_manager)
         self.retriever = retriever
         self.k = k
