@@ -13,6 +13,7 @@ from rich.console import Console
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.display import as_json, contact_sheet, hits_table, progress_bar, quiet_libraries
 from dar_retriever.errors import DARError, InvalidInputError
+from dar_retriever.evaluation.methods import METHODS
 from dar_retriever.image_store import ImageStore
 from dar_retriever.images import open_image
 from dar_retriever.ingest import ingest
@@ -35,6 +36,9 @@ PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}.")]
 Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
 Where = Annotated[str, typer.Option(help='Metadata filter as JSON, such as {"colour": "red"}.')]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+WholeQueries = Annotated[
+    bool, typer.Option("--whole-queries", help="Each round of the file is a whole query.")
+]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best there is by default.")]
 
 
@@ -142,6 +146,53 @@ def demo(
     from dar_retriever.demo.showcase import run
 
     run(folder, gallery, query, _out)
+
+
+@app.command("eval")
+def evaluate_(
+    dataset: Annotated[
+        str, typer.Option(help="'demo', or a file of dialogues in the published form.")
+    ] = "demo",
+    methods: Annotated[
+        str,
+        typer.Option(help=f"Of {', '.join(METHODS)}, weights:TEXT/IMAGES; @PRESET behind one."),
+    ] = "joined,text,images,dar",
+    pool: Annotated[Path | None, typer.Option(help="JSON list of images, or a folder.")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="What the pool's paths are relative to.")
+    ] = None,
+    generated: Annotated[
+        Path | None, typer.Option(help="Images made before: {dialogue}_{round}.jpg.")
+    ] = None,
+    whole_queries: WholeQueries = False,  # noqa: FBT002 (an option of the command)
+    preset: PresetName = "demo",
+    out: Annotated[Path, typer.Option(help="Results; encodings are kept there too.")] = Path(
+        "dar-eval"
+    ),
+    dialogues: Annotated[int, typer.Option(help="Of the demo: number of dialogues.")] = 100,
+    gallery: Annotated[int, typer.Option(help="Of the demo: number of products.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of the first generated image of a turn.")] = 0,
+    device: Device = None,
+) -> None:
+    """Measure methods side by side by the paper's protocol (extra: eval)."""
+    from dar_retriever.evaluation.command import run
+
+    chosen = run(
+        dataset=dataset,
+        methods=[name.strip() for name in methods.split(",") if name.strip()],
+        pool=pool,
+        root=root,
+        generated=generated,
+        whole_queries=whole_queries,
+        preset=preset,
+        out=out,
+        dialogues=dialogues,
+        gallery=gallery,
+        seed=seed,
+        device=device,
+        console=_out,
+    )
+    _out.print(f"\nLook at it: [bold]{chosen.resolve()}[/bold]", soft_wrap=True, highlight=False)
 
 
 @app.command()

@@ -32,8 +32,9 @@ LAYERS = [
     {"ingest"},
     {"retriever"},
     {"presets", "agents"},
-    {"evaluation", "display"},
+    {"display"},
     {"demo"},
+    {"evaluation"},
     {"cli"},
     {"__main__"},
 ]

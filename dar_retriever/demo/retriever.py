@@ -6,7 +6,8 @@ from pathlib import Path
 
 from dar_retriever.demo.gallery import draw_gallery, gallery_products
 from dar_retriever.display import progress_bar, quiet_libraries
-from dar_retriever.ingest import ingest
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.ingest import METADATA_FILE, ingest
 from dar_retriever.presets import from_preset
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 
@@ -19,8 +20,12 @@ def demo_retriever(
     Args:
         folder: Where pictures, store and generated images go; what is there is used.
         gallery: Number of products.
+
+    Raises:
+        InvalidInputError: The folder holds a gallery of another size, whose pictures show others.
     """
     folder = Path(folder)
+    _require_same_gallery(folder / "gallery", gallery)
     with quiet_libraries():
         retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
     if len(retriever.store) < gallery:
@@ -30,3 +35,15 @@ def demo_retriever(
             encoder = retriever.query_encoder.encoder
             ingest(folder / "gallery", retriever.store, encoder, progress=bar)
     return retriever
+
+
+def _require_same_gallery(folder: Path, gallery: int) -> None:
+    listing = folder / METADATA_FILE
+    if not listing.exists():
+        return
+    there = sum(1 for line in listing.read_text(encoding="utf-8").split("\n") if line)
+    if there != gallery:
+        raise InvalidInputError(
+            f"gallery={gallery}: {folder} holds one of {there}, with other products; ask for "
+            f"{there}, or take another folder"
+        )

@@ -51,18 +51,21 @@ class CachedGenerator:
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
         """See ``ImageGenerator``. Images from the cache are marked so."""
-        found = [self._look_up(self._key(request)) for request in requests]
-        missing = [request for request, image in zip(requests, found, strict=True) if image is None]
-        made = iter(self._generator.generate(missing) if missing else ())
+        keys = [self._key(request) for request in requests]
+        found = {key: self._look_up(key) for key in dict.fromkeys(keys)}
+        # The same prompt and seed at another turn is the same image, made once.
+        missing = {k: r for k, r in zip(keys, requests, strict=True) if found[k] is None}
+        new = self._generator.generate(list(missing.values())) if missing else []
+        made = dict(zip(missing, new, strict=False))
+        for key, generated in made.items():
+            self._keep(key, generated.image)
         result = []
-        for request, image in zip(requests, found, strict=True):
+        for key, request in zip(keys, requests, strict=True):
+            image = found[key]
             if image is not None:
                 result.append(GeneratedImage(image, request.prompt, request.seed, cached=True))
-                continue
-            new = next(made, None)
-            if new is not None:
-                self._keep(self._key(request), new.image)
-                result.append(dataclasses.replace(new, cached=False))
+            elif key in made:
+                result.append(dataclasses.replace(made[key], cached=False))
         return result
 
     def _key(self, request: ImageRequest) -> str:

@@ -1,0 +1,302 @@
+"""What an evaluation runs on: dialogues, their targets, and the pool that is searched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import reprlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NoReturn
+
+from dar_retriever.dialogue import Dialogue
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.images import SUFFIXES
+
+# The default's 30 characters would cut the path that a message is about.
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = 120
+
+# What a parser can trip over where a file ends within a literal, a number or an escape.
+_LAST_TOKEN: Final = re.compile(r"[\w.+\\-]{0,8}")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One dialogue and what it looks for.
+
+    Attributes:
+        id: Names its images that were generated beforehand: "{id}_{round}.jpg".
+        target: Place of the target in the pool.
+        rounds: The state after 0, 1, ... answers.
+    """
+
+    id: str
+    target: int
+    rounds: tuple[Dialogue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Dialogues of equally many rounds over one pool.
+
+    Attributes:
+        name: What to call it in reports.
+        cases: At least one.
+        pool: Image paths as the pool lists them.
+        root: What they are relative to.
+        whole_queries: Each round's text is the whole query already: not to be reformulated, nor
+            joined with the rounds before. Every state is then a dialogue of that one text.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    pool: tuple[str, ...]
+    root: Path
+    whole_queries: bool = False
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds, 11 for VisDial."""
+        return len(self.cases[0].rounds)
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of what is said, of targets and pool: the same wherever the files lie."""
+        digest = hashlib.sha256(json.dumps([self.whole_queries, self.pool]).encode())
+        for case in self.cases:
+            said = [[[turn.role, turn.text] for turn in state.turns] for state in case.rounds]
+            digest.update(json.dumps([case.id, case.target, said]).encode())
+        return digest.hexdigest()[:16]
+
+    def path(self, place: int) -> Path:
+        """The file of the image at a place in the pool."""
+        return self.root / self.pool[place]
+
+
+def load_dataset(
+    dialogues: str | Path,
+    pool: str | Path,
+    root: str | Path | None = None,
+    *,
+    whole_queries: bool = False,
+    name: str = "",
+) -> Dataset:
+    """Read dialogues and pool as ChatIR and DAR publish them.
+
+    Args:
+        dialogues: A JSON list of ``{"img": path, "dialog": [description, "question? answer",
+            ...]}``, every dialogue of as many rounds.
+        pool: A JSON list of image paths, or a folder, searched with its subfolders.
+        root: What the pool's paths are relative to; by default the folder of the list, or the
+            folder itself. The images need not be there, see ``missing_images``.
+        whole_queries: Each entry of "dialog" is the whole query of its round.
+        name: What to call it in reports; by default the dialogues' file name.
+
+    Returns:
+        One case for each dialogue, whose id is the dialogue's number in the file.
+
+    Raises:
+        InvalidInputError: A file that is missing, cut off or of another form, dialogues of
+            unequal length, blank text where a query is needed, a target outside the pool, or an
+            image that the pool lists twice.
+    """
+    dialogues, pool = Path(dialogues), Path(pool)
+    # pathlib's raises where a folder above may not be read, or a name is too long.
+    is_folder = os.path.isdir(pool)  # noqa: PTH112
+    paths = _images_in(pool) if is_folder else _paths_in(pool)
+    if root is None:
+        root = pool if is_folder else pool.parent
+    places = {path: place for place, path in enumerate(paths)}
+    cases = _cases_in(dialogues, places, pool, whole_queries=whole_queries)
+    return Dataset(name or dialogues.stem, cases, paths, Path(root), whole_queries)
+
+
+def missing_images(dataset: Dataset, limit: int = 5) -> list[Path]:
+    """Images of the pool that are not there, so that a run can refuse before it starts.
+
+    Args:
+        dataset: Whose pool.
+        limit: How many to look for, in the pool's order.
+
+    Raises:
+        InvalidInputError: ``limit`` is below 1.
+    """
+    if limit < 1:
+        raise InvalidInputError(f"limit={limit}: look for at least 1 missing image")
+    missing: list[Path] = []
+    # One listing for each folder: asking file by file takes minutes on a network drive.
+    listings: dict[str, frozenset[str]] = {}
+    for place, name in enumerate(dataset.pool):
+        folder, file = os.path.split(name)
+        if folder not in listings:
+            listings[folder] = _files_of(dataset.root / folder)
+        path = dataset.path(place)
+        # A file system may find a name that it spells otherwise itself.
+        if file not in listings[folder] and not os.path.isfile(path):  # noqa: PTH113
+            missing.append(path)
+            if len(missing) == limit:
+                break
+    return missing
+
+
+def _files_of(folder: Path) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    # ValueError: a path that no file system can have.
+    except (OSError, ValueError):
+        return frozenset()
+
+
+def _images_in(folder: Path) -> tuple[str, ...]:
+    """A folder's images, relative to it, in an order that does not depend on the machine."""
+    paths = sorted(
+        (Path(parent) / name).relative_to(folder).as_posix()
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if Path(name).suffix.lower() in SUFFIXES
+    )
+    if not paths:
+        _refuse(folder, f"holds no image ({', '.join(sorted(SUFFIXES))}); check the path")
+    return tuple(paths)
+
+
+def _paths_in(file: Path) -> tuple[str, ...]:
+    places: dict[str, int] = {}
+    for number, path in enumerate(_list_in(file, "image paths")):
+        where = f"entry {number} (counted from 0)"
+        if not isinstance(path, str) or not path.strip():
+            _refuse(file, f"{where}: {_SHORT.repr(path)} is no path; the pool is a list of paths")
+        if path in places:
+            _refuse(
+                file,
+                f"{where}: {_SHORT.repr(path)} stands at entry {places[path]} already; an image "
+                "that is listed twice spoils the ranks, leave one of them out",
+            )
+        places[path] = number
+    return tuple(places)
+
+
+def _cases_in(
+    file: Path, places: Mapping[str, int], pool: Path, *, whole_queries: bool
+) -> tuple[Case, ...]:
+    cases: list[Case] = []
+    for number, entry in enumerate(_list_in(file, "dialogues")):
+        where = f"entry {number} (counted from 0)"
+        image, texts = _parts_of(entry, file, where)
+        if cases and len(texts) != len(cases[0].rounds):
+            _refuse(
+                file,
+                f"{where} has {len(texts)} rounds, but entry 0 has {len(cases[0].rounds)}; all "
+                "need equally many, so complete the shorter ones or leave them out",
+            )
+        # A round without an answer adds nothing to a dialogue, but an empty query finds nothing.
+        for round_, text in enumerate(texts if whole_queries else texts[:1]):
+            if not text.strip():
+                _refuse(
+                    file,
+                    f"{where}: the text of round {round_} is blank ({_SHORT.repr(text)}); there "
+                    "is nothing to search with, fill it in or leave the dialogue out",
+                )
+        if image not in places:
+            _refuse(
+                file,
+                f"{where}: the target {_SHORT.repr(image)} is not in the pool {str(pool)!r}, "
+                f"which lists paths like {_SHORT.repr(next(iter(places)))}; spell them alike, or "
+                "add the image to the pool",
+            )
+        rounds = _rounds_of(texts, str(number), whole_queries=whole_queries)
+        cases.append(Case(str(number), places[image], rounds))
+    return tuple(cases)
+
+
+def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
+    """Target and texts of an entry."""
+    if not isinstance(entry, dict) or not {"img", "dialog"} <= entry.keys():
+        _refuse(
+            file,
+            f"{where}: {_SHORT.repr(entry)} is no object with 'img' and 'dialog'; give each "
+            "dialogue its target's path and its list of texts",
+        )
+    image, texts = entry["img"], entry["dialog"]
+    if not isinstance(image, str):
+        _refuse(file, f"{where}: img={_SHORT.repr(image)} is no path; name the target's as a str")
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        _refuse(
+            file,
+            f"{where}: dialog={_SHORT.repr(texts)} is no list of texts; begin with the "
+            "description, then one 'question? answer' for each round",
+        )
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError as error:
+        _refuse(
+            file,
+            f"{where}: a text holds {error.object[error.start]!r}, half of a character, which no "
+            "tokenizer reads; write the whole character",
+            error,
+        )
+    return image, texts
+
+
+def _rounds_of(texts: Sequence[str], id_: str, *, whole_queries: bool) -> tuple[Dialogue, ...]:
+    if whole_queries:
+        return tuple(Dialogue.from_text(text, id_) for text in texts)
+    # The states share their turns.
+    dialogue = Dialogue.from_visdial(texts, id_)
+    return tuple(dialogue.at_round(n) for n in range(len(texts)))
+
+
+def _list_in(file: Path, what: str) -> list[object]:
+    value = _parsed(_text_of(file), file)
+    if not isinstance(value, list) or not value:
+        _refuse(file, f"{_SHORT.repr(value)} where a JSON list of {what} is needed, one at least")
+    return value
+
+
+def _text_of(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    # ValueError: a path that no file system can have.
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        _refuse(file, f"cannot be read ({reason}); check the path and who may read it", error)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        if error.reason == "unexpected end of data":
+            _refuse(file, f"cut off at line {line}, within a character; fetch it again", error)
+        _refuse(file, f"line {line} is not UTF-8 ({error.reason}); save it as UTF-8", error)
+
+
+def _parsed(text: str, file: Path) -> object:
+    if not text.strip():
+        _refuse(file, "the file is empty; fetch or write it again")
+    try:
+        value: object = json.loads(text)
+        return value
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        if _is_cut(text, error):
+            _refuse(file, f"cut off at {place} ({error.msg}); fetch or write it again", error)
+        _refuse(file, f"broken JSON at {place} ({error.msg}); mend it or fetch it again", error)
+    # Python refuses numbers of thousands of digits and lists nested as deep.
+    except (ValueError, RecursionError) as error:
+        _refuse(file, f"beyond what can be read as JSON ({error}); is it another file?", error)
+
+
+def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether a text is no JSON because its end is missing."""
+    if error.msg.startswith("Extra data"):
+        return False
+    rest = text[error.pos :].strip()
+    return error.msg.startswith("Unterminated") or _LAST_TOKEN.fullmatch(rest) is not None
+
+
+def _refuse(file: Path, problem: str, cause: Exception | None = None) -> NoReturn:
+    raise InvalidInputError(f"{str(file)!r}: {problem}") from cause

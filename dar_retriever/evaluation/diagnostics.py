@@ -1,0 +1,161 @@
+"""What the encoder makes of a caption beyond its words: order, binding, wording."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+import numpy as np
+
+from dar_retriever.dialogue import Dialogue, Turn
+from dar_retriever.evaluation.protocol import Evaluation, Models, Outcome
+from dar_retriever.evaluation.ranking import Ranks, target_ranks
+from dar_retriever.evaluation.statistics import Interval, bootstrap
+from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.reformulation.statements import COLOURS
+
+_SEED: Final = 0
+# What a caption says of things, beside colours: enough to find two to exchange.
+_ATTRIBUTES: Final = COLOURS | frozenset(
+    {
+        *("big", "small", "large", "little", "long", "short", "tall", "wide", "narrow", "high"),
+        *("old", "young", "new", "wooden", "metal", "plastic", "glass", "leather", "plain"),
+        *("striped", "dotted", "checked", "pinstriped", "zigzag", "round", "square", "flat"),
+        *("light", "dark", "bright", "open", "closed", "empty", "full", "wet", "dry"),
+    }
+)
+_OPENINGS: Final = ("", "", "i think ", "well, ", "it is ", "i'd say ")
+_CLOSINGS: Final = ("", "", ", i think", ", please", " i guess", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What happens to the ranking when captions are changed.
+
+    Attributes:
+        name: "word order", "attributes swapped" or "reworded".
+        what: In a sentence.
+        cases: The number of dialogues whose caption could be changed so.
+        right: Share of them in which the caption that is right scores its picture higher than the
+            changed one does; for rewording, in which both find the target in the top 10 or
+            neither does.
+        places: Median of changed rank over rank.
+    """
+
+    name: str
+    what: str
+    cases: int
+    right: Interval
+    places: float
+
+
+def diagnose(evaluation: Evaluation, outcome: Outcome) -> list[Diagnosis]:
+    """Change the last round's captions of a method that reads text, and look what it does.
+
+    Word order and swapped attributes are tested as the ARO benchmark tests them (Yuksekgonul et
+    al., ICLR 2023, arXiv 2210.01936): a model that sees composition scores its picture lower with
+    a caption whose words are in disorder or whose attributes changed places.
+
+    Args:
+        evaluation: What was run.
+        outcome: Of a method without images.
+    """
+    bench = _Bench(evaluation, outcome)
+    said = [captions[-1] for captions in outcome.captions]
+    random = Random(_SEED)
+    shuffled = [_shuffled(caption, random) for caption in said]
+    swapped = [_swapped(caption, random) for caption in said]
+    models = evaluation.models[outcome.method.preset]
+    reworded = [_reworded(case.rounds[-1], models, random) for case in evaluation.dataset.cases]
+    diagnoses = [
+        bench.compared("word order", "the words of the caption in disorder", shuffled, _higher),
+        bench.compared(
+            "attributes swapped", "two attributes of the caption exchanged", swapped, _higher
+        ),
+    ]
+    if not evaluation.dataset.whole_queries:
+        diagnoses.append(
+            bench.compared("reworded", "the user's turns framed in other words", reworded, _alike)
+        )
+    return diagnoses
+
+
+Judge = Callable[[np.ndarray, np.ndarray, Ranks, Ranks], np.ndarray]
+
+
+def _higher(score: np.ndarray, changed: np.ndarray, _rank: Ranks, _changed: Ranks) -> np.ndarray:
+    return np.asarray(score > changed)
+
+
+def _alike(_score: np.ndarray, _changed: np.ndarray, rank: Ranks, changed: Ranks) -> np.ndarray:
+    return np.asarray((rank <= 10) == (changed <= 10))
+
+
+class _Bench:
+    """The pool, and how the unchanged captions do on it."""
+
+    def __init__(self, evaluation: Evaluation, outcome: Outcome) -> None:
+        self._encoder = evaluation.models[outcome.method.preset].encoder
+        self._pool = np.asarray(evaluation.pools[outcome.method.preset])
+        self._targets = np.array([case.target for case in evaluation.dataset.cases])
+        self._queries = outcome.queries[:, -1]
+        self._ranks = outcome.ranks[:, -1]
+
+    def compared(self, name: str, what: str, changed: Sequence[str], judge: Judge) -> Diagnosis:
+        """Rank with changed captions; an empty one leaves its dialogue out."""
+        chosen = np.array([place for place, caption in enumerate(changed) if caption], int)
+        if not len(chosen):
+            nothing = np.array(np.nan)
+            return Diagnosis(name, what, 0, Interval(nothing, nothing, nothing), float("nan"))
+        queries = self._encoder.encode_texts([changed[place] for place in chosen])
+        targets = self._targets[chosen]
+        ranks = target_ranks(queries, self._pool, targets)
+        pictures = self._pool[targets]
+        before = (self._queries[chosen] * pictures).sum(-1)
+        after = (queries * pictures).sum(-1)
+        right = judge(before, after, self._ranks[chosen], ranks)
+        places = float(np.median(ranks / self._ranks[chosen]))
+        return Diagnosis(name, what, len(chosen), bootstrap(right), places)
+
+
+def _shuffled(caption: str, random: Random) -> str:
+    """The same words in another order; nothing where there is none."""
+    words = caption.replace(",", "").split()
+    if len(set(words)) < 3:
+        return ""
+    shuffled = words
+    while shuffled == words:
+        shuffled = random.sample(words, len(words))
+    return " ".join(shuffled)
+
+
+def _swapped(caption: str, random: Random) -> str:
+    """The caption with two different attributes exchanged; nothing where it has no two."""
+    parts = re.split(r"(\W+)", caption)
+    places = [place for place, part in enumerate(parts) if part.lower() in _ATTRIBUTES]
+    pairs = [
+        (one, other)
+        for number, one in enumerate(places)
+        for other in places[number + 1 :]
+        if parts[one].lower() != parts[other].lower()
+    ]
+    if not pairs:
+        return ""
+    one, other = random.choice(pairs)
+    parts[one], parts[other] = parts[other], parts[one]
+    return "".join(parts)
+
+
+def _reworded(dialogue: Dialogue, models: Models, random: Random) -> str:
+    """The caption of the dialogue with every turn of the user framed in other words."""
+    turns = [
+        Turn("user", f"{random.choice(_OPENINGS)}{turn.text}{random.choice(_CLOSINGS)}")
+        if turn.role == "user" and place
+        else turn
+        for place, turn in enumerate(dialogue.turns)
+    ]
+    rules = RuleReformulator(models.encoder.count_tokens, models.encoder.max_tokens)
+    return rules.reformulate(Dialogue(tuple(turns), dialogue.id)).caption

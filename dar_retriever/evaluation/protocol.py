@@ -1,0 +1,338 @@
+"""The protocol: methods side by side on the same dialogues, rounds and pool."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+
+from dar_retriever.dialogue import Dialogue
+from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.errors import GenerationError, InvalidInputError
+from dar_retriever.evaluation.datasets import Dataset
+from dar_retriever.evaluation.methods import Method
+from dar_retriever.evaluation.ranking import Ranks, target_ranks
+from dar_retriever.evaluation.row_cache import RowCache, Rows
+from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
+from dar_retriever.images import is_blank, open_image
+from dar_retriever.reformulation.base import Reformulation
+from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
+
+_IMAGES: Final = 64
+_TEXTS: Final = 512
+_STATES: Final = 8
+
+Progress = Callable[[str], Callable[[int, int], None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What a preset's methods run on.
+
+    Attributes:
+        encoder: Encodes texts, generated images and the pool.
+        generator: Draws, or gives what was drawn before; None where no method needs it.
+        images_per_turn: Number K of images.
+        negative_prompts: Whether what the user ruled out goes to the generator.
+    """
+
+    encoder: JointEncoder
+    generator: ImageGenerator | None
+    images_per_turn: int
+    negative_prompts: bool = False
+
+
+class ModelsOf(Protocol):
+    """Opens a preset's models."""
+
+    def __call__(self, preset_name: str, *, draws: bool) -> Models:
+        """Open them; the generator only where something is to be drawn."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one method did.
+
+    Attributes:
+        method: Which one.
+        ranks: The target's rank by dialogue and round, from 1: int (D, R).
+        captions: What the text encoder read, by dialogue and round.
+        queries: The fused queries: float32 (D, R, d).
+        seconds: Per turn, by step: "reformulate", "encode", "generate", "rank"; as made in
+            batches, over all runs that made them.
+        encoder: Fingerprint of the encoder.
+        generator: Fingerprint of the generator, if any.
+        undrawn: Turns for which no image could be had; their text counted alone.
+    """
+
+    method: Method
+    ranks: Ranks
+    captions: tuple[tuple[str, ...], ...]
+    queries: Vectors
+    seconds: dict[str, float]
+    encoder: str
+    generator: str
+    undrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Methods side by side.
+
+    Attributes:
+        dataset: What they were tried on.
+        outcomes: In the order asked for.
+        pools: The pool's vectors by preset: float32 (P, d).
+        models: By preset.
+        seed: Of the first generated image of each turn.
+    """
+
+    dataset: Dataset
+    outcomes: tuple[Outcome, ...]
+    pools: dict[str, Vectors]
+    models: dict[str, Models]
+    seed: int
+
+
+def evaluate(
+    dataset: Dataset,
+    methods: Sequence[Method],
+    models_of: ModelsOf,
+    folder: Path,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Rank the whole pool for every dialogue, round and method.
+
+    What is encoded serves all methods of a preset and is kept in the folder: a run that was
+    stopped goes on where it was, another method adds only what is new.
+
+    Args:
+        dataset: Dialogues, targets and pool.
+        methods: What is compared.
+        models_of: Opens the models of a preset.
+        folder: Where encodings are kept.
+        seed: Of the first generated image of each turn; the others count up from it.
+        progress: Gives for a step's name what its progress is told to.
+
+    Raises:
+        InvalidInputError: A method joins turns where the data set holds whole queries.
+        InvalidImageError: A picture of the pool cannot be read.
+    """
+    if dataset.whole_queries and any(method.joined for method in methods):
+        raise InvalidInputError(
+            f"{dataset.name}: each round is a whole query, there are no turns to join; leave the "
+            "method 'joined' out"
+        )
+    benches: dict[str, _Bench] = {}
+    outcomes = []
+    for method in methods:
+        if method.preset not in benches:
+            draws = any(m.draws for m in methods if m.preset == method.preset)
+            models = models_of(method.preset, draws=draws)
+            benches[method.preset] = _Bench(dataset, models, RowCache(folder), seed, progress)
+        outcomes.append(benches[method.preset].outcome(method))
+    return Evaluation(
+        dataset,
+        tuple(outcomes),
+        {preset: bench.pool for preset, bench in benches.items()},
+        {preset: bench.models for preset, bench in benches.items()},
+        seed,
+    )
+
+
+def requests_of(
+    reformulation: Reformulation, models: Models, case: str, round: int, seed: int
+) -> list[ImageRequest]:
+    """The images of one turn, as the query encoder asks for them."""
+    prompts = reformulation.prompts
+    return [
+        ImageRequest(
+            prompts[number % len(prompts)],
+            reformulation.negative_prompt if models.negative_prompts else "",
+            seed + number,
+            case,
+            round,
+            number,
+        )
+        for number in range(models.images_per_turn if prompts else 0)
+    ]
+
+
+class _Bench:
+    """A preset's models at work on a data set; what methods share is made once."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        models: Models,
+        cache: RowCache,
+        seed: int,
+        progress: Progress | None,
+    ) -> None:
+        self.models = models
+        self._dataset = dataset
+        self._cache = cache
+        self._seed = seed
+        self._progress = progress
+        self._states = [
+            (case.id, n, state) for case in dataset.cases for n, state in enumerate(case.rounds)
+        ]
+        self._texts: dict[bool, tuple[list[Reformulation], float]] = {}
+        encoder = models.encoder
+        self.pool = cache.rows(
+            f"pool {encoder.fingerprint} {dataset.fingerprint}",
+            len(dataset.pool),
+            encoder.dimension,
+            self._encode_pool,
+            batch=_IMAGES,
+            progress=self._told("Encoding the pool"),
+        ).values
+
+    def outcome(self, method: Method) -> Outcome:
+        """Run one method."""
+        dataset, encoder = self._dataset, self.models.encoder
+        made, reformulating = self._reformulated(joined=method.joined)
+        captions = [reformulation.caption for reformulation in made]
+        texts = self._cache.rows(
+            f"texts {encoder.fingerprint} {_digest(captions)}",
+            len(captions),
+            encoder.dimension,
+            lambda start, stop: encoder.encode_texts(captions[start:stop]),
+            batch=_TEXTS,
+            progress=self._told("Encoding the texts"),
+        )
+        turns = len(self._states)
+        seconds = {"reformulate": reformulating / turns, "encode": texts.seconds / turns}
+        drawn = np.empty((turns, 0, encoder.dimension), np.float32)
+        if method.draws:
+            rows = self._drawn(made)
+            drawn = rows.values.reshape(turns, -1, encoder.dimension)
+            seconds["generate"] = rows.seconds / turns
+        queries, undrawn = self._fused(method, texts.values, drawn)
+        began = time.perf_counter()
+        targets = np.repeat([case.target for case in dataset.cases], dataset.rounds)
+        told = self._told(f"Ranking: {method.name}")
+        ranks = target_ranks(queries, np.asarray(self.pool), targets, told)
+        seconds["rank"] = (time.perf_counter() - began) / turns
+        shape = (len(dataset.cases), dataset.rounds)
+        generator = self.models.generator
+        return Outcome(
+            method,
+            ranks.reshape(shape),
+            tuple(
+                tuple(captions[start : start + dataset.rounds])
+                for start in range(0, turns, dataset.rounds)
+            ),
+            queries.reshape(*shape, -1),
+            seconds,
+            encoder.fingerprint,
+            generator.fingerprint if method.draws and generator else "",
+            undrawn if method.draws else 0,
+        )
+
+    def _fused(self, method: Method, texts: Vectors, drawn: Vectors) -> tuple[Vectors, int]:
+        """Query vectors (N, d), and how many of them had to do without images."""
+        queries, undrawn = np.empty_like(texts), 0
+        for place, (_, round_, _) in enumerate(self._states):
+            usable = np.isfinite(drawn[place]).all(-1)
+            undrawn += not usable.any()
+            fused = method.fusion.fuse(texts[place], drawn[place][usable], round_)
+            queries[place] = fused.vector
+        return queries, undrawn
+
+    def _reformulated(self, *, joined: bool) -> tuple[list[Reformulation], float]:
+        """Caption and prompts of every state, and how long they took."""
+        if joined not in self._texts:
+            began = time.perf_counter()
+            if self._dataset.whole_queries:
+                made = [_as_said(state) for _, _, state in self._states]
+            else:
+                encoder = self.models.encoder
+                rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
+                reformulator = JoinedTurns() if joined else rules
+                made = [reformulator.reformulate(state) for _, _, state in self._states]
+            self._texts[joined] = made, time.perf_counter() - began
+        return self._texts[joined]
+
+    def _drawn(self, made: list[Reformulation]) -> Rows:
+        """Vectors of the generated images of every state; not numbers where there is none."""
+        models, encoder = self.models, self.models.encoder
+        generator = models.generator
+        assert generator is not None
+        wanted = [
+            requests_of(reformulation, models, id_, round_, self._seed)
+            for reformulation, (id_, round_, _) in zip(made, self._states, strict=True)
+        ]
+
+        def draw(start: int, stop: int) -> Vectors:
+            vectors = np.full(
+                (stop - start, models.images_per_turn, encoder.dimension), np.nan, np.float32
+            )
+            places = [
+                (row, number) for row in range(start, stop) for number in range(len(wanted[row]))
+            ]
+            images = _generated(generator, [wanted[row][number] for row, number in places])
+            kept = [
+                (place, image)
+                for place, image in zip(places, images, strict=True)
+                if image is not None and not is_blank(image.image)
+            ]
+            encoded = encoder.encode_images([image.image for _, image in kept])
+            for ((row, number), _), vector in zip(kept, encoded, strict=True):
+                vectors[row - start, number] = vector
+            return vectors.reshape(stop - start, -1)
+
+        return self._cache.rows(
+            f"drawn {encoder.fingerprint} {generator.fingerprint} {_digest(wanted)}",
+            len(wanted),
+            models.images_per_turn * encoder.dimension,
+            draw,
+            batch=_STATES,
+            progress=self._told("Generating"),
+        )
+
+    def _encode_pool(self, start: int, stop: int) -> Vectors:
+        paths = [self._dataset.path(place) for place in range(start, stop)]
+        return self.models.encoder.encode_images([open_image(path) for path in paths])
+
+    def _told(self, step: str) -> Callable[[int, int], None] | None:
+        return self._progress(step) if self._progress else None
+
+
+def _as_said(state: Dialogue) -> Reformulation:
+    text = state.turns[-1].text
+    return Reformulation(text, (text,))
+
+
+def _generated(
+    generator: ImageGenerator, requests: list[ImageRequest]
+) -> list[GeneratedImage | None]:
+    """An image for each request, the same one for equal requests; None where there is none."""
+    distinct = list(dict.fromkeys(requests))
+    try:
+        made: dict[ImageRequest, GeneratedImage | None] = dict(
+            zip(distinct, generator.generate(distinct), strict=True)
+        )
+    except GenerationError:
+        # One that cannot be had must not cost the others.
+        made = {request: _generated_alone(generator, request) for request in distinct}
+    return [made[request] for request in requests]
+
+
+def _generated_alone(generator: ImageGenerator, request: ImageRequest) -> GeneratedImage | None:
+    try:
+        return generator.generate([request])[0]
+    except GenerationError:
+        return None
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

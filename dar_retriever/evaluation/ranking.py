@@ -1,0 +1,56 @@
+"""Full rankings of a pool, of which only the targets' places are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dar_retriever.encoders.base import Vectors
+
+Ranks = NDArray[np.int64]
+
+_BLOCK = 512
+
+
+def target_ranks(
+    queries: Vectors,
+    pool: Vectors,
+    targets: NDArray[np.integer[Any]],
+    progress: Callable[[int, int], None] | None = None,
+) -> Ranks:
+    """Rank every query's target among the whole pool.
+
+    An image that scores as the target does counts as ranked before it: ties are broken against
+    the method, whatever the pool's order.
+
+    Args:
+        queries: float32 (N, d).
+        pool: float32 (P, d).
+        targets: int (N,), places in the pool.
+        progress: Called with the number of queries done and the number of all.
+
+    Returns:
+        int (N,), from 1 to P.
+    """
+    ranks = np.empty(len(queries), np.int64)
+    transposed = np.ascontiguousarray(pool.T)
+    for start in range(0, len(queries), _BLOCK):
+        stop = min(start + _BLOCK, len(queries))
+        scores = queries[start:stop] @ transposed
+        own = scores[np.arange(stop - start), targets[start:stop]]
+        ranks[start:stop] = np.count_nonzero(scores >= own[:, None], axis=1)
+        if progress is not None:
+            progress(stop, len(queries))
+    return ranks
+
+
+def top(queries: Vectors, pool: Vectors, k: int) -> NDArray[np.int64]:
+    """Places of the k best images of each query, best first: int (N, k)."""
+    scores = queries @ pool.T
+    k = min(k, scores.shape[1])
+    best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+    order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(best, order, axis=1)

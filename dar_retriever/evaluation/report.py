@@ -1,0 +1,139 @@
+"""An evaluation as one page: figures, charts, and dialogues to look at, every picture in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from dar_retriever.dialogue import Round
+from dar_retriever.evaluation.charts import as_svg
+from dar_retriever.evaluation.diagnostics import Diagnosis
+from dar_retriever.evaluation.protocol import Evaluation, Outcome, requests_of
+from dar_retriever.evaluation.ranking import top
+from dar_retriever.evaluation.results import Figures, baseline
+from dar_retriever.images import data_url, open_image
+from dar_retriever.reformulation.base import Reformulation
+
+_TEMPLATE: Final = "report.html.jinja"
+_EXAMPLES: Final = 3
+_HITS: Final = 5
+_SIDE: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A dialogue in which images made a difference.
+
+    Attributes:
+        said: Its rounds.
+        caption: What the text encoder read in the end.
+        target: The wanted picture, as a data URL.
+        generated: Generated images of the last round, likewise.
+        base_ranks: The target's rank by round, by the baseline.
+        ranks: The same by the method.
+        base_hits: The best pictures of the last round by the baseline; whether each is the target.
+        hits: The same by the method.
+    """
+
+    said: tuple[Round, ...]
+    caption: str
+    target: str
+    generated: tuple[str, ...]
+    base_ranks: tuple[int, ...]
+    ranks: tuple[int, ...]
+    base_hits: tuple[tuple[str, bool], ...]
+    hits: tuple[tuple[str, bool], ...]
+
+
+def write_report(
+    path: Path,
+    evaluation: Evaluation,
+    figures: Figures,
+    charts: dict[str, Any],
+    diagnoses: Sequence[Diagnosis],
+) -> Path:
+    """Write the page.
+
+    Args:
+        path: The HTML file.
+        evaluation: What was run.
+        figures: Its figures.
+        charts: Its charts.
+        diagnoses: What changed captions do, if that was looked at.
+
+    Returns:
+        The file.
+    """
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(
+        loader=PackageLoader("dar_retriever.evaluation", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    drawing = next((o for o in reversed(evaluation.outcomes) if o.method.draws), None)
+    helped, hurt = examples(evaluation, drawing) if drawing else ([], [])
+    html = environment.get_template(_TEMPLATE).render(
+        figures=figures,
+        charts={name: as_svg(chart) for name, chart in charts.items()},
+        diagnoses=diagnoses,
+        drawing=drawing.method.name if drawing else "",
+        helped=helped,
+        hurt=hurt,
+    )
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def examples(evaluation: Evaluation, outcome: Outcome) -> tuple[list[Example], list[Example]]:
+    """The dialogues that a method's images helped most, and hurt most, against the baseline.
+
+    Of each dialogue the round counts in which the ranks' ratio is largest.
+    """
+    base = baseline(evaluation)
+    ratios = np.log(base.ranks / outcome.ranks)
+    order = np.argsort(-ratios.max(1), kind="stable")
+    helped = [place for place in order[:_EXAMPLES] if ratios[place].max() > 0]
+    order = np.argsort(ratios.min(1), kind="stable")
+    hurt = [place for place in order[:_EXAMPLES] if ratios[place].min() < 0]
+    return (
+        [_example(evaluation, outcome, base, p, int(ratios[p].argmax())) for p in helped],
+        [_example(evaluation, outcome, base, p, int(ratios[p].argmin())) for p in hurt],
+    )
+
+
+def _example(
+    evaluation: Evaluation, outcome: Outcome, base: Outcome, place: int, round_: int
+) -> Example:
+    dataset, case = evaluation.dataset, evaluation.dataset.cases[place]
+    models = evaluation.models[outcome.method.preset]
+    caption = outcome.captions[place][round_]
+    wanted = requests_of(
+        Reformulation(caption, (caption,)), models, case.id, round_, evaluation.seed
+    )
+    generated = models.generator.generate(wanted) if models.generator and caption else []
+
+    def found(of: Outcome) -> tuple[tuple[str, bool], ...]:
+        pool = np.asarray(evaluation.pools[of.method.preset])
+        best = top(of.queries[place, round_][None], pool, _HITS)[0]
+        return tuple((_picture(dataset.path(int(p))), int(p) == case.target) for p in best)
+
+    return Example(
+        tuple(case.rounds[round_].rounds()),
+        caption,
+        _picture(dataset.path(case.target)),
+        tuple(data_url(image.image, _SIDE) for image in generated),
+        tuple(map(int, base.ranks[place])),
+        tuple(map(int, outcome.ranks[place])),
+        found(base),
+        found(outcome),
+    )
+
+
+def _picture(path: Path) -> str:
+    return data_url(open_image(path), _SIDE)
