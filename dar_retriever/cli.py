@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.display import as_json, contact_sheet, hits_table, progress_bar, quiet_libraries
@@ -47,7 +49,8 @@ def main() -> None:
     try:
         app()
     except DARError as error:
-        _err.print(f"[red]error:[/red] {error}", highlight=False, markup=True, soft_wrap=True)
+        said = f"[red]error:[/red] {escape(str(error))}"
+        _err.print(said, highlight=False, markup=True, soft_wrap=True)
         sys.exit(_USER_ERROR)
 
 
@@ -179,7 +182,10 @@ def evaluate_(
 
     chosen = run(
         dataset=dataset,
-        methods=[name.strip() for name in methods.split(",") if name.strip()],
+        # Not at the commas within weights:0.8/0.2,0.5/0.5.
+        methods=[
+            name for part in re.split(r",(?=\s*[a-zA-Z])", methods) if (name := part.strip(" ,"))
+        ],
         pool=pool,
         root=root,
         generated=generated,
@@ -192,7 +198,8 @@ def evaluate_(
         device=device,
         console=_out,
     )
-    _out.print(f"\nLook at it: [bold]{chosen.resolve()}[/bold]", soft_wrap=True, highlight=False)
+    page = escape(str(chosen.resolve()))
+    _out.print(f"\nLook at it: [bold]{page}[/bold]", soft_wrap=True, highlight=False)
 
 
 @app.command()

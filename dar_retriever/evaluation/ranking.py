@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from dar_retriever.encoders.base import Vectors
 
 Ranks = NDArray[np.int64]
 
-_BLOCK = 512
+_BLOCK: Final = 512
+# Equal vectors get scores this far apart, by the place in the pool that they are computed at.
+_ROUNDING: Final = 1e-6
 
 
 def target_ranks(
@@ -23,8 +25,8 @@ def target_ranks(
 ) -> Ranks:
     """Rank every query's target among the whole pool.
 
-    An image that scores as the target does counts as ranked before it: ties are broken against
-    the method, whatever the pool's order.
+    An image that scores as the target does, within float32's rounding, counts as ranked before
+    it: ties are broken against the method, whatever the pool's order.
 
     Args:
         queries: float32 (N, d).
@@ -41,7 +43,8 @@ def target_ranks(
         stop = min(start + _BLOCK, len(queries))
         scores = queries[start:stop] @ transposed
         own = scores[np.arange(stop - start), targets[start:stop]]
-        ranks[start:stop] = np.count_nonzero(scores >= own[:, None], axis=1)
+        least = own - _ROUNDING * np.linalg.norm(queries[start:stop], axis=1)
+        ranks[start:stop] = np.count_nonzero(scores >= least[:, None], axis=1)
         if progress is not None:
             progress(stop, len(queries))
     return ranks

@@ -12,7 +12,7 @@ import numpy as np
 from dar_retriever.dialogue import Round
 from dar_retriever.evaluation.charts import as_svg
 from dar_retriever.evaluation.diagnostics import Diagnosis
-from dar_retriever.evaluation.protocol import Evaluation, Outcome, requests_of
+from dar_retriever.evaluation.protocol import Evaluation, Outcome, generated_for, requests_of
 from dar_retriever.evaluation.ranking import top
 from dar_retriever.evaluation.results import Figures, baseline
 from dar_retriever.images import data_url, open_image
@@ -116,7 +116,7 @@ def _example(
     wanted = requests_of(
         Reformulation(caption, (caption,)), models, case.id, round_, evaluation.seed
     )
-    generated = models.generator.generate(wanted) if models.generator and caption else []
+    generated = generated_for(models.generator, wanted) if models.generator and caption else []
 
     def found(of: Outcome) -> tuple[tuple[str, bool], ...]:
         pool = np.asarray(evaluation.pools[of.method.preset])
@@ -127,7 +127,7 @@ def _example(
         tuple(case.rounds[round_].rounds()),
         caption,
         _picture(dataset.path(case.target)),
-        tuple(data_url(image.image, _SIDE) for image in generated),
+        tuple(data_url(image.image, _SIDE) for image in generated if image),
         tuple(map(int, base.ranks[place])),
         tuple(map(int, outcome.ranks[place])),
         found(base),

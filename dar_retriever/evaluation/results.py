@@ -75,6 +75,8 @@ def table_of(figures: Figures, metric: str = "hits@10") -> Table:
     title = f"{metric} (%), {data['dialogues']} dialogues, pool of {data['pool']:,}"
     heads = ("method", *map(str, range(data["rounds"])), "BRI", "s/turn")
     columns = [Column(head, no_wrap=True, justify="right") for head in heads]
+    # Where it gets narrow a long name is folded, so that no number is cut off.
+    columns[0].no_wrap, columns[0].overflow = False, "fold"
     table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for method in figures["methods"]:
         shares = [f"{100 * value:.1f}" for value, _, _ in method[metric]]
