@@ -991,3 +991,31 @@ def test_a_batch_that_could_not_be_written_is_made_again(tmp_path: Path):
 
     assert make.asked == [(4, 8), (8, 10)]
     np.testing.assert_array_equal(made.values, Maker()(0, 10))
+
+
+def test_what_could_not_be_drawn_is_drawn_by_a_later_run(
+    tiny_encoder: OpenClipEncoder, dataset: Dataset, tmp_path: Path
+):
+    class Mended(DrawingGenerator):
+        fingerprint = FailingGenerator.fingerprint
+
+    failing = Models(tiny_encoder, FailingGenerator(GenerationError("no memory")), 2)
+    (first,) = run(dataset, tmp_path, failing, "dar").outcomes
+    (second,) = run(dataset, tmp_path, Models(tiny_encoder, Mended(), 2), "dar").outcomes
+    (third,) = run(dataset, tmp_path / "anew", Models(tiny_encoder, Mended(), 2), "dar").outcomes
+
+    assert (first.undrawn, second.undrawn) == (TURNS, 0)
+    np.testing.assert_allclose(second.queries, third.queries, atol=1e-6)
+
+
+def test_other_dialogues_over_a_pool_find_it_encoded(
+    tiny_encoder: OpenClipEncoder, dataset: Dataset, tmp_path: Path
+):
+    encoder = CountingEncoder(tiny_encoder)
+    run(dataset, tmp_path, Models(encoder, None, 0), "text")
+    encoded = encoder.images
+    fewer = dataclasses.replace(dataset, cases=dataset.cases[:2])
+
+    run(fewer, tmp_path, Models(encoder, None, 0), "text")
+
+    assert encoder.images == encoded > 0

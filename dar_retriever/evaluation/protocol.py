@@ -189,7 +189,7 @@ class _Bench:
         self._texts: dict[bool, tuple[list[Reformulation], float]] = {}
         encoder = models.encoder
         self.pool = cache.rows(
-            f"pool {encoder.fingerprint} {dataset.fingerprint} {dataset.root.resolve()}",
+            f"pool {encoder.fingerprint} {_digest(dataset.pool)} {dataset.root.resolve()}",
             len(dataset.pool),
             encoder.dimension,
             self._encode_pool,
@@ -280,21 +280,19 @@ class _Bench:
             vectors = np.full(
                 (stop - start, models.images_per_turn, encoder.dimension), np.nan, np.float32
             )
-            places = [
-                (row, number) for row in range(start, stop) for number in range(len(wanted[row]))
-            ]
-            images = generated_for(generator, [wanted[row][number] for row, number in places])
+            drawn = generated_for(generator, wanted[start:stop])
             kept = [
-                (place, image)
-                for place, image in zip(places, images, strict=True)
-                if image is not None and not is_blank(image.image)
+                (row, number, image.image)
+                for row, images in enumerate(drawn)
+                for number, image in enumerate(images)
+                if not is_blank(image.image)
             ]
-            encoded = encoder.encode_images([image.image for _, image in kept])
-            for ((row, number), _), vector in zip(kept, encoded, strict=True):
-                vectors[row - start, number] = vector
+            encoded = encoder.encode_images([image for _, _, image in kept])
+            for (row, number, _), vector in zip(kept, encoded, strict=True):
+                vectors[row, number] = vector
             return vectors.reshape(stop - start, -1)
 
-        return self._cache.rows(
+        rows = self._cache.rows(
             f"drawn {encoder.fingerprint} {generator.fingerprint} {_digest(wanted)}",
             len(wanted),
             models.images_per_turn * encoder.dimension,
@@ -302,6 +300,11 @@ class _Bench:
             batch=_STATES,
             progress=self._told("Generating"),
         )
+        # What an earlier run could not draw, this one may.
+        undrawn = np.isnan(rows.values).all(1) & np.array([bool(turn) for turn in wanted])
+        for row in np.flatnonzero(undrawn).tolist():
+            rows.values[row] = draw(row, row + 1)[0]
+        return rows
 
     def _encode_pool(self, start: int, stop: int) -> Vectors:
         paths = [self._dataset.path(place) for place in range(start, stop)]
@@ -325,25 +328,26 @@ def _or_as_said(reformulation: Reformulation, state: Dialogue) -> Reformulation:
 
 
 def generated_for(
-    generator: ImageGenerator, requests: list[ImageRequest]
-) -> list[GeneratedImage | None]:
-    """An image for each request, the same one for equal requests; None where there is none."""
-    distinct = list(dict.fromkeys(requests))
+    generator: ImageGenerator, turns: Sequence[Sequence[ImageRequest]]
+) -> list[list[GeneratedImage]]:
+    """The images of several turns; none for a turn that fails, as in a search."""
+    together = [request for turn in turns for request in turn]
     try:
-        made: dict[ImageRequest, GeneratedImage | None] = dict(
-            zip(distinct, generator.generate(distinct), strict=True)
-        )
+        made = iter(generator.generate(together) if together else ())
+        images = [[image for _, image in zip(turn, made, strict=False)] for turn in turns]
     except GenerationError:
-        # One that cannot be had must not cost the others.
-        made = {request: _generated_alone(generator, request) for request in distinct}
-    return [made[request] for request in requests]
+        return [_generated_alone(generator, turn) for turn in turns]
+    complete = all(len(some) == len(turn) for some, turn in zip(images, turns, strict=True))
+    return images if complete else [_generated_alone(generator, turn) for turn in turns]
 
 
-def _generated_alone(generator: ImageGenerator, request: ImageRequest) -> GeneratedImage | None:
+def _generated_alone(
+    generator: ImageGenerator, turn: Sequence[ImageRequest]
+) -> list[GeneratedImage]:
     try:
-        return generator.generate([request])[0]
+        return list(generator.generate(turn))[: len(turn)] if turn else []
     except GenerationError:
-        return None
+        return []
 
 
 def _digest(parts: object) -> str:

@@ -113,10 +113,9 @@ def _example(
     dataset, case = evaluation.dataset, evaluation.dataset.cases[place]
     models = evaluation.models[outcome.method.preset]
     caption = outcome.captions[place][round_]
-    wanted = requests_of(
-        Reformulation(caption, (caption,)), models, case.id, round_, evaluation.seed
-    )
-    generated = generated_for(models.generator, wanted) if models.generator and caption else []
+    understood = Reformulation(caption, (caption,) if caption else ())
+    wanted = requests_of(understood, models, case.id, round_, evaluation.seed)
+    generated = generated_for(models.generator, [wanted])[0] if models.generator else []
 
     def found(of: Outcome) -> tuple[tuple[str, bool], ...]:
         pool = np.asarray(evaluation.pools[of.method.preset])
@@ -127,7 +126,7 @@ def _example(
         tuple(case.rounds[round_].rounds()),
         caption,
         _picture(dataset.path(case.target)),
-        tuple(data_url(image.image, _SIDE) for image in generated if image),
+        tuple(data_url(image.image, _SIDE) for image in generated),
         tuple(map(int, base.ranks[place])),
         tuple(map(int, outcome.ranks[place])),
         found(base),
