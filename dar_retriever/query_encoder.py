@@ -18,10 +18,10 @@ from dar_retriever.dialogue import Dialogue, DialogueLike
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.fusion import FusedQuery, Fusion, paper_schedule
-from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
+from dar_retriever.generation.base import GeneratedImage, ImageGenerator, requests_for
 from dar_retriever.images import is_blank
 from dar_retriever.reformulation.base import Reformulation, Reformulator
-from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.reformulation.rules import RuleReformulator, own_words
 from dar_retriever.trace import Trace
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -131,10 +131,9 @@ class DARQueryEncoder:
                 self.encoder.encode_images(dialogue.unlike),
             )
         if text is None and not len(own.shown):
-            # Nothing but "hm" and "no" was said: the words themselves are the best there is.
-            words = " ".join(turn.text for turn in dialogue.user_turns)
-            reformulation = Reformulation(words, (words,))
-            text = self.encoder.encode_texts([words])[0]
+            # Nothing but "hm" and "no" was said.
+            reformulation = own_words(dialogue)
+            text = self.encoder.encode_texts([reformulation.caption])[0]
         draws = bool(self.generator and self.images_per_turn and reformulation.prompts)
         nothing = np.empty((0, self.encoder.dimension), np.float32)
         first = self._fused(dialogue, reformulation, text, (), nothing, own, log)
@@ -162,18 +161,14 @@ class DARQueryEncoder:
     def _generate(
         self, dialogue: Dialogue, reformulation: Reformulation, log: _Log
     ) -> list[GeneratedImage]:
-        prompts = reformulation.prompts
-        requests = [
-            ImageRequest(
-                prompts[number % len(prompts)],
-                reformulation.negative_prompt if self.negative_prompts else "",
-                self.seed + number,
-                dialogue.id,
-                dialogue.round,
-                number,
-            )
-            for number in range(self.images_per_turn)
-        ]
+        requests = requests_for(
+            reformulation.prompts,
+            self.images_per_turn,
+            negative_prompt=reformulation.negative_prompt if self.negative_prompts else "",
+            seed=self.seed,
+            dialogue_id=dialogue.id,
+            round=dialogue.round,
+        )
         generator = self.generator
         assert generator is not None
         try:

@@ -18,10 +18,15 @@ from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.methods import Method
 from dar_retriever.evaluation.ranking import Ranks, target_ranks
 from dar_retriever.evaluation.row_cache import RowCache, Rows
-from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
+from dar_retriever.generation.base import (
+    GeneratedImage,
+    ImageGenerator,
+    ImageRequest,
+    requests_for,
+)
 from dar_retriever.images import is_blank, open_image
 from dar_retriever.reformulation.base import Reformulation
-from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
+from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
 
 _IMAGES: Final = 64
 _TEXTS: Final = 512
@@ -153,18 +158,14 @@ def requests_of(
     reformulation: Reformulation, models: Models, case: str, round: int, seed: int
 ) -> list[ImageRequest]:
     """The images of one turn, as the query encoder asks for them."""
-    prompts = reformulation.prompts
-    return [
-        ImageRequest(
-            prompts[number % len(prompts)],
-            reformulation.negative_prompt if models.negative_prompts else "",
-            seed + number,
-            case,
-            round,
-            number,
-        )
-        for number in range(models.images_per_turn if prompts else 0)
-    ]
+    return requests_for(
+        reformulation.prompts,
+        models.images_per_turn,
+        negative_prompt=reformulation.negative_prompt if models.negative_prompts else "",
+        seed=seed,
+        dialogue_id=case,
+        round=round,
+    )
 
 
 class _Bench:
@@ -259,9 +260,10 @@ class _Bench:
                 encoder = self.models.encoder
                 rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
                 reformulator = JoinedTurns() if joined else rules
+                first = (reformulator.reformulate(state) for _, _, state in self._states)
                 made = [
-                    _or_as_said(reformulator.reformulate(state), state)
-                    for _, _, state in self._states
+                    one if one.caption else own_words(state)
+                    for one, (_, _, state) in zip(first, self._states, strict=True)
                 ]
             self._texts[joined] = made, time.perf_counter() - began
         return self._texts[joined]
@@ -317,14 +319,6 @@ class _Bench:
 def _as_said(state: Dialogue) -> Reformulation:
     text = state.turns[-1].text
     return Reformulation(text, (text,))
-
-
-def _or_as_said(reformulation: Reformulation, state: Dialogue) -> Reformulation:
-    """The user's own words where a caption is empty, as the query encoder takes them."""
-    if reformulation.caption:
-        return reformulation
-    words = " ".join(turn.text for turn in state.user_turns)
-    return Reformulation(words, (words,))
 
 
 def generated_for(

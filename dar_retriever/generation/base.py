@@ -47,6 +47,38 @@ class GeneratedImage:
     cached: bool = False
 
 
+def requests_for(
+    prompts: Sequence[str],
+    count: int,
+    *,
+    negative_prompt: str = "",
+    seed: int = 0,
+    dialogue_id: str = "",
+    round: int = 0,
+) -> list[ImageRequest]:
+    """The images of one turn.
+
+    Args:
+        prompts: Taken in turn, and again from the first where there are fewer than images.
+        count: Number of images; without prompts there are none.
+        negative_prompt: What none of them is to show.
+        seed: Of the first image; the others count up from it.
+        dialogue_id: Whose images they are.
+        round: The dialogue's round.
+    """
+    return [
+        ImageRequest(
+            prompts[number % len(prompts)],
+            negative_prompt,
+            seed + number,
+            dialogue_id,
+            round,
+            number,
+        )
+        for number in range(count if prompts else 0)
+    ]
+
+
 class ImageGenerator(Protocol):
     """Makes images from prompts."""
 

@@ -79,6 +79,12 @@ class JoinedTurns:
         return Reformulation(text, (text,) if text else ())
 
 
+def own_words(dialogue: Dialogue) -> Reformulation:
+    """The user's words as they were said: the best there is where a caption came out empty."""
+    words = " ".join(turn.text for turn in dialogue.user_turns)
+    return Reformulation(words, (words,))
+
+
 def _revised(kept: list[Statement], new: Statement) -> list[Statement]:
     """The statements after one more: what it corrects or answers anew is replaced."""
     if new.replaces:

@@ -2,6 +2,7 @@
 
 # Annotations stay objects here: FunctionTool finds its context by the type itself.
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -104,7 +105,7 @@ class _Search:
         """Search once."""
         messages = await self._messages(ctx)
         async for result in in_threads(self._stages(messages, arguments)):
-            for event in progress_events(result):
+            for event in await asyncio.to_thread(list, progress_events(result)):
                 if ctx.is_running:
                     ctx.write_event_to_stream(
                         ImageSearchProgress(tool_name=self.name, progress=event)

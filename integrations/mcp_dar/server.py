@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -152,11 +153,12 @@ class _Desk:
             async for result in in_threads(self._search.stages(events, call)):
                 await _report(ctx, result)
             text = reply_text(result)
+            pictures = await asyncio.to_thread(list, self._pictures(result))
             known = conversation or self._conversations.begin()
             self._conversations.keep(known, [*events, call, Listing(listed_ids(text))])
             return [
                 TextContent(type="text", text=f"{text}\nTo go on: conversation={known}"),
-                *self._pictures(result),
+                *pictures,
             ]
 
     def _pictures(self, result: SearchResult) -> Iterator[ContentBlock]:
