@@ -1,6 +1,13 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
 from dar_retriever.chroma import Filter
+from dar_retriever.composition import (
+    CaptionedReference,
+    Captioner,
+    Composition,
+    PromptDirection,
+    WeightedModalities,
+)
 from dar_retriever.dialogue import Dialogue, DialogueLike, Role, Round, Turn
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder, Vectors
 from dar_retriever.errors import (
@@ -17,10 +24,17 @@ from dar_retriever.errors import (
     StoreError,
     StoreUnavailableError,
 )
+from dar_retriever.feedback import BoundedRocchio, Feedback
 from dar_retriever.fusion import (
+    AdaptiveFusion,
+    Budget,
+    Calibration,
     FusedQuery,
     Fusion,
+    Neighbours,
     ScheduledFusion,
+    Spending,
+    UncertaintySpending,
     image_only,
     paper_schedule,
     text_only,
@@ -51,7 +65,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PRESETS",
+    "AdaptiveFusion",
+    "BoundedRocchio",
+    "Budget",
     "CachedGenerator",
+    "Calibration",
+    "CaptionedReference",
+    "Captioner",
+    "Composition",
     "DARError",
     "DARQueryEncoder",
     "Dialogue",
@@ -61,6 +82,7 @@ __all__ = [
     "EmptyDialogueError",
     "EncodedQuery",
     "EncoderMismatchError",
+    "Feedback",
     "Filter",
     "FusedQuery",
     "Fusion",
@@ -80,8 +102,10 @@ __all__ = [
     "LeftOut",
     "MissingExtraError",
     "ModelLoadError",
+    "Neighbours",
     "OpenClipEncoder",
     "Preset",
+    "PromptDirection",
     "Reformulation",
     "Reformulator",
     "Role",
@@ -89,6 +113,7 @@ __all__ = [
     "RuleReformulator",
     "ScheduledFusion",
     "SearchResult",
+    "Spending",
     "StoreError",
     "StoreUnavailableError",
     "StoredImage",
@@ -96,7 +121,9 @@ __all__ = [
     "Trace",
     "TransformersEncoder",
     "Turn",
+    "UncertaintySpending",
     "Vectors",
+    "WeightedModalities",
     "__version__",
     "from_preset",
     "image_only",

@@ -159,7 +159,7 @@ def evaluate_(
     methods: Annotated[
         str,
         typer.Option(help=f"Of {', '.join(METHODS)}, weights:TEXT/IMAGES; @PRESET behind one."),
-    ] = "joined,text,images,dar",
+    ] = "joined,text,images,dar,adaptive",
     pool: Annotated[Path | None, typer.Option(help="JSON list of images, or a folder.")] = None,
     root: Annotated[
         Path | None, typer.Option(help="What the pool's paths are relative to.")
@@ -245,7 +245,7 @@ def _show(result: SearchResult, *, as_json_: bool, sheet: Path | None) -> None:
     _out.print(f"[dim]understood:[/dim] {trace.caption or '(images only)'}", highlight=False)
     _out.print(
         f"[dim]{len(trace.generated)} images generated ({trace.cached_count} from the cache), "
-        f"weights text {trace.text_weight:g}, images {trace.image_weight:g}, "
+        f"weights text {trace.text_weight:.2f}, images {trace.image_weight:.2f}, "
         f"{sum(trace.timings.values()):.2f} s[/dim]",
         highlight=False,
     )

@@ -24,8 +24,9 @@ class Turn:
     Attributes:
         role: Who speaks. The user describes and answers, the assistant asks.
         text: The words; may be empty where there are images.
-        images: What is wanted is like these: PIL images, converted to RGB.
-        unlike: What is wanted is not like these, likewise.
+        images: References, which the words may change: PIL images, converted to RGB.
+        like: Hits that the user liked, likewise.
+        unlike: Hits that the user turned down, likewise.
 
     Raises:
         InvalidInputError: The role is unknown or the text is no string.
@@ -35,6 +36,7 @@ class Turn:
     role: Role
     text: str = ""
     images: tuple[Image.Image, ...] = ()
+    like: tuple[Image.Image, ...] = ()
     unlike: tuple[Image.Image, ...] = ()
 
     def __post_init__(self) -> None:
@@ -42,13 +44,14 @@ class Turn:
             raise InvalidInputError(f"role={self.role!r}: a turn is by 'user' or 'assistant'")
         if not isinstance(self.text, str):
             raise InvalidInputError(f"text={self.text!r}: the text of a turn is a str")
-        for image in (*self.images, *self.unlike):
+        for image in (*self.images, *self.like, *self.unlike):
             if not isinstance(image, Image.Image):
                 raise InvalidImageError(
                     f"{image!r} is no PIL image; open it with PIL.Image.open first"
                 )
         object.__setattr__(self, "text", " ".join(self.text.split()))
         object.__setattr__(self, "images", tuple(map(to_rgb, self.images)))
+        object.__setattr__(self, "like", tuple(map(to_rgb, self.like)))
         object.__setattr__(self, "unlike", tuple(map(to_rgb, self.unlike)))
 
 
@@ -156,10 +159,14 @@ class Dialogue:
         )
 
     def say(
-        self, text: str = "", *images: Image.Image, unlike: Sequence[Image.Image] = ()
+        self,
+        text: str = "",
+        *images: Image.Image,
+        like: Sequence[Image.Image] = (),
+        unlike: Sequence[Image.Image] = (),
     ) -> Dialogue:
-        """This dialogue with one more turn of the user."""
-        return self._with(Turn("user", text, images, tuple(unlike)))
+        """This dialogue with one more turn of the user; see ``Turn``."""
+        return self._with(Turn("user", text, images, tuple(like), tuple(unlike)))
 
     def ask(self, text: str) -> Dialogue:
         """This dialogue with one more turn of the assistant."""
@@ -172,12 +179,17 @@ class Dialogue:
 
     @property
     def images(self) -> tuple[Image.Image, ...]:
-        """What the user showed or liked, oldest first."""
+        """References that the user showed, oldest first."""
         return tuple(image for turn in self.user_turns for image in turn.images)
 
     @property
+    def like(self) -> tuple[Image.Image, ...]:
+        """Hits that the user liked, oldest first."""
+        return tuple(image for turn in self.user_turns for image in turn.like)
+
+    @property
     def unlike(self) -> tuple[Image.Image, ...]:
-        """What the user turned down, oldest first."""
+        """Hits that the user turned down, oldest first."""
         return tuple(image for turn in self.user_turns for image in turn.unlike)
 
     @property
@@ -211,8 +223,8 @@ class Dialogue:
         return self
 
     def require_content(self) -> None:
-        """Raise EmptyDialogueError where the user has neither said nor shown anything."""
-        if not any(turn.text or turn.images for turn in self.user_turns):
+        """Raise EmptyDialogueError where the user has neither said, shown nor liked anything."""
+        if not any(turn.text or turn.images or turn.like for turn in self.user_turns):
             raise EmptyDialogueError(
                 f"the dialogue's {len(self.turns)} turns hold no word and no image of the user; "
                 "describe the wanted image first"

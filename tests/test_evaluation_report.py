@@ -307,8 +307,8 @@ def test_the_csv_has_a_line_for_each_figure(figures: Figures, tmp_path: Path) ->
         head, *lines = csv.reader(file)
     assert head == ["method", "against", "metric", "round", "value", "low", "high"]
     rounds = ROUNDS + 1
-    # Hits and recall at three places, MRR, and the median rank; better, worse, worse by 10.
-    of_methods = len(NAMES) * (8 * rounds + 1)
+    # Hits and recall at three places, MRR, median rank, images; better, worse, worse by 10.
+    of_methods = len(NAMES) * (9 * rounds + 1)
     of_pairs = (len(NAMES) - 1) * (10 * rounds + 1)
     assert len(lines) == of_methods + of_pairs
     assert len({tuple(line[:4]) for line in lines}) == len(lines)
@@ -326,7 +326,7 @@ def test_the_csv_of_one_method_has_no_pairs(evaluation: Evaluation, tmp_path: Pa
     with path.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert {line["against"] for line in lines} == {""}
-    assert len(lines) == 8 * (ROUNDS + 1) + 1
+    assert len(lines) == 9 * (ROUNDS + 1) + 1
 
 
 # Charts

@@ -40,6 +40,7 @@ class OtherEncoder:
 
     name: str = "another model"
     fingerprint: str = "0123456789abcdef"
+    dimension: int = 8
 
 
 OTHER: Any = OtherEncoder()

@@ -26,7 +26,8 @@ LAYERS = [
     {"extras", "images", "deadline", "threads", "devices", "model_files"},
     {"dialogue"},
     {"reformulation", "generation", "encoders"},
-    {"fusion", "trace"},
+    {"fusion", "composition", "feedback", "trace"},
+    {"understanding"},
     {"query_encoder", "hits", "chroma"},
     {"image_store"},
     {"ingest"},
@@ -147,10 +148,13 @@ def test_implementations_import_their_protocol_and_no_other_room_of_their_layer(
 def test_the_method_knows_protocols_and_no_models():
     """The fusion and the query encoder take components; they never choose an implementation."""
     implementing = ("generation", "encoders", "reformulation")
-    for module in ("fusion", "trace", "query_encoder", "image_store", "retriever", "ingest"):
+    combining = {name for name in MODULES if room(name) in ("fusion", "composition", "feedback")}
+    others = {"trace", "understanding", "query_encoder", "image_store", "retriever", "ingest"}
+    for module in combining | others:
         named = {name for name in own_imports(module) if room(name) in implementing}
-        # The rules are what reformulation falls back on.
-        assert named <= {f"{name}.base" for name in implementing} | {"reformulation.rules"}
+        # The rules are what reformulation falls back on; references are put into words for any.
+        rules = {"reformulation.rules", "reformulation.references"}
+        assert named <= {f"{name}.base" for name in implementing} | rules
 
 
 @pytest.mark.parametrize("module", sorted(CATALOGUE))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from typing import Any
@@ -19,10 +20,17 @@ from fakes import (
 )
 from PIL import Image
 
+from dar_retriever.composition import (
+    CaptionedReference,
+    Parts,
+    PromptDirection,
+    WeightedModalities,
+)
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import EmptyDialogueError, GenerationError, InvalidInputError
-from dar_retriever.fusion import FusedQuery, paper_schedule
+from dar_retriever.feedback import BoundedRocchio
+from dar_retriever.fusion import Budget, FusedQuery, paper_schedule
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.reformulation import JoinedTurns, Reformulation
 
@@ -151,40 +159,123 @@ def test_images_of_the_user_alone_are_a_query(tiny_encoder: OpenClipEncoder):
 
     assert query.final
     assert query.text_vector is None
-    expected = tiny_encoder.encode_images([SHOWN])[0]
-    np.testing.assert_allclose(query.vector, expected, atol=1e-6)
-    assert (query.trace.text_weight, query.trace.image_weight) == (0, 1)
-    assert (query.trace.caption, query.trace.prompts, query.trace.shares) == ("", (), (1.0,))
+    expected = tiny_encoder.encode_images([SHOWN])
+    np.testing.assert_allclose(query.vector, expected[0], atol=1e-6)
+    np.testing.assert_allclose(query.reference_vectors, expected, atol=1e-6)
+    assert (query.trace.caption, query.trace.prompts, query.trace.shares) == ("", (), ())
     assert generator.calls == []
 
 
-def test_the_users_images_count_beside_the_generated_ones(tiny_encoder: OpenClipEncoder):
+def test_references_and_words_are_composed_before_images_are_fused(tiny_encoder: OpenClipEncoder):
     encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=2)
 
     first, last = encoder.stages(Dialogue().say("like this but red", SHOWN))
 
-    shown = tiny_encoder.encode_images([SHOWN])[0]
-    np.testing.assert_allclose(first.vector, 0.8 * first.text_vector + 0.2 * shown, atol=1e-6)
-    assert last.image_vectors.shape == (3, tiny_encoder.dimension)
-    np.testing.assert_allclose(last.image_vectors[-1], shown, atol=1e-6)
-    mean = (last.image_vectors[:2].mean(axis=0) + shown) / 2
-    np.testing.assert_allclose(last.vector, 0.8 * last.text_vector + 0.2 * mean, atol=1e-6)
-    assert len(last.trace.shares) == 3
-    assert len(last.trace.generated) == 2
+    words = tiny_encoder.encode_texts(["red"])[0]
+    shown = tiny_encoder.encode_images([SHOWN])
+    composed = WeightedModalities().compose(Parts(shown, words))
+    np.testing.assert_allclose(first.vector, composed, atol=1e-6)
+    np.testing.assert_allclose(first.text_vector, words, atol=1e-6)
+    assert last.image_vectors.shape == (2, tiny_encoder.dimension)
+    np.testing.assert_allclose(last.reference_vectors, shown, atol=1e-6)
+    expected = 0.8 * composed + 0.2 * last.image_vectors.mean(axis=0)
+    np.testing.assert_allclose(last.vector, expected, atol=1e-6)
+    assert last.trace.shares == (0.5, 0.5)
+    assert last.trace.reference_captions == ()
 
 
-def test_the_query_moves_away_from_what_the_user_turned_down(tiny_encoder: OpenClipEncoder):
+def test_a_captioner_puts_references_into_words_that_are_rewritten_and_drawn(
+    tiny_encoder: OpenClipEncoder,
+):
+    asked = []
+
+    def captioner(image: Image.Image) -> str:
+        asked.append(image)
+        return " a red dress,  white dots "
+
+    encoder = DARQueryEncoder(
+        tiny_encoder,
+        DrawingGenerator(),
+        captioner=captioner,
+        composition=CaptionedReference(),
+        images_per_turn=1,
+    )
+
+    first, last = encoder.stages(Dialogue().say("like this, but in blue", SHOWN))
+
+    assert asked == [SHOWN]
+    assert last.trace.reference_captions == ("a red dress, white dots",)
+    assert last.trace.caption == "a blue dress, white dots"
+    assert last.trace.generated[0].prompt == "a blue dress, white dots"
+    assert "caption" in last.trace.timings
+    after = tiny_encoder.encode_texts(["a blue dress, white dots"])[0]
+    np.testing.assert_allclose(first.vector, after, atol=1e-6)
+    np.testing.assert_allclose(first.text_vector, after, atol=1e-6)
+
+
+def test_the_prompts_direction_is_what_the_words_change(tiny_encoder: OpenClipEncoder):
+    dialogue = Dialogue().say("in blue", SHOWN)
+
+    query = DARQueryEncoder(tiny_encoder, captioner=lambda _: "a red dress").encode(dialogue)
+
+    parts = Parts(
+        tiny_encoder.encode_images([SHOWN]),
+        None,
+        *tiny_encoder.encode_texts(["a red dress", "a blue dress"]),
+    )
+    np.testing.assert_allclose(query.vector, PromptDirection().compose(parts), atol=1e-5)
+
+
+def test_a_captioned_reference_without_words_is_not_drawn(tiny_encoder: OpenClipEncoder):
+    generator = DrawingGenerator()
+
+    (query,) = DARQueryEncoder(tiny_encoder, generator, captioner=lambda _: "a red dress").stages(
+        Dialogue().say("hm", SHOWN)
+    )
+
+    assert query.final
+    assert query.trace.caption == "a red dress"
+    assert generator.calls == []
+
+
+@pytest.mark.parametrize(
+    ("captioner", "told"),
+    [
+        (lambda _: 1 / 0, "ZeroDivisionError"),
+        (lambda _: None, "None is no caption"),
+        (lambda _: "  ", "'  ' is no caption"),
+    ],
+    ids=["raises", "returns nothing", "returns blanks"],
+)
+def test_a_captioner_that_fails_is_done_without(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture, captioner: Any, told: str
+):
+    dialogue = Dialogue().say("in blue", SHOWN)
+    encoder = DARQueryEncoder(tiny_encoder, captioner=captioner)
+
+    query, again = encoder.encode(dialogue), encoder.encode(dialogue)
+
+    expected = DARQueryEncoder(tiny_encoder).encode(dialogue)
+    np.testing.assert_array_equal(query.vector, expected.vector)
+    (fallback,) = again.trace.fallbacks
+    assert fallback.startswith("captioning failed, the images alone were used: ")
+    assert told in fallback
+    assert len(warnings_in(caplog)) == 1
+
+
+def test_judged_hits_move_the_query_at_every_stage(tiny_encoder: OpenClipEncoder):
     encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=2)
-    unlike = [drawn_image("what the user turns down", n) for n in range(2)]
+    like, unlike = ([drawn_image(said, n) for n in range(2)] for said in ("liked", "turned down"))
 
     plain = list(encoder.stages(Dialogue().say("a red dress", SHOWN)))
-    moved = list(encoder.stages(Dialogue().say("a red dress", SHOWN, unlike=unlike)))
+    moved = list(encoder.stages(Dialogue().say("a red dress", SHOWN, like=like, unlike=unlike)))
 
-    rejected = tiny_encoder.encode_images(unlike)
+    liked, rejected = tiny_encoder.encode_images(like), tiny_encoder.encode_images(unlike)
     assert len(plain) == len(moved) == 2
     for before, after in zip(plain, moved, strict=True):
-        expected = before.vector - 0.15 * rejected.mean(axis=0)
+        expected = BoundedRocchio().moved(before.vector, liked, rejected)
         np.testing.assert_allclose(after.vector, expected, atol=1e-6)
+        np.testing.assert_allclose(after.liked_vectors, liked, atol=1e-6)
         np.testing.assert_allclose(after.rejected_vectors, rejected, atol=1e-6)
         assert before.rejected_vectors.shape == (0, tiny_encoder.dimension)
         # They are not among the images that the query is made of.
@@ -192,23 +283,62 @@ def test_the_query_moves_away_from_what_the_user_turned_down(tiny_encoder: OpenC
         assert after.trace.shares == before.trace.shares
 
 
-def test_any_fusion_is_given_the_users_images(tiny_encoder: OpenClipEncoder):
+def test_liked_hits_alone_are_a_query(tiny_encoder: OpenClipEncoder):
+    (query,) = DARQueryEncoder(tiny_encoder, DrawingGenerator()).stages(
+        Dialogue().say(like=[SHOWN])
+    )
+
+    liked = tiny_encoder.encode_images([SHOWN])
+    np.testing.assert_allclose(query.vector, liked[0], atol=1e-6)
+    np.testing.assert_allclose(query.liked_vectors, liked, atol=1e-6)
+    assert query.text_vector is None
+
+
+def test_any_fusion_is_given_what_is_meant_and_what_was_drawn(tiny_encoder: OpenClipEncoder):
     class Recording:
         given: tuple[Any, ...] = ()
 
         def fuse(self, *vectors: Any) -> FusedQuery:
             self.given = vectors
-            return paper_schedule().fuse(*vectors)
+            fused = paper_schedule().fuse(*vectors)
+            return dataclasses.replace(fused, reasons=("because",))
 
     fusion = Recording()
-    dialogue = Dialogue().say("a dress", SHOWN, SHOWN, unlike=[drawn_image("no", 0)])
+    encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), fusion=fusion, images_per_turn=2)
 
-    query = DARQueryEncoder(tiny_encoder, fusion=fusion).encode(dialogue)
+    query = encoder.encode(DIALOGUE)
 
-    text, generated, number, shown, rejected = fusion.given
+    text, generated, number = fusion.given
     np.testing.assert_array_equal(text, query.text_vector)
-    assert (len(generated), number, len(shown), len(rejected)) == (0, 0, 2, 1)
-    np.testing.assert_array_equal(rejected, query.rejected_vectors)
+    np.testing.assert_array_equal(generated, query.image_vectors)
+    assert number == 2
+    assert query.trace.reasons == ("because",)
+
+
+@pytest.mark.parametrize("images", [0, 1, 3])
+def test_spending_decides_how_many_images_are_drawn(tiny_encoder: OpenClipEncoder, images: int):
+    class Spending:
+        given: tuple[Any, ...] = ()
+
+        def budget(self, *given: Any) -> Budget:
+            self.given = given
+            return Budget(images, f"{images} for a test")
+
+    spending, generator = Spending(), DrawingGenerator()
+    encoder = DARQueryEncoder(tiny_encoder, generator, spending=spending, images_per_turn=3)
+
+    first, last = encoder.stages(DIALOGUE)
+
+    np.testing.assert_array_equal(spending.given[0], first.text_vector)
+    assert spending.given[1] == 3
+    assert not first.final
+    assert last.final
+    assert len(last.trace.generated) == images
+    assert len(generator.calls) == bool(images)
+    assert last.trace.reasons == (f"{images} for a test",)
+    assert first.trace.reasons == ()
+    if not images:
+        np.testing.assert_array_equal(last.vector, first.vector)
 
 
 def test_an_image_turned_down_is_no_query_of_its_own(tiny_encoder: OpenClipEncoder):

@@ -487,3 +487,19 @@ def test_the_baseline_may_overflow():
     made = JoinedTurns().reformulate(Dialogue.from_text("red " * 200))
 
     assert count_clip_tokens(made.caption) == 202
+
+
+@pytest.mark.parametrize("said", ["actually, {}", "no, i meant {}", "{} instead of it"])
+def test_a_long_correction_is_read_at_once(said: str):
+    began = time.perf_counter()
+
+    asked("a dress", said.format("like this " * 4000))
+
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize("words", ["instead of", "rather than", "in place of the"])
+def test_one_thing_instead_of_another_replaces_it(words: str):
+    made = asked("a red dress", f"blue {words} red")
+
+    assert (made.caption, made.negative_prompt) == ("a blue dress", "red")

@@ -144,10 +144,10 @@ class Conversation:
         said = {word for turn in dialogue.user_turns for word in _words(turn.text)}
         if _words(request) - said:
             dialogue = dialogue.say(request)
-        images, lost = _opened(self.liked, store)
+        like, lost = _opened(self.liked, store)
         unlike, also_lost = _opened(self.rejected, store)
         notes = (*self.notes, *lost, *also_lost)
-        return (_with_images(dialogue, images, unlike) if images or unlike else dialogue), notes
+        return (_with_judgements(dialogue, like, unlike) if like or unlike else dialogue), notes
 
     def _ids(self, names: Sequence[int | str]) -> list[str]:
         by_number = {str(number): id_ for number, id_ in enumerate(self.listed, 1)}
@@ -180,19 +180,19 @@ def _opened(
     return tuple(images), tuple(lost)
 
 
-def _with_images(
-    dialogue: Dialogue, images: tuple[Image.Image, ...], unlike: tuple[Image.Image, ...]
+def _with_judgements(
+    dialogue: Dialogue, like: tuple[Image.Image, ...], unlike: tuple[Image.Image, ...]
 ) -> Dialogue:
-    """A dialogue with images at the user's last turn, which was about them."""
+    """A dialogue with judged hits at the user's last turn, which was about them."""
     for place in range(len(dialogue.turns) - 1, -1, -1):
         turn = dialogue.turns[place]
         if turn.role == "user":
             judged = dataclasses.replace(
-                turn, images=(*turn.images, *images), unlike=(*turn.unlike, *unlike)
+                turn, like=(*turn.like, *like), unlike=(*turn.unlike, *unlike)
             )
             turns = (*dialogue.turns[:place], judged, *dialogue.turns[place + 1 :])
             return dataclasses.replace(dialogue, turns=turns)
-    return dialogue.say("", *images, unlike=unlike)
+    return dialogue.say(like=like, unlike=unlike)
 
 
 def _words(text: str) -> set[str]:

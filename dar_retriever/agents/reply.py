@@ -88,14 +88,22 @@ def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
 
 
 def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
-    """A result's generated images with prompts and seeds, as data URLs of thumbnails."""
+    """A result's generated images with prompts, seeds and what each counted in the query.
+
+    Returns:
+        The images as data URLs of thumbnails; "weight" is a share of the whole query's weight.
+    """
+    trace = result.trace
+    # A fusion of one's own may not say.
+    shares = trace.shares or (0.0,) * len(trace.generated)
     return [
         {
             "image": data_url(generated.image, THUMBNAIL),
             "prompt": generated.prompt,
             "seed": generated.seed,
+            "weight": trace.image_weight * share,
         }
-        for generated in result.trace.generated
+        for generated, share in zip(trace.generated, shares, strict=True)
     ]
 
 

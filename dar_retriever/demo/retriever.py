@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dar_retriever.demo.captioner import CatalogueCaptioner
 from dar_retriever.demo.gallery import draw_gallery, gallery_products
 from dar_retriever.display import progress_bar, quiet_libraries
 from dar_retriever.errors import InvalidInputError
@@ -17,6 +18,8 @@ def demo_retriever(
 ) -> DiffusionAugmentedRetriever:
     """Open the demo preset over a gallery, which is drawn and indexed where it is missing.
 
+    Reference images of the catalogue are put into words; see ``CatalogueCaptioner``.
+
     Args:
         folder: Where pictures, store and generated images go; what is there is used.
         gallery: Number of products.
@@ -28,6 +31,7 @@ def demo_retriever(
     _require_same_gallery(folder / "gallery", gallery)
     with quiet_libraries():
         retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
+    retriever.query_encoder.captioner = CatalogueCaptioner(retriever.query_encoder.encoder)
     if len(retriever.store) < gallery:
         with progress_bar("Drawing the gallery") as bar:
             draw_gallery(folder / "gallery", gallery_products(gallery), progress=bar)

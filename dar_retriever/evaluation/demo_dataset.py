@@ -52,7 +52,8 @@ def demo_dataset(
         raise InvalidInputError(f"gallery={gallery}: {error}; ask for fewer") from error
     pictures = Path(folder) / "pictures"
     _draw(pictures, products, progress)
-    targets = Random(_TARGET_SEED).sample(range(gallery), dialogues)
+    # Of one order, so that more dialogues are the same ones and some more.
+    targets = Random(_TARGET_SEED).sample(range(gallery), gallery)[:dialogues]
     cases = tuple(_case(number, target, products[target]) for number, target in enumerate(targets))
     return Dataset("demo", cases, tuple(map(picture_name, range(gallery))), pictures)
 

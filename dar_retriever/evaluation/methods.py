@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.fusion import Fusion, ScheduledFusion, image_only, paper_schedule, text_only
+from dar_retriever.fusion import (
+    AdaptiveFusion,
+    Calibration,
+    Fusion,
+    ScheduledFusion,
+    Spending,
+    UncertaintySpending,
+    image_only,
+    paper_schedule,
+    text_only,
+)
 from dar_retriever.presets import preset
 
 _WEIGHTS: Final = "weights:"
@@ -20,16 +31,19 @@ class Method:
     Attributes:
         name: As it was asked for.
         joined: Whether all turns are joined as they are, instead of reformulated.
-        fusion: Combines text and generated images.
+        fusion: Makes what combines text and generated images, for the pool that is searched.
         draws: Whether images are generated for it.
         preset: Whose models it runs on.
+        spending: Makes what decides how many images a turn is worth, likewise; None for as many
+            as the preset has.
     """
 
     name: str
     joined: bool
-    fusion: Fusion
+    fusion: Callable[[Calibration], Fusion]
     draws: bool
     preset: str
+    spending: Callable[[Calibration], Spending] | None = None
 
 
 METHODS: Final = MappingProxyType(
@@ -38,6 +52,8 @@ METHODS: Final = MappingProxyType(
         "text": "reformulated text",
         "images": "generated images alone",
         "dar": "text and generated images by the paper's schedule",
+        "adaptive": "text and generated images, weighed by how far they bear each other out",
+        "sparing": "adaptive, with as many images as the text hesitates between",
     }
 )
 
@@ -58,18 +74,21 @@ def method(spec: str, default_preset: str) -> Method:
     chosen = chosen or default_preset
     preset(chosen)
     if name.startswith(_WEIGHTS):
-        return Method(spec, False, _weighted(name), True, chosen)
-    fusions: dict[str, Fusion] = {
-        "joined": text_only(),
-        "text": text_only(),
-        "images": image_only(),
-        "dar": paper_schedule(),
-    }
-    if name not in fusions:
+        weighted = _weighted(name)
+        return Method(spec, False, lambda _: weighted, True, chosen)
+    if name not in METHODS:
         raise InvalidInputError(
             f"method {spec!r} is not one of {', '.join(METHODS)} or such as weights:0.7/0.3"
         )
-    return Method(spec, name == "joined", fusions[name], name in ("images", "dar"), chosen)
+    fusions: dict[str, Callable[[Calibration], Fusion]] = {
+        "images": lambda _: image_only(),
+        "dar": lambda _: paper_schedule(),
+        "adaptive": AdaptiveFusion,
+        "sparing": AdaptiveFusion,
+    }
+    fusion = fusions.get(name, lambda _: text_only())
+    spending = UncertaintySpending if name == "sparing" else None
+    return Method(spec, name == "joined", fusion, name in fusions, chosen, spending)
 
 
 def _weighted(name: str) -> Fusion:

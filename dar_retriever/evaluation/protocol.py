@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import GenerationError, InvalidInputError
 from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.methods import Method
-from dar_retriever.evaluation.ranking import Ranks, target_ranks
+from dar_retriever.evaluation.ranking import PoolNeighbours, Ranks, target_ranks
 from dar_retriever.evaluation.row_cache import RowCache, Rows
+from dar_retriever.fusion import Calibration
 from dar_retriever.generation.base import (
     GeneratedImage,
     ImageGenerator,
@@ -75,6 +77,8 @@ class Outcome:
         encoder: Fingerprint of the encoder.
         generator: Fingerprint of the generator, if any.
         undrawn: Turns for which no image could be had; their text counted alone.
+        images: Images generated for each turn, without those that an earlier turn of the dialogue
+            had asked for already: int (D, R).
     """
 
     method: Method
@@ -85,6 +89,26 @@ class Outcome:
     encoder: str
     generator: str
     undrawn: int
+    images: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Encodings:
+    """Everything that a fusion is tried on, encoded once.
+
+    Attributes:
+        texts: Of the reformulated dialogues: float32 (D, R, d).
+        drawn: Of the generated images; not numbers where there is none: float32 (D, R, K, d).
+        pool: float32 (P, d).
+        targets: Places in the pool: int (D,).
+        new: Whether a turn asks for other images than the dialogue's earlier ones: bool (D, R).
+    """
+
+    texts: Vectors
+    drawn: Vectors
+    pool: Vectors
+    targets: NDArray[np.int64]
+    new: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +178,29 @@ def evaluate(
     )
 
 
+def encode(
+    dataset: Dataset,
+    models: Models,
+    folder: Path,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Encodings:
+    """Encode a data set for one's own fusions; kept in the folder as ``evaluate`` keeps it.
+
+    Args:
+        dataset: Dialogues, targets and pool.
+        models: With a generator.
+        folder: Where encodings are kept.
+        seed: Of the first generated image of each turn.
+        progress: Gives for a step's name what its progress is told to.
+
+    Raises:
+        InvalidImageError: A picture of the pool cannot be read.
+    """
+    return _Bench(dataset, models, RowCache(folder), seed, progress).encodings()
+
+
 def requests_of(
     reformulation: Reformulation, models: Models, case: str, round: int, seed: int
 ) -> list[ImageRequest]:
@@ -197,28 +244,38 @@ class _Bench:
             batch=_IMAGES,
             progress=self._told("Encoding the pool"),
         ).values
+        self._calibration = Calibration(PoolNeighbours(self.pool))
+
+    def encodings(self) -> Encodings:
+        """What fusions are tried on."""
+        made, _ = self._reformulated(joined=False)
+        shape = (len(self._dataset.cases), self._dataset.rounds)
+        texts, drawn = self._texts_of(made).values, self._drawn(made).values
+        return Encodings(
+            texts.reshape(*shape, -1),
+            drawn.reshape(*shape, -1, self.models.encoder.dimension),
+            np.asarray(self.pool),
+            np.array([case.target for case in self._dataset.cases]),
+            self._new(made).reshape(shape),
+        )
 
     def outcome(self, method: Method) -> Outcome:
         """Run one method."""
         dataset, encoder = self._dataset, self.models.encoder
         made, reformulating = self._reformulated(joined=method.joined)
         captions = [reformulation.caption for reformulation in made]
-        texts = self._cache.rows(
-            f"texts {encoder.fingerprint} {_digest(captions)}",
-            len(captions),
-            encoder.dimension,
-            lambda start, stop: encoder.encode_texts(captions[start:stop]),
-            batch=_TEXTS,
-            progress=self._told("Encoding the texts"),
-        )
+        texts = self._texts_of(made)
         turns = len(self._states)
         seconds = {"reformulate": reformulating / turns, "encode": texts.seconds / turns}
         drawn = np.empty((turns, 0, encoder.dimension), np.float32)
+        images = np.zeros(turns, np.int64)
         if method.draws:
             rows = self._drawn(made)
             drawn = rows.values.reshape(turns, -1, encoder.dimension)
-            seconds["generate"] = rows.seconds / turns
-        queries, undrawn = self._fused(method, texts.values, drawn)
+            images = self._wanted(method, texts.values)
+            used = images.mean() / max(1, self.models.images_per_turn)
+            seconds["generate"] = rows.seconds / turns * float(used)
+        queries, undrawn = self._fused(method, texts.values, drawn, images)
         began = time.perf_counter()
         targets = np.repeat([case.target for case in dataset.cases], dataset.rounds)
         told = self._told(f"Ranking: {method.name}")
@@ -237,18 +294,53 @@ class _Bench:
             seconds,
             encoder.fingerprint,
             generator.fingerprint if method.draws and generator else "",
-            undrawn if method.draws else 0,
+            undrawn,
+            (images * self._new(made)).reshape(shape),
         )
 
-    def _fused(self, method: Method, texts: Vectors, drawn: Vectors) -> tuple[Vectors, int]:
-        """Query vectors (N, d), and how many of them had to do without images."""
+    def _wanted(self, method: Method, texts: Vectors) -> NDArray[np.int64]:
+        """How many images each turn is worth: (N,)."""
+        most = self.models.images_per_turn
+        if method.spending is None:
+            return np.full(len(texts), most, np.int64)
+        spending = method.spending(self._calibration)
+        return np.array([spending.budget(text, most).images for text in texts], np.int64)
+
+    def _fused(
+        self, method: Method, texts: Vectors, drawn: Vectors, images: NDArray[np.int64]
+    ) -> tuple[Vectors, int]:
+        """Query vectors (N, d), and how many of them had to do without the images they wanted."""
+        fusion = method.fusion(self._calibration)
         queries, undrawn = np.empty_like(texts), 0
         for place, (_, round_, _) in enumerate(self._states):
-            usable = np.isfinite(drawn[place]).all(-1)
-            undrawn += not usable.any()
-            fused = method.fusion.fuse(texts[place], drawn[place][usable], round_)
-            queries[place] = fused.vector
+            some = drawn[place][: images[place]]
+            usable = np.isfinite(some).all(-1)
+            undrawn += bool(images[place]) and not usable.any()
+            queries[place] = fusion.fuse(texts[place], some[usable], round_).vector
         return queries, undrawn
+
+    def _new(self, made: Sequence[Reformulation]) -> NDArray[np.bool_]:
+        """Whether each state asks for other images than the earlier ones of its dialogue: (N,)."""
+        asked: set[tuple[str, tuple[str, ...], str]] = set()
+        new = []
+        for reformulation, (id_, _, _) in zip(made, self._states, strict=True):
+            negative = reformulation.negative_prompt if self.models.negative_prompts else ""
+            key = (id_, reformulation.prompts, negative)
+            new.append(key not in asked)
+            asked.add(key)
+        return np.array(new)
+
+    def _texts_of(self, made: Sequence[Reformulation]) -> Rows:
+        encoder = self.models.encoder
+        captions = [reformulation.caption for reformulation in made]
+        return self._cache.rows(
+            f"texts {encoder.fingerprint} {_digest(captions)}",
+            len(captions),
+            encoder.dimension,
+            lambda start, stop: encoder.encode_texts(captions[start:stop]),
+            batch=_TEXTS,
+            progress=self._told("Encoding the texts"),
+        )
 
     def _reformulated(self, *, joined: bool) -> tuple[list[Reformulation], float]:
         """Caption and prompts of every state, and how long they took."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.image_store import SAMPLE
 
 Ranks = NDArray[np.int64]
 
@@ -48,6 +49,31 @@ def target_ranks(
         if progress is not None:
             progress(stop, len(queries))
     return ranks
+
+
+class PoolNeighbours:
+    """A pool in memory, searched exactly: ``Neighbours`` as an image store has them.
+
+    Args:
+        pool: float32 (P, d) of unit length.
+        sample: The most vectors in the sample.
+        seed: Of the choice.
+    """
+
+    def __init__(self, pool: Vectors, sample: int = SAMPLE, seed: int = 0) -> None:
+        self._pool = np.asarray(pool)
+        count = min(sample, len(pool))
+        chosen = np.random.default_rng(seed).choice(len(pool), count, replace=False)
+        self._sample = self._pool[np.sort(chosen)]
+
+    def sample(self) -> Vectors:
+        """See ``Neighbours``."""
+        return self._sample
+
+    def nearest(self, vector: Vectors, k: int) -> Vectors:
+        """See ``Neighbours``."""
+        best: Vectors = self._pool[top(vector[None], self._pool, k)[0]]
+        return best
 
 
 def top(queries: Vectors, pool: Vectors, k: int) -> NDArray[np.int64]:

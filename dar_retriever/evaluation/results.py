@@ -38,9 +38,9 @@ def figures_of(evaluation: Evaluation) -> Figures:
 
     Returns:
         "dataset"; "run" with versions and seed; "methods", each with what it ran on, seconds per
-        turn, and by round "hits@K" (cumulative), "recall@K", "mrr" and "median_rank", and "bri"
-        (lower is better); "pairs", every other method against the baseline. A figure is its value
-        with the bounds of its bootstrap confidence interval: [value, low, high].
+        turn, and by round "hits@K" (cumulative), "recall@K", "mrr", "median_rank" and "images"
+        generated, and "bri" (lower is better); "pairs", every other method against the baseline.
+        A figure is its value and its bootstrap confidence interval's bounds: [value, low, high].
     """
     dataset, base = evaluation.dataset, baseline(evaluation)
     others = [outcome for outcome in evaluation.outcomes if outcome is not base]
@@ -121,6 +121,7 @@ def _method_figures(outcome: Outcome) -> Figures:
         "encoder": outcome.encoder,
         "generator": outcome.generator,
         "undrawn": outcome.undrawn,
+        "images": _listed(bootstrap(outcome.images)),
         "seconds": {step: round(seconds, 6) for step, seconds in outcome.seconds.items()},
         **{name: _listed(bootstrap(of(ranks))) for name, of in _BY_ROUND.items()},
         "median_rank": _listed(bootstrap(ranks, "median")),

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reformulation
-from dar_retriever.reformulation.statements import COLOURS, Statement, statement_of
+from dar_retriever.reformulation.statements import COLOURS, Statement, statement_of, stem
 
 CLIP_TOKENS: Final = 77
 
 _ANY_COLOUR: Final = rf"(?:{'|'.join(sorted(COLOURS))})"
+_FRAME: Final = re.compile(r"^(?:(?:with|in|on|at|has|have|having|a|an|the) )+")
 _FIRST_COLOUR: Final = re.compile(rf"\b(?:(?:dark|light|pale|bright|deep) )?{_ANY_COLOUR}\b")
 
 
@@ -104,6 +105,11 @@ def _revised(kept: list[Statement], new: Statement) -> list[Statement]:
         revised = _replaced(kept, rf"\b{_ANY_COLOUR} {re.escape(words[1])}\b", new.text)
         if revised is not None:
             return revised
+    return _taken_in(kept, new, words)
+
+
+def _taken_in(kept: list[Statement], new: Statement, words: list[str]) -> list[Statement]:
+    """The statements with a new one in the place of what it changes, else behind them."""
     if new.corrects and words and len(words) <= 2 and words[-1] in COLOURS:
         # "make it green" names no thing: a colour that stood alone is meant, or the first one.
         alone = [old for old in kept if old.text in COLOURS]
@@ -111,7 +117,30 @@ def _revised(kept: list[Statement], new: Statement) -> list[Statement]:
             if _FIRST_COLOUR.search(old.text):
                 text = _FIRST_COLOUR.sub(new.text, old.text, count=1)
                 return [replace(other, text=text) if other is old else other for other in kept]
+    if new.corrects and words and words[-1] not in COLOURS:
+        return _in_place(kept, _FRAME.sub("", new.text)) or [*kept, new]
+    if new.excluded and not (new.text or new.topic):
+        return _in_place(kept, "", new.excluded) or kept
     return [*kept, new] if new.text else kept
+
+
+def _in_place(kept: list[Statement], text: str, noun: str = "") -> list[Statement] | None:
+    """The statements with a text in place of the last phrase about its noun; none without one.
+
+    A phrase stands between commas. The very first one names the thing itself, and stays.
+    """
+    words = (noun or text).split()
+    if not words:
+        return None
+    noun = stem(words[-1])
+    for number in reversed(range(len(kept))):
+        phrases = kept[number].text.split(", ")
+        for place in reversed(range(0 if number else 1, len(phrases))):
+            if phrases[place].split() and stem(phrases[place].split()[-1]) == noun:
+                phrases[place : place + 1] = [text] if text else []
+                changed = replace(kept[number], text=", ".join(phrases))
+                return [*kept[:number], changed, *kept[number + 1 :]]
+    return None
 
 
 def _replaced(kept: list[Statement], pattern: str, text: str) -> list[Statement] | None:

@@ -109,9 +109,11 @@ _THE_COLOUR: Final = re.compile(
     rf"^{_OWNERS} (?P<noun>[\w-]+) (?:is|are|should be|must be) "
     rf"(?P<new>{'|'.join(sorted(COLOURS))})$"
 )
+_INSTEAD_OF: Final = re.compile(r",? (?:instead of|rather than|in place of) (?:the )?")
 _NOT_BUT: Final = re.compile(r"\bnot (?:an? )?(?P<old>[\w-]+(?: [\w-]+)?),? but (?P<new>[\w -]+)")
 _NOT_AFTER: Final = re.compile(
-    r"(?P<new>[\w -]+?),? (?:and )?not (?:an? )?(?P<old>[\w-]+(?: [\w-]+)?)$"
+    # Bounded, so that a long text is read once.
+    r"(?P<new>[\w -]{1,120}?),? (?:and )?not (?:an? )?(?P<old>[\w-]+(?: [\w-]+)?)$"
 )
 _NOT_AT_LAST: Final = re.compile(
     r"^(?P<new>[\w' -]+), (?:and |but )?not (?:an? )?(?P<old>[\w-]+(?: [\w-]+)?)$"
@@ -175,7 +177,7 @@ def statement_of(question: str, answer: str) -> Statement:
     # What is asked about results, "is it the first one?", asks nothing about the image.
     question = asked if _without_results(asked) == asked else ""
     answer = _without_results(_plain(answer))
-    answer = _informative(answer)
+    answer = _INSTEAD_OF.sub(", not ", _informative(answer))
     change = _CHANGE.search(answer) or _THE_COLOUR.match(_bare(answer))
     if change:
         return _changed(change["noun"], change["new"])
@@ -195,7 +197,7 @@ def _changed(noun: str, new: str) -> Statement:
     """What "make the dots red" says."""
     if re.fullmatch(r"colou?r", noun):
         return Statement(new, topic="colour", corrects=True)
-    return Statement(f"{new} {noun}", topic=_stem(noun), corrects=True)
+    return Statement(f"{new} {noun}", topic=stem(noun), corrects=True)
 
 
 def _corrected(question: str, answer: str) -> Statement:
@@ -341,7 +343,7 @@ def _with_extra(text: str, extra: str) -> str:
 def _composed(question: str, answer: str) -> str:
     """An answer together with the noun that the question asks about, where it needs it."""
     noun = _asked_noun(question)
-    if not noun or len(answer.split()) > 3 or _stem(noun.split()[-1]) in map(_stem, answer.split()):
+    if not noun or len(answer.split()) > 3 or stem(noun.split()[-1]) in map(stem, answer.split()):
         return answer
     return f"{re.sub(r'^(?:a|an|the) ', '', answer)} {noun}" if answer else ""
 
@@ -378,9 +380,10 @@ def _topic(question: str) -> str:
     if " or " in text:
         return text
     # What is added to an open question, "anything else?", takes nothing back.
-    noun = _stem(_asked_noun(text) or ("" if _OPEN_QUESTION.search(text) else _declared(text)))
+    noun = stem(_asked_noun(text) or ("" if _OPEN_QUESTION.search(text) else _declared(text)))
     return f"{aspect[0]} {noun}" if aspect else noun
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
+    """A noun without its plural's s."""
     return word[:-1] if word.endswith("s") and len(word) > 3 else word

@@ -1,0 +1,28 @@
+"""Text and generated images -> one query."""
+
+from dar_retriever.fusion.adaptive import AdaptiveFusion
+from dar_retriever.fusion.base import FusedQuery, Fusion
+from dar_retriever.fusion.calibration import Calibration, Neighbours, Surroundings
+from dar_retriever.fusion.scheduled import (
+    ScheduledFusion,
+    image_only,
+    paper_schedule,
+    text_only,
+)
+from dar_retriever.fusion.spending import Budget, Spending, UncertaintySpending
+
+__all__ = [
+    "AdaptiveFusion",
+    "Budget",
+    "Calibration",
+    "FusedQuery",
+    "Fusion",
+    "Neighbours",
+    "ScheduledFusion",
+    "Spending",
+    "Surroundings",
+    "UncertaintySpending",
+    "image_only",
+    "paper_schedule",
+    "text_only",
+]

@@ -1,0 +1,81 @@
+"""Reference images in words: what they show, and what the user wants changed about them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from dar_retriever.dialogue import Dialogue, Turn
+from dar_retriever.reformulation.statements import COLOURS
+
+# Tells a reformulator that what follows replaces what was said.
+_INSTEAD: Final = "actually, "
+_OPENING: Final = re.compile(
+    r"^(?:(?:(?:(?:exactly |just |something |one )*(?:like|as) (?:this|that|these|those|it)|"
+    r"the same(?: thing| [\w-]+(?= but\b))?|similar)(?: ones?)?)\b[\s,]*)?(?:but\b[\s,]*)?",
+    re.IGNORECASE,
+)
+# Where a clause ends: before what opens another, and after what is not wanted any more.
+_NEXT: Final = re.compile(
+    r"\s*(?:[,;.]|,? and|,? but)\s+"
+    r"(?=(?:and |but )?(?:with|without|on|in|make|change|no)\b)|\s*;\s*",
+    re.IGNORECASE,
+)
+_WITHOUT: Final = re.compile(r"^(?:without|minus) (?:(?:the|an?|any) )?", re.IGNORECASE)
+_RULED_OUT: Final = re.compile(r"(?:no|not|never)\b", re.IGNORECASE)
+_AFTER_NOT: Final = re.compile(
+    r"\b((?:not|instead of|rather than) (?:(?:an?|the) )?[\w-]+(?: [\w-]+)?) and ", re.IGNORECASE
+)
+
+
+def in_words(dialogue: Dialogue, captions: Sequence[str] = ()) -> Dialogue:
+    """A dialogue with reference images in words alone, which any reformulator can rewrite.
+
+    Args:
+        dialogue: What was said and shown.
+        captions: One for each of ``dialogue.images``, or none at all.
+
+    Returns:
+        The dialogue with each image's caption said first, then the words that came with it, a
+        change at a time.
+    """
+    turns = tuple(_in_words(dialogue, iter(captions)))
+    return dataclasses.replace(dialogue, turns=turns)
+
+
+def changes_in(words: str) -> list[str]:
+    """What is to change, one clause each: "like this, but in blue and with dots"."""
+    rest = _AFTER_NOT.sub(r"\1; ", _OPENING.sub("", " ".join(words.split())))
+    clauses = [clause for part in _NEXT.split(rest) if (clause := part.strip(" ,.;"))]
+    return [one for clause in clauses for one in _parted(clause)]
+
+
+def _parted(clause: str) -> list[str]:
+    """A clause without the last word where that changes something else: "in blue and plain"."""
+    before, joined, last = clause.rpartition(" and ")
+    both = {before.split()[-1].lower(), last.lower()} if before.split() else set()
+    alone = joined and len(last.split()) == 1 and not both <= COLOURS
+    return [before, last] if both and alone else [clause]
+
+
+def _in_words(dialogue: Dialogue, captions: Iterator[str]) -> Iterator[Turn]:
+    asked: list[Turn] = []
+    for turn in dialogue.turns:
+        if turn.role == "assistant":
+            asked.append(turn)
+            continue
+        # No caption is an answer to what was asked before it.
+        for _, caption in zip(turn.images, captions, strict=False):
+            yield Turn("user", caption)
+        yield from asked
+        asked = []
+        if not turn.images:
+            yield turn
+            continue
+        for change in changes_in(turn.text):
+            said = _WITHOUT.sub("no ", change)
+            # What is ruled out takes nothing's place.
+            yield Turn("user", said if _RULED_OUT.match(said) else _INSTEAD + said)
+    yield from asked
