@@ -8,7 +8,7 @@ from dar_retriever.composition import Captioner, Composition, Parts, unit
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.reformulation.base import Reformulation, Reformulator
-from dar_retriever.reformulation.references import in_words
+from dar_retriever.reformulation.references import with_captions
 from dar_retriever.reformulation.rules import RuleReformulator, own_words
 from dar_retriever.trace import Recorder, short
 
@@ -59,12 +59,12 @@ def understand(
         composition: Makes one vector of reference images and words.
     """
     with record.timed("reformulate"):
-        said = _reformulated(in_words(dialogue), encoder, reformulator, record)
+        said = _reformulated(dialogue, encoder, reformulator, record)
     captions = _captions(dialogue, captioner, record)
     told = said
     if captions and said.caption:
         with record.timed("reformulate"):
-            described = in_words(dialogue, captions)
+            described = with_captions(dialogue, captions)
             told = _reformulated(described, encoder, reformulator, record)
     elif captions:
         told = Reformulation(", ".join(captions))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.reformulation import Reformulation, RuleReformulator
-from dar_retriever.reformulation.references import changes_in, in_words
+from dar_retriever.reformulation.references import changes_in, sayings, with_captions
 
 RULES = RuleReformulator(lambda text: len(text.split()))
 PICTURE = Image.new("RGB", (4, 4))
@@ -28,7 +28,13 @@ _WORDS = st.text(max_size=120) | st.lists(_PHRASES, max_size=20).map(" ".join)
 
 def meant(words: str, *captions: str) -> Reformulation:
     """What the rules make of one reference with words."""
-    return RULES.reformulate(in_words(Dialogue().say(words, PICTURE), captions))
+    return RULES.reformulate(with_captions(Dialogue().say(words, PICTURE), captions))
+
+
+def said(words: str) -> list[str]:
+    """What the rules read where words come with a reference."""
+    (entry,) = Dialogue().say(words, PICTURE).rounds()
+    return [answer for _, answer in sayings(entry)]
 
 
 def texts(dialogue: Dialogue) -> list[str]:
@@ -206,7 +212,7 @@ def test_without_a_caption_the_changes_are_all_that_is_said(words: str, caption:
 def test_a_reference_is_changed_in_several_turns():
     dialogue = Dialogue().say("like this, but in blue", PICTURE).say("make the dots teal")
 
-    made = RULES.reformulate(in_words(dialogue, [CAPTION]))
+    made = RULES.reformulate(with_captions(dialogue, [CAPTION]))
 
     assert made.caption == "a blue dress, teal dots, long sleeves, sky background"
 
@@ -214,13 +220,12 @@ def test_a_reference_is_changed_in_several_turns():
 def test_a_caption_comes_before_the_words_of_its_own_turn():
     dialogue = Dialogue.from_text("a dress").say("like this, but in blue and with dots", PICTURE)
 
-    said = in_words(dialogue.say("wet"), ["a red dress"])
+    told = with_captions(dialogue.say("wet"), ["a red dress"])
 
-    assert said.turns == (
+    assert told.turns == (
         Turn("user", "a dress"),
         Turn("user", "a red dress"),
-        Turn("user", "actually, in blue"),
-        Turn("user", "actually, with dots"),
+        dialogue.turns[1],
         Turn("user", "wet"),
     )
 
@@ -228,14 +233,14 @@ def test_a_caption_comes_before_the_words_of_its_own_turn():
 def test_several_images_of_a_turn_are_all_told_before_its_words():
     dialogue = Dialogue().say("in blue", PICTURE, PICTURE)
 
-    assert texts(in_words(dialogue, ["a dress", "a hat"])) == [
-        "a dress",
-        "a hat",
-        "actually, in blue",
-    ]
+    told = with_captions(dialogue, ["a dress", "a hat"])
+
+    assert texts(told) == ["a dress", "a hat", "in blue"]
+    assert told.turns[-1] == dialogue.turns[0]
+    assert told.images == dialogue.images
 
 
-def test_images_of_several_turns_are_each_told_in_their_own():
+def test_images_of_several_turns_are_each_told_before_their_own():
     dialogue = (
         Dialogue()
         .say("in blue", PICTURE, PICTURE)
@@ -245,44 +250,48 @@ def test_images_of_several_turns_are_each_told_in_their_own():
         .say("", PICTURE)
     )
 
-    assert texts(in_words(dialogue, ["one", "two", "three", "four"])) == [
-        "one",
-        "two",
-        "actually, in blue",
-        "is it a dress?",
-        "yes",
-        "three",
-        "actually, with dots",
-        "four",
+    assert texts(with_captions(dialogue, ["one", "two", "three", "four"])) == [
+        *("one", "two", "in blue", "is it a dress?", "yes", "three", "with dots", "four", "")
     ]
 
 
-def test_without_captions_only_the_words_are_left():
-    dialogue = Dialogue.from_text("a dress").say("like this, but in blue", PICTURE).say("", PICTURE)
+def test_words_beside_a_reference_are_read_a_change_at_a_time():
+    assert said("like this, but in blue and with dots") == [
+        "actually, in blue",
+        "actually, with dots",
+    ]
+    assert said("without the belt, no dots") == ["no belt", "no dots"]
+    many = said(" and ".join(f"with thing {n}" for n in range(20)))
+    assert len(many) == 16
+    assert many[-1].endswith("with thing 19")
+    assert said("like this") == said("") == []
+    (entry,) = Dialogue.from_text("like this, but in blue").rounds()
+    assert sayings(entry) == [("", "like this, but in blue")]
 
-    assert texts(in_words(dialogue)) == ["a dress", "actually, in blue"]
+
+def test_the_first_change_answers_what_was_asked():
+    (entry,) = Dialogue().ask("which colour?").say("in blue and with dots", PICTURE).rounds()
+
+    assert sayings(entry) == [("which colour?", "actually, in blue"), ("", "actually, with dots")]
 
 
-def test_turns_without_references_are_untouched():
+def test_a_caption_comes_before_what_was_asked():
     liked = Turn("user", "like this, but in blue and with dots", like=(PICTURE,), unlike=(PICTURE,))
     asked = Turn("assistant", "like this, but in blue and with dots?")
-    shown = Turn("assistant", "like this, but with dots", images=(PICTURE,))
-    dialogue = Dialogue((liked, asked, shown, Turn("user", "in red", images=(PICTURE,))))
+    shown = Turn("user", "in red", images=(PICTURE,))
 
-    said = in_words(dialogue, ["a hat"])
+    told = with_captions(Dialogue((liked, asked, shown)), ["a hat"])
 
-    assert said.turns[0] == liked
-    # A caption is no answer to what was asked before it.
-    assert texts(said)[1] == "a hat"
-    assert said.turns[2:4] == (asked, shown)
-    assert texts(said)[4:] == ["actually, in red"]
+    assert told.turns == (liked, Turn("user", "a hat"), asked, shown)
 
 
 def test_a_caption_answers_no_question():
     dialogue = Dialogue().ask("what colour is it?").say("like this", PICTURE)
     dialogue = dialogue.ask("which colour?").say("blue")
 
-    assert RULES.reformulate(in_words(dialogue, ["a red dress"])).caption == "a red dress, blue"
+    assert (
+        RULES.reformulate(with_captions(dialogue, ["a red dress"])).caption == "a red dress, blue"
+    )
 
 
 @pytest.mark.parametrize(
@@ -314,12 +323,12 @@ def test_words_that_change_nothing_do_not_fail(words: str):
 def test_a_dialogue_without_references_is_the_same():
     dialogue = Dialogue.from_text("like this, but blue", "d1").ask("and dots?").say("no")
 
-    assert in_words(dialogue) == dialogue
-    assert in_words(Dialogue()) == Dialogue()
+    assert with_captions(dialogue, []) == dialogue
+    assert with_captions(Dialogue(), []) == Dialogue()
 
 
 @given(turns=st.lists(st.tuples(_WORDS, st.integers(0, 3)), max_size=5), captioned=st.booleans())
-def test_a_dialogue_in_words_keeps_its_id_and_has_no_references(
+def test_a_dialogue_with_captions_is_the_same_and_some_turns_more(
     *, turns: list[tuple[str, int]], captioned: bool
 ):
     dialogue = Dialogue(id="d7")
@@ -328,13 +337,13 @@ def test_a_dialogue_in_words_keeps_its_id_and_has_no_references(
     captions = [f"caption {n}" for n in range(len(dialogue.images))] if captioned else []
     before = dialogue.turns
 
-    said = in_words(dialogue, captions)
+    told = with_captions(dialogue, captions)
 
-    assert said.id == "d7"
-    assert said.images == ()
-    assert [text for text in texts(said) if text in captions] == captions
+    assert told.id == "d7"
+    assert [text for text in texts(told) if text in captions] == captions
+    assert tuple(turn for turn in told.turns if turn.text not in captions) == before
     assert dialogue.turns == before
-    RULES.reformulate(said)
+    RULES.reformulate(told)
 
 
 @given(_WORDS)
@@ -377,6 +386,6 @@ def test_hostile_words_are_taken_apart_at_once(words: str):
     dialogue = Dialogue().say(words, PICTURE)
     began = time.perf_counter()
 
-    in_words(dialogue, [CAPTION])
+    RULES.reformulate(with_captions(dialogue, [CAPTION]))
 
     assert time.perf_counter() - began < 2

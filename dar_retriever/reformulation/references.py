@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from dar_retriever.dialogue import Dialogue, Turn
+from dar_retriever.dialogue import Dialogue, Round, Turn
 from dar_retriever.reformulation.statements import COLOURS
 
-# Tells a reformulator that what follows replaces what was said.
+# Nobody changes as much at once; every change is held against all that was said.
+_MOST: Final = 16
+# Tells the rules that what follows replaces what was said.
 _INSTEAD: Final = "actually, "
 _OPENING: Final = re.compile(
     r"^(?:(?:(?:(?:exactly |just |something |one )*(?:like|as) (?:this|that|these|those|it)|"
@@ -30,19 +32,32 @@ _AFTER_NOT: Final = re.compile(
 )
 
 
-def in_words(dialogue: Dialogue, captions: Sequence[str] = ()) -> Dialogue:
-    """A dialogue with reference images in words alone, which any reformulator can rewrite.
+def with_captions(dialogue: Dialogue, captions: Sequence[str]) -> Dialogue:
+    """A dialogue in which reference images are told as well as shown.
 
     Args:
         dialogue: What was said and shown.
-        captions: One for each of ``dialogue.images``, or none at all.
+        captions: One for each of ``dialogue.images``.
 
     Returns:
-        The dialogue with each image's caption said first, then the words that came with it, a
-        change at a time.
+        The dialogue with each image's caption as a turn of its own before the turn that showed it,
+        and before what was asked then: no caption is an answer.
     """
-    turns = tuple(_in_words(dialogue, iter(captions)))
+    turns = tuple(_told(dialogue, iter(captions)))
     return dataclasses.replace(dialogue, turns=turns)
+
+
+def sayings(entry: Round) -> list[tuple[str, str]]:
+    """A round as question and answer; words beside a reference image a change at a time."""
+    if not entry.answer.images:
+        return [(entry.question, entry.answer.text)]
+    clauses = changes_in(entry.answer.text)
+    if len(clauses) > _MOST:
+        clauses[_MOST - 1 :] = [", ".join(clauses[_MOST - 1 :])]
+    changes = [_WITHOUT.sub("no ", change) for change in clauses]
+    # What is ruled out takes nothing's place.
+    said = [change if _RULED_OUT.match(change) else _INSTEAD + change for change in changes]
+    return [("" if number else entry.question, change) for number, change in enumerate(said)]
 
 
 def changes_in(words: str) -> list[str]:
@@ -60,22 +75,15 @@ def _parted(clause: str) -> list[str]:
     return [before, last] if both and alone else [clause]
 
 
-def _in_words(dialogue: Dialogue, captions: Iterator[str]) -> Iterator[Turn]:
+def _told(dialogue: Dialogue, captions: Iterator[str]) -> Iterator[Turn]:
     asked: list[Turn] = []
     for turn in dialogue.turns:
         if turn.role == "assistant":
             asked.append(turn)
             continue
-        # No caption is an answer to what was asked before it.
         for _, caption in zip(turn.images, captions, strict=False):
             yield Turn("user", caption)
         yield from asked
         asked = []
-        if not turn.images:
-            yield turn
-            continue
-        for change in changes_in(turn.text):
-            said = _WITHOUT.sub("no ", change)
-            # What is ruled out takes nothing's place.
-            yield Turn("user", said if _RULED_OUT.match(said) else _INSTEAD + said)
+        yield turn
     yield from asked

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reformulation
+from dar_retriever.reformulation.references import sayings
 from dar_retriever.reformulation.statements import COLOURS, Statement, statement_of, stem
 
 CLIP_TOKENS: Final = 77
@@ -45,8 +47,8 @@ class RuleReformulator:
         """See ``Reformulator``."""
         kept: list[Statement] = []
         excluded: list[str] = []
-        for entry in dialogue.rounds():
-            new = statement_of(entry.question, entry.answer.text)
+        for question, answer in chain.from_iterable(map(sayings, dialogue.rounds())):
+            new = statement_of(question, answer)
             kept = _revised(kept, new)
             said = ", ".join(statement.text for statement in kept)
             excluded = [e for e in [*excluded, new.excluded] if e and not _said(e, said)]

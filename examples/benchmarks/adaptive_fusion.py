@@ -36,7 +36,7 @@ from dar_retriever.evaluation import (
     target_ranks,
 )
 
-METHODS = ("joined", "text", "dar", "adaptive", "sparing")
+METHODS = ("joined", "text", "images", "dar", "adaptive", "sparing")
 ROUNDS = (0, 2, 5, 10)
 PLACES = 10
 SWAPPED = (0.25, 0.5, 1.0)
