@@ -49,9 +49,8 @@ class CatalogueCaptioner:
 def _looks(colour: str) -> list[str]:
     """What a product of a colour can look like: plain, or each pattern in each other colour."""
     others = [other for other in COLOURS if other != colour]
-    nouns = [pattern.noun for pattern in PATTERNS.values()]
     return [
         look
-        for name, noun in zip(PATTERNS, nouns, strict=True)
-        for look in ([f"{other} {noun}" for other in others] if noun else [name])
+        for name, pattern in PATTERNS.items()
+        for look in ([f"{other} {pattern.noun}" for other in others] if pattern.noun else [name])
     ]

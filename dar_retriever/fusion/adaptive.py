@@ -19,7 +19,7 @@ class AdaptiveFusion:
     """Weighs generated images by how well they are borne out, with nothing to train.
 
     A generated image knows no more of what is wanted than the caption it was made from: beyond
-    that it guesses, and what it guesses costs places. Two things are free at query time:
+    that it guesses, and what it guesses costs places. Three things are free at query time:
 
     *Depiction*, for each image: how well it agrees with the caption under the encoder, on a scale
     on which the caption's best hits have 1 and images halfway between them and the store's average

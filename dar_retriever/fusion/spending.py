@@ -39,9 +39,9 @@ class UncertaintySpending:
     Uncertainty is how many of the text's best hits are near-equals: the effective number of
     candidates (inverse Simpson index of the hits' softmax) as a share of its logarithm, 0 where
     one hit stands alone, 1 where none stands out. Where the text is certain nothing is
-    generated. From there the number grows with uncertainty up to ``at_most``. A text so vague
-    that it fits half of its hits' logarithm gets one image: what it leaves open, images can only
-    guess, but one of them shows the user what was understood.
+    generated. From there the number grows with uncertainty, up to ``at_most`` at 0.5. Above, the
+    text is too vague and gets one image: what it leaves open, images can only guess, but one of
+    them shows the user what was understood.
 
     Args:
         calibration: Of the store that is searched.
