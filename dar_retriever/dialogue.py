@@ -222,6 +222,18 @@ class Dialogue:
                 return dataclasses.replace(self, turns=self.turns[: number + 1])
         return self
 
+    def since(self, place: int) -> Dialogue:
+        """The dialogue from a turn on.
+
+        Raises:
+            InvalidInputError: There is no such turn.
+        """
+        if not 0 <= place < max(1, len(self.turns)):
+            raise InvalidInputError(
+                f"place={place}: the dialogue has turns 0 to {len(self.turns) - 1}"
+            )
+        return dataclasses.replace(self, turns=self.turns[place:]) if place else self
+
     def require_content(self) -> None:
         """Raise EmptyDialogueError where the user has neither said, shown nor liked anything."""
         if not any(turn.text or turn.images or turn.like for turn in self.user_turns):

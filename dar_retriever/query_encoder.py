@@ -24,7 +24,7 @@ from dar_retriever.generation.base import GeneratedImage, ImageGenerator, reques
 from dar_retriever.images import is_blank
 from dar_retriever.reformulation.base import Reformulator
 from dar_retriever.reformulation.rules import RuleReformulator
-from dar_retriever.trace import Recorder, Trace, WarnOnce, short
+from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
 from dar_retriever.understanding import Meaning, understand
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ class DARQueryEncoder:
             good = [image for image in made if not is_blank(image.image)]
         # A generator may be anybody's code around anybody's service.
         except Exception as error:
-            record.fall_back(f"generation failed, the text alone was used: {short(error)}")
+            record.fall_back(f"generation failed, the text alone was used: {of_error(error)}")
             return []
         if len(good) < len(made):
             lost = len(made) - len(good)
@@ -210,7 +210,7 @@ class DARQueryEncoder:
         record: Recorder,
     ) -> EncodedQuery:
         with record.timed("fuse"):
-            fused = self.fusion.fuse(meaning.vector, drawn, dialogue.round)
+            fused = self.fusion.fuse(meaning.vector, drawn, meaning.dialogue.round)
             vector = self.feedback.moved(fused.vector, meaning.liked, meaning.rejected)
         reformulation = meaning.reformulation
         trace = Trace(

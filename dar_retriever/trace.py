@@ -116,6 +116,11 @@ class Recorder:
         self.warn(what)
 
 
-def short(error: Exception) -> str:
+def of_error(error: Exception) -> str:
     """An error in a trace."""
-    return f"{type(error).__name__}: {error}"[:300]
+    return short(f"{type(error).__name__}: {error}")
+
+
+def short(text: str) -> str:
+    """A text in a trace."""
+    return text[:300]

@@ -10,7 +10,7 @@ from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.reformulation.base import Reformulation, Reformulator
 from dar_retriever.reformulation.references import with_captions
 from dar_retriever.reformulation.rules import RuleReformulator, own_words
-from dar_retriever.trace import Recorder, short
+from dar_retriever.trace import Recorder, of_error, short
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Meaning:
     """A dialogue understood.
 
     Attributes:
+        dialogue: The part of it that is about the present subject.
         reformulation: In words, those of reference images among them where they were captioned.
         captions: Of the reference images.
         vector: float32 (d,) of unit length: words and reference images composed.
@@ -27,6 +28,7 @@ class Meaning:
         rejected: float32 (R, d), of hits that the user turned down.
     """
 
+    dialogue: Dialogue
     reformulation: Reformulation
     captions: tuple[str, ...]
     vector: Vectors
@@ -60,6 +62,9 @@ def understand(
     """
     with record.timed("reformulate"):
         said = _reformulated(dialogue, encoder, reformulator, record)
+    if said.since:
+        dialogue = dialogue.since(said.since)
+        record.reasons.append(f"a new subject began: {short(dialogue.turns[0].text)}")
     captions = _captions(dialogue, captioner, record)
     told = said
     if captions and said.caption:
@@ -82,7 +87,7 @@ def understand(
             vector = composition.compose(Parts(references, words, before, after))
         else:
             vector = unit(liked.mean(0)) if text is None else text
-    return Meaning(told, captions, vector, text, references, liked, rejected)
+    return Meaning(dialogue, told, captions, vector, text, references, liked, rejected)
 
 
 def _texts(encoder: JointEncoder, *texts: str) -> list[Vectors | None]:
@@ -96,10 +101,13 @@ def _reformulated(
     dialogue: Dialogue, encoder: JointEncoder, reformulator: Reformulator, record: Recorder
 ) -> Reformulation:
     try:
-        return _as_reformulation(reformulator.reformulate(dialogue))
+        made = _as_reformulation(reformulator.reformulate(dialogue))
+        dialogue.since(made.since)
+        record.reasons += [note for note in made.notes if note not in record.reasons]
+        return made
     # A reformulator may be anybody's code around anybody's service.
     except Exception as error:
-        record.fall_back(f"reformulation failed, rules were used: {short(error)}")
+        record.fall_back(f"reformulation failed, rules were used: {of_error(error)}")
         return RuleReformulator(encoder.count_tokens, encoder.max_tokens).reformulate(dialogue)
 
 
@@ -111,7 +119,7 @@ def _captions(dialogue: Dialogue, captioner: Captioner | None, record: Recorder)
             return tuple(_as_caption(captioner(image)) for image in dialogue.images)
     # A captioner may be anybody's code around anybody's service.
     except Exception as error:
-        record.fall_back(f"captioning failed, the images alone were used: {short(error)}")
+        record.fall_back(f"captioning failed, the images alone were used: {of_error(error)}")
         return ()
 
 

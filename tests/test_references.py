@@ -10,7 +10,8 @@ from PIL import Image
 
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.reformulation import Reformulation, RuleReformulator
-from dar_retriever.reformulation.references import changes_in, sayings, with_captions
+from dar_retriever.reformulation.references import changes_in, with_captions
+from dar_retriever.reformulation.sayings import Saying, sayings
 
 RULES = RuleReformulator(lambda text: len(text.split()))
 PICTURE = Image.new("RGB", (4, 4))
@@ -34,7 +35,7 @@ def meant(words: str, *captions: str) -> Reformulation:
 def said(words: str) -> list[str]:
     """What the rules read where words come with a reference."""
     (entry,) = Dialogue().say(words, PICTURE).rounds()
-    return [answer for _, answer in sayings(entry)]
+    return [saying.text for saying in sayings(entry)]
 
 
 def texts(dialogue: Dialogue) -> list[str]:
@@ -266,13 +267,16 @@ def test_words_beside_a_reference_are_read_a_change_at_a_time():
     assert many[-1].endswith("with thing 19")
     assert said("like this") == said("") == []
     (entry,) = Dialogue.from_text("like this, but in blue").rounds()
-    assert sayings(entry) == [("", "like this, but in blue")]
+    assert sayings(entry) == [Saying("", "like this, but in blue")]
 
 
 def test_the_first_change_answers_what_was_asked():
     (entry,) = Dialogue().ask("which colour?").say("in blue and with dots", PICTURE).rounds()
 
-    assert sayings(entry) == [("which colour?", "actually, in blue"), ("", "actually, with dots")]
+    assert sayings(entry) == [
+        Saying("which colour?", "actually, in blue"),
+        Saying("", "actually, with dots"),
+    ]
 
 
 def test_a_caption_comes_before_what_was_asked():

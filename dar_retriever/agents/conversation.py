@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from PIL import Image
@@ -90,6 +90,7 @@ class Conversation:
         listed: Ids of the hits in the last list.
         liked: Ids of hits that the user liked.
         rejected: Ids of hits that the user turned down.
+        judged_at: By id of a judged hit, how much had been said when it was judged.
         notes: What could not be followed, such as a judged image that is gone.
     """
 
@@ -97,6 +98,7 @@ class Conversation:
     listed: tuple[str, ...] = ()
     liked: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
+    judged_at: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def after(self, event: Event) -> Conversation:
@@ -138,7 +140,7 @@ class Conversation:
 
         Args:
             request: Becomes a turn where it holds a word that the user has not said.
-            store: Where the judged images are; they join the user's last turn.
+            store: Where the judged images are; they join the turns that they were judged with.
         """
         dialogue = Dialogue(self.turns)
         said = {word for turn in dialogue.user_turns for word in _words(turn.text)}
@@ -146,8 +148,14 @@ class Conversation:
             dialogue = dialogue.say(request)
         like, lost = _opened(self.liked, store)
         unlike, also_lost = _opened(self.rejected, store)
+        for id_ in (*self.liked, *self.rejected):
+            judged = (like.get(id_, ()), unlike.get(id_, ()))
+            # What was judged just now was judged with the request.
+            place = self.judged_at.get(id_, len(self.turns))
+            before = len(dialogue.turns) if place == len(self.turns) else place
+            dialogue = _with_judgement(dialogue, before, *judged) if any(judged) else dialogue
         notes = (*self.notes, *lost, *also_lost)
-        return (_with_judgements(dialogue, like, unlike) if like or unlike else dialogue), notes
+        return dialogue, notes
 
     def _ids(self, names: Sequence[int | str]) -> list[str]:
         by_number = {str(number): id_ for number, id_ in enumerate(self.listed, 1)}
@@ -157,42 +165,43 @@ class Conversation:
     def _judging(self, likes: Sequence[str], dislikes: Sequence[str]) -> Conversation:
         liked = [id_ for id_ in (*self.liked, *likes) if id_ not in dislikes]
         rejected = [id_ for id_ in self.rejected if id_ not in liked]
+        said = len(self.turns)
         return dataclasses.replace(
             self,
             liked=tuple(dict.fromkeys(liked)),
             rejected=tuple(dict.fromkeys([*rejected, *dislikes])),
+            judged_at={**self.judged_at, **dict.fromkeys([*likes, *dislikes], said)},
         )
 
 
 def _opened(
     ids: Sequence[str], store: ImageStore
-) -> tuple[tuple[Image.Image, ...], tuple[str, ...]]:
-    """The images of hits, and why some are missing."""
+) -> tuple[dict[str, tuple[Image.Image]], tuple[str, ...]]:
+    """The images of hits by id, and why some are missing."""
     hits = store.get(ids)
     known = {hit.id for hit in hits}
     lost = [f"a judged image is gone: {id_}" for id_ in ids if id_ not in known]
-    images = []
+    images = {}
     for hit in hits:
         try:
-            images.append(hit.open())
+            images[hit.id] = (hit.open(),)
         except InvalidImageError as error:
             lost.append(f"a judged image was left out: {error}")
-    return tuple(images), tuple(lost)
+    return images, tuple(lost)
 
 
-def _with_judgements(
-    dialogue: Dialogue, like: tuple[Image.Image, ...], unlike: tuple[Image.Image, ...]
+def _with_judgement(
+    dialogue: Dialogue, before: int, like: tuple[Image.Image, ...], unlike: tuple[Image.Image, ...]
 ) -> Dialogue:
-    """A dialogue with judged hits at the user's last turn, which was about them."""
-    for place in range(len(dialogue.turns) - 1, -1, -1):
-        turn = dialogue.turns[place]
-        if turn.role == "user":
-            judged = dataclasses.replace(
-                turn, like=(*turn.like, *like), unlike=(*turn.unlike, *unlike)
-            )
-            turns = (*dialogue.turns[:place], judged, *dialogue.turns[place + 1 :])
-            return dataclasses.replace(dialogue, turns=turns)
-    return dialogue.say(like=like, unlike=unlike)
+    """A dialogue with a judged hit at the last turn of the user before a place."""
+    users = [place for place, turn in enumerate(dialogue.turns) if turn.role == "user"]
+    if not users:
+        return dialogue.say(like=like, unlike=unlike)
+    at = max((place for place in users if place < before), default=users[0])
+    turn = dialogue.turns[at]
+    judged = dataclasses.replace(turn, like=(*turn.like, *like), unlike=(*turn.unlike, *unlike))
+    turns = (*dialogue.turns[:at], judged, *dialogue.turns[at + 1 :])
+    return dataclasses.replace(dialogue, turns=turns)
 
 
 def _words(text: str) -> set[str]:

@@ -14,8 +14,8 @@ from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.evaluation.protocol import Evaluation, Models, Outcome
 from dar_retriever.evaluation.ranking import Ranks, target_ranks
 from dar_retriever.evaluation.statistics import Interval, bootstrap
+from dar_retriever.reformulation.lexicon import COLOURS
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
-from dar_retriever.reformulation.statements import COLOURS
 
 _SEED: Final = 0
 # What a caption says of things, beside colours: enough to find two to exchange.

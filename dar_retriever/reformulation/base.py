@@ -17,11 +17,16 @@ class Reformulation:
             where the user only showed images.
         prompts: For the image generator, one or more; none where there is no caption.
         negative_prompt: What the generated images are not to show.
+        since: Place among the dialogue's turns from which on it is about the present subject; what
+            was shown and judged before counts no more.
+        notes: How it was made, for people.
     """
 
     caption: str
     prompts: tuple[str, ...] = ()
     negative_prompt: str = ""
+    since: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Reformulator(Protocol):

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from dar_retriever.dialogue import Dialogue, Round, Turn
-from dar_retriever.reformulation.statements import COLOURS
+from dar_retriever.dialogue import Dialogue, Turn
+from dar_retriever.reformulation.lexicon import COLOURS
 
 # Nobody changes as much at once; every change is held against all that was said.
 _MOST: Final = 16
@@ -47,17 +47,14 @@ def with_captions(dialogue: Dialogue, captions: Sequence[str]) -> Dialogue:
     return dataclasses.replace(dialogue, turns=turns)
 
 
-def sayings(entry: Round) -> list[tuple[str, str]]:
-    """A round as question and answer; words beside a reference image a change at a time."""
-    if not entry.answer.images:
-        return [(entry.question, entry.answer.text)]
-    clauses = changes_in(entry.answer.text)
+def corrections_in(words: str) -> list[str]:
+    """What is to change, one correction each, in the words that the rules read as one."""
+    clauses = changes_in(words)
     if len(clauses) > _MOST:
         clauses[_MOST - 1 :] = [", ".join(clauses[_MOST - 1 :])]
     changes = [_WITHOUT.sub("no ", change) for change in clauses]
     # What is ruled out takes nothing's place.
-    said = [change if _RULED_OUT.match(change) else _INSTEAD + change for change in changes]
-    return [("" if number else entry.question, change) for number, change in enumerate(said)]
+    return [change if _RULED_OUT.match(change) else _INSTEAD + change for change in changes]
 
 
 def changes_in(words: str) -> list[str]:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import chain
 from typing import Any, Final
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reformulation
-from dar_retriever.reformulation.references import sayings
-from dar_retriever.reformulation.statements import COLOURS, Statement, statement_of, stem
+from dar_retriever.reformulation.lexicon import visibility
+from dar_retriever.reformulation.revision import revised
+from dar_retriever.reformulation.sayings import Saying, sayings
+from dar_retriever.reformulation.statements import Statement, statement_of
 
 CLIP_TOKENS: Final = 77
-
-_ANY_COLOUR: Final = rf"(?:{'|'.join(sorted(COLOURS))})"
-_FRAME: Final = re.compile(r"^(?:(?:with|in|on|at|has|have|having|a|an|the) )+")
-_FIRST_COLOUR: Final = re.compile(rf"\b(?:(?:dark|light|pale|bright|deep) )?{_ANY_COLOUR}\b")
 
 
 def count_clip_tokens(text: str) -> int:
@@ -32,7 +28,7 @@ class RuleReformulator:
     Args:
         count_tokens: Length of a text for the encoder in use; CLIP's own by default.
         max_tokens: The most tokens a caption may have. The first description and what was said
-            last stay, what was said in between goes first.
+            last stay; of what was said in between goes first what a picture shows least.
     """
 
     def __init__(
@@ -47,14 +43,19 @@ class RuleReformulator:
         """See ``Reformulator``."""
         kept: list[Statement] = []
         excluded: list[str] = []
-        for question, answer in chain.from_iterable(map(sayings, dialogue.rounds())):
-            new = statement_of(question, answer)
-            kept = _revised(kept, new)
+        since, anew = 0, False
+        for place, saying in _said_at(dialogue):
+            new = statement_of(saying.question, saying.text)
+            anew |= saying.anew
+            # Until something is said of the new subject, there is only the old one.
+            if anew and new.text:
+                kept, excluded, since, anew = [], [], place, False
+            kept = revised(kept, new)
             said = ", ".join(statement.text for statement in kept)
             excluded = [e for e in [*excluded, new.excluded] if e and not _said(e, said)]
         caption = self._within_budget([statement.text for statement in kept if statement.text])
         prompts = (caption,) if caption else ()
-        return Reformulation(caption, prompts, ", ".join(dict.fromkeys(excluded)))
+        return Reformulation(caption, prompts, ", ".join(dict.fromkeys(excluded)), since)
 
     def _within_budget(self, texts: list[str]) -> str:
         if self._count_tokens(", ".join(texts)) <= self._max_tokens:
@@ -63,10 +64,11 @@ class RuleReformulator:
         empty = self._count_tokens("")
         lengths = [self._count_tokens(text) - empty for text in texts]
         while len(texts) > 2 and sum(lengths) + empty > self._max_tokens:
-            del texts[1], lengths[1]
+            least = _least_visible(texts)
+            del texts[least], lengths[least]
         while any(texts) and self._count_tokens(", ".join(texts)) > self._max_tokens:
             if len(texts) > 2:
-                del texts[1]
+                del texts[_least_visible(texts)]
             else:
                 longest = max(range(len(texts)), key=lambda number: len(texts[number]))
                 texts[longest] = _cut(texts[longest])
@@ -88,81 +90,21 @@ def own_words(dialogue: Dialogue) -> Reformulation:
     return Reformulation(words, (words,))
 
 
-def _revised(kept: list[Statement], new: Statement) -> list[Statement]:
-    """The statements after one more: what it corrects or answers anew is replaced."""
-    if new.replaces:
-        revised = _replaced(kept, rf"\b{re.escape(new.replaces)}\b", new.text)
-        if revised is not None:
-            return revised
-    if new.topic and (new.text or new.excluded):
-        kept = [old for old in kept if old.topic != new.topic]
-    if new.excluded in COLOURS and not new.text:
-        # Said of the whole thing, so of the description, not of the dots that were asked about.
-        loose = [old for old in kept if not old.topic]
-        bare = _replaced(loose, rf"\b{new.excluded} (?=\w)", "") or loose
-        kept = [bare[loose.index(old)] if old in loose else old for old in kept]
-    words = new.text.split()
-    if len(words) == 2 and words[0] in COLOURS and (new.topic or new.corrects):
-        # "red dots" after "white dots" names the thing whose colour changes.
-        revised = _replaced(kept, rf"\b{_ANY_COLOUR} {re.escape(words[1])}\b", new.text)
-        if revised is not None:
-            return revised
-    return _taken_in(kept, new, words)
-
-
-def _taken_in(kept: list[Statement], new: Statement, words: list[str]) -> list[Statement]:
-    """The statements with a new one in the place of what it changes, else behind them."""
-    if new.corrects and words and len(words) <= 2 and words[-1] in COLOURS:
-        # "make it green" names no thing: a colour that stood alone is meant, or the first one.
-        alone = [old for old in kept if old.text in COLOURS]
-        for old in [*alone[-1:], *kept]:
-            if _FIRST_COLOUR.search(old.text):
-                text = _FIRST_COLOUR.sub(new.text, old.text, count=1)
-                return [replace(other, text=text) if other is old else other for other in kept]
-    if new.corrects and words and words[-1] not in COLOURS:
-        return _in_place(kept, _FRAME.sub("", new.text)) or [*kept, new]
-    if new.excluded and not (new.text or new.topic):
-        return _in_place(kept, "", new.excluded) or kept
-    return [*kept, new] if new.text else kept
-
-
-def _in_place(kept: list[Statement], text: str, noun: str = "") -> list[Statement] | None:
-    """The statements with a text in place of the last phrase about its noun; none without one.
-
-    A phrase stands between commas. The very first one names the thing itself, and stays.
-    """
-    words = (noun or text).split()
-    if not words:
-        return None
-    noun = stem(words[-1])
-    for number in reversed(range(len(kept))):
-        phrases = kept[number].text.split(", ")
-        for place in reversed(range(0 if number else 1, len(phrases))):
-            if phrases[place].split() and stem(phrases[place].split()[-1]) == noun:
-                phrases[place : place + 1] = [text] if text else []
-                changed = replace(kept[number], text=", ".join(phrases))
-                return [*kept[:number], changed, *kept[number + 1 :]]
-    return None
-
-
-def _replaced(kept: list[Statement], pattern: str, text: str) -> list[Statement] | None:
-    """The statements with what matches put as ``text``; none where nothing matches."""
-    found = re.compile(pattern)
-    if not any(found.search(old.text) for old in kept):
-        return None
-    # "Is it teal?" made teal the topic as well; once teal is taken back, white is.
-    return [
-        replace(
-            old,
-            text=found.sub(lambda _: text, old.text),
-            topic=found.sub(lambda _: text, old.topic),
-        )
-        for old in kept
-    ]
-
-
 def _said(phrase: str, caption: str) -> bool:
     return re.search(rf"\b{re.escape(phrase)}\b", caption) is not None
+
+
+def _said_at(dialogue: Dialogue) -> Iterator[tuple[int, Saying]]:
+    """What the user said, each with the place of its turn in the dialogue."""
+    places = (place for place, turn in enumerate(dialogue.turns) if turn.role == "user")
+    for place, entry in zip(places, dialogue.rounds(), strict=True):
+        for saying in sayings(entry):
+            yield place, saying
+
+
+def _least_visible(texts: list[str]) -> int:
+    """The place of what a picture shows least, the first and the last text aside."""
+    return min(range(1, len(texts) - 1), key=lambda place: visibility(texts[place]))
 
 
 def _cut(text: str) -> str:

@@ -1,0 +1,143 @@
+"""What a question asks about, and what it would say if it were answered with yes."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from dar_retriever.reformulation.framing import HEDGES, plain, without_results
+from dar_retriever.reformulation.lexicon import (
+    ANY_DETERMINER,
+    AUXILIARY,
+    BE,
+    OWNERS,
+    PREPOSITIONS,
+    PRONOUNS,
+    stem,
+)
+
+OPEN_QUESTION: Final = re.compile(r"\b(?:what|how|which|where|who|whose|why|when|anything)\b")
+
+_SMALL_TALK: Final = re.compile(
+    r"\b(?:i|me|you|we|us|help|describe)\b|^(?:right|correct|ok|okay|really|all|better|good|fine|"
+    r"so)$"
+)
+
+_ASKS_COLOUR: Final = re.compile(
+    rf"\b(?:what|which) colou?rs?(?: (?:{BE}|do|does|should|would) {PRONOUNS}\b|$)|"
+    r"\b(?:its|the) colou?r$"
+)
+
+_ABOUT_SUBJECT: Final = re.compile(
+    rf"^{AUXILIARY}(?:n't)? {OWNERS} (?P<noun>[\w-]+) (?:have |got )?"
+    rf"(?:{ANY_DETERMINER} )?(?P<what>[\w' -]+)$"
+)
+OF_SUBJECT: Final = re.compile(
+    rf"^{BE}(?:n't)? {OWNERS} (?P<noun>[\w-]+) "
+    rf"(?P<what>(?!{PREPOSITIONS}\b)[\w-]+(?: and [\w-]+)?)$"
+)
+
+
+_ABOUT_RESULTS: Final = re.compile(
+    rf"^(?:(?:how|what) about|what do you think(?: of)?|(?:do|would|did) you (?:like|want|mean|"
+    rf"prefer)|"
+    rf"(?:is|are|was|were)|does|do|which)\b(?: any of| one of)? ?(?:{PRONOUNS}|them|the results?|"
+    rf"ones?)?"
+    r" ?(?:ones?|results?|hits?|pictures?|images?|look|looks|good|better|right|close|closer|fit|"
+    r"fits|"
+    r"ok|okay|fine|what you (?:want|mean|meant|need|like|had in mind|are looking for|"
+    r"'re looking for)|"
+    r"is (?:it|best|closest|closer|right)|do you (?:like|prefer|mean|want)(?: best| most)?|"
+    r"helpful)*"
+    r"(?: instead| then| now| here)?$"
+)
+
+
+def question_in(text: str) -> str:
+    """What an assistant asked last about the image.
+
+    Empty where it only told something, or asked about results: "is it the first one?".
+    """
+    asked = last_question(" ".join(text.lower().split()))
+    about_results = without_results(asked) != asked or _ABOUT_RESULTS.match(asked.rstrip("? "))
+    return "" if about_results else asked
+
+
+def last_question(text: str) -> str:
+    """What was asked last; empty where nothing was."""
+    sentences = re.findall(r"[^.!?]+[.!?]?", text)
+    asked = [sentence for sentence in sentences if sentence.endswith("?")]
+    # In data sets, questions come without their mark.
+    unmarked = text if len(sentences) == 1 and sentences[0][-1] not in ".!" else ""
+    return plain(asked[-1] if asked else unmarked)
+
+
+def declared(question: str) -> str:
+    """What a yes to a question affirms: "is her hair in a ponytail?" -> "hair in a ponytail"."""
+    text = HEDGES.sub("", question.split(" or ", maxsplit=1)[0].rstrip("? "))
+    subject = OF_SUBJECT.match(text)
+    if subject:
+        return f"{subject['what']} {subject['noun']}"
+    text = re.sub(rf"^{AUXILIARY}(?:n't)? ", "", text)
+    text = re.sub(rf"^{PRONOUNS}\b ?", "", text)
+    text = re.sub(
+        r"^(?:(?:also|have|has|had|got|see|look(?: like)?|like|want|need|prefer|be|been|wear|"
+        r"it|them|to)\b ?)+",
+        "",
+        text,
+    )
+    text = re.sub(rf"^{ANY_DETERMINER} ", "", text)
+    text = re.sub(
+        rf" (?:{PREPOSITIONS} {PRONOUNS}|there|at all|already|in the (?:picture|photo|image))$",
+        "",
+        text,
+    )
+    text = re.sub(r"^any(?:one|body)\b", "person", text)
+    return "" if _SMALL_TALK.search(text) else re.sub(r"\bhave\b", "with", text).strip()
+
+
+def doubted(question: str) -> str:
+    """What a no to a question excludes: what is asked about a thing, never the thing itself."""
+    text = question.split(" or ", maxsplit=1)[0].rstrip("? ")
+    subject = _ABOUT_SUBJECT.match(text)
+    return subject["what"] if subject else declared(question)
+
+
+def asked_noun(question: str) -> str:
+    """The noun that an answer of few words leaves out; empty for "it" and for other questions."""
+    text = question.rstrip("? ")
+    patterns = (
+        (
+            rf"\bwhat (?:colou?r|shade)s? (?:{BE} )?(?:(?:one|1|some|most|all) of )?"
+            rf"{ANY_DETERMINER} (?P<noun>[\w' -]+)$"
+        ),
+        rf"\bwhat colou?r (?P<noun>[a-z-]+) (?:{BE}|does|do) ",
+        r"\bwhat (?:kind|type|sort|style) of (?P<noun>[\w-]+)\b",
+        rf"\bwhat {BE} (?:the|its|his|her) (?P<noun>(?!colou?r\b)[\w-]+(?: colou?r)?)$",
+        r"\b(?:what|how) about (?:the|its) (?P<noun>(?!colou?r\b)[\w-]+(?: colou?r)?)$",
+        r"\bhow many (?P<noun>[\w-]+)\b",
+        (
+            rf"\bwhat (?P<noun>(?!colou?r\b|kind\b|type\b|sort\b|else\b|time\b)[a-z-]+) "
+            rf"(?:{BE}|does|do) {PRONOUNS}\b"
+        ),
+        rf"^{BE} {ANY_DETERMINER} (?P<noun>[\w-]+) [\w -]+ or [\w -]+$",
+    )
+    for pattern in patterns:
+        found = re.search(pattern, text)
+        if found:
+            return found["noun"]
+    return ""
+
+
+def topic(question: str) -> str:
+    """What a question is about, so that a second answer to it replaces the first."""
+    text = question.rstrip("? ")
+    if _ASKS_COLOUR.search(text):
+        return "colour"
+    # "two dogs" and "big dog" say different things of the dog and may both stand.
+    aspect = re.search(r"\b(?:how many|kind of|type of|sort of|style of)\b", text)
+    if " or " in text:
+        return text
+    # What is added to an open question, "anything else?", takes nothing back.
+    noun = stem(asked_noun(text) or ("" if OPEN_QUESTION.search(text) else declared(text)))
+    return f"{aspect[0]} {noun}" if aspect else noun

@@ -1,0 +1,91 @@
+"""The words that the rules know: closed classes of English, colours, and what cannot be seen."""
+
+from __future__ import annotations
+
+from typing import Final
+
+COLOURS: Final = frozenset(
+    {
+        *("red", "orange", "yellow", "green", "teal", "turquoise", "cyan", "blue", "navy"),
+        *("purple", "violet", "lilac", "pink", "magenta", "brown", "tan", "beige", "cream"),
+        *("gold", "golden", "silver", "grey", "gray", "black", "white", "maroon", "olive"),
+    }
+)
+SHADES: Final = frozenset({"dark", "light", "pale", "bright", "deep"})
+NUMBERS: Final = frozenset(
+    {
+        *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+        *("several", "many", "few", "single", "only", "just", "about"),
+    }
+)
+PLACES: Final = frozenset({"in", "on", "at", "under", "behind", "near"})
+JOINTS: Final = frozenset(
+    {
+        *("of", "off", "out", "up", "down", "to", "from", "with", "without", "by", "for", "over"),
+        *("inside", "outside", "into", "onto", "between", "beside", "around", "front", "top"),
+        *("next", "left", "right", "side", "middle", "and", "or", "but", "that", "which", "while"),
+        *("as", "is", "are", "was", "has", "have", "having", "not", ","),
+    }
+)
+DETERMINERS: Final = frozenset(
+    {
+        *("the", "a", "an", "any", "some", "this", "that", "these", "those"),
+        *("his", "her", "their", "its", "your", "my"),
+    }
+)
+# What a picture hardly shows: judgements, minds, ties, and talk about the picture itself.
+UNSEEN: Final = frozenset(
+    {
+        *("nice", "good", "great", "cool", "delicious", "tasty", "yummy", "interesting", "real"),
+        *("professional", "amateur", "expensive", "cheap", "fun", "normal", "typical", "natural"),
+        *("think", "thinking", "guess", "believe", "know", "want", "wants", "enjoying", "related"),
+        *("possible", "possibly", "probably", "maybe", "likely", "seems", "seem", "appears"),
+        *("friends", "family", "couple", "mother", "father", "name", "brand", "owner", "work"),
+        *("photo", "picture", "image", "visible", "see", "seen", "show", "shown", "look", "looks"),
+        *("quality", "close-up", "camera", "year", "years", "old", "hour", "minutes", "season"),
+        *("because", "could", "would", "might", "should", "much", "lot", "very", "really", "quite"),
+    }
+)
+
+# The same and more, as parts of patterns.
+PRONOUNS: Final = r"(?:it|this|that|these|those|they|there|he|she|one|you)"
+OWNERS: Final = r"(?:the|his|her|their|its|your|my)"
+ANY_DETERMINER: Final = rf"(?:{OWNERS}|a|an|any|some|this|that|these|those)"
+PREPOSITIONS: Final = (
+    r"(?:in|on|at|of|off|out|up|down|to|from|with|by|for|near|under|over|behind|inside|outside)"
+)
+BE: Final = r"(?:is|are|was|were|'s)"
+AUXILIARY: Final = rf"(?:{BE}|does|do|did|has|have|can|could|would|will|should)"
+ANY_COLOUR: Final = rf"(?:{'|'.join(sorted(COLOURS))})"
+SHADED_COLOUR: Final = rf"(?:(?:{'|'.join(sorted(SHADES))}) )?{ANY_COLOUR}"
+
+# What a picture cannot be at once.
+_CONTRARIES: Final = (
+    ({"indoors", "inside", "indoor"}, {"outdoors", "outside", "outdoor"}),
+    ({"day", "daytime", "day time"}, {"night", "nighttime", "night time"}),
+    ({"open"}, {"closed", "shut"}),
+    ({"empty"}, {"full", "crowded"}),
+    ({"wet"}, {"dry"}),
+    ({"old"}, {"young", "new"}),
+    ({"sunny"}, {"cloudy", "overcast", "rainy"}),
+    ({"plain", "solid"}, {"striped", "dotted", "checked", "patterned"}),
+)
+CONTRARIES: Final = {
+    word: frozenset(others)
+    for pair in _CONTRARIES
+    for words, others in (pair, pair[::-1])
+    for word in words
+}
+
+_SMALL: Final = DETERMINERS | JOINTS | PLACES
+
+
+def stem(word: str) -> str:
+    """A noun without its plural's s."""
+    return word[:-1] if word.endswith("s") and len(word) > 3 else word
+
+
+def visibility(text: str) -> float:
+    """The share of a text's words of substance that a picture can show, 0 to 1."""
+    words = [word for word in text.split() if word.strip(",") not in _SMALL]
+    return sum(word.strip(",") not in UNSEEN for word in words) / len(words) if words else 0.0

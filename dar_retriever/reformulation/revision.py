@@ -1,0 +1,105 @@
+"""What was said so far, after one more statement: answers anew, corrections, things ruled out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+
+from dar_retriever.reformulation import phrases
+from dar_retriever.reformulation.lexicon import (
+    ANY_COLOUR,
+    COLOURS,
+    CONTRARIES,
+    DETERMINERS,
+    PLACES,
+    SHADED_COLOUR,
+)
+from dar_retriever.reformulation.statements import Statement
+
+_FRAME: Final = re.compile(r"^(?:(?:with|has|have|having) )+")
+_FIRST_COLOUR: Final = re.compile(rf"\b{SHADED_COLOUR}\b")
+
+
+def revised(kept: list[Statement], new: Statement) -> list[Statement]:
+    """The statements after one more: what it corrects or answers anew is replaced."""
+    if new.replaces and new.text:
+        # "a beach" goes with its article where another article comes.
+        article = r"(?:an? |the )?" if new.text.split()[0] in DETERMINERS else ""
+        changed = _replaced(kept, rf"{article}\b{re.escape(new.replaces)}\b", new.text)
+        if changed is not None:
+            return changed
+    contraries = CONTRARIES.get(new.text, frozenset())
+    kept = [old for old in kept if old.text not in contraries]
+    if new.topic and (new.text or new.excluded):
+        kept = [old for old in kept if old.topic != new.topic]
+    if new.excluded in COLOURS and not new.text:
+        # Said of the whole thing, so of the description, not of the dots that were asked about.
+        loose = [old for old in kept if not old.topic]
+        bare = _replaced(loose, rf"\b{new.excluded} (?=\w)", "") or loose
+        kept = [bare[loose.index(old)] if old in loose else old for old in kept]
+    words = new.text.split()
+    if len(words) == 2 and words[0] in COLOURS and (new.topic or new.corrects):
+        # "red dots" after "white dots" names the thing whose colour changes.
+        changed = _replaced(kept, rf"\b{ANY_COLOUR} {re.escape(words[1])}\b", new.text)
+        if changed is not None:
+            return changed
+    if new.corrects and words:
+        return _corrected(kept, new, words)
+    if new.excluded and not (new.text or new.topic):
+        return _without(kept, new.excluded)
+    return [*kept, new] if new.text else kept
+
+
+def _corrected(kept: list[Statement], new: Statement, words: list[str]) -> list[Statement]:
+    """The statements with a new one in the place of what it changes, else behind them."""
+    if words[-1] in COLOURS:
+        # "make it green" names no thing: a colour that stood alone is meant, or the first one.
+        alone = [old for old in kept if old.text in COLOURS] if len(words) <= 2 else []
+        for old in [*alone[-1:], *(kept if len(words) <= 2 else [])]:
+            if _FIRST_COLOUR.search(old.text):
+                coloured = _FIRST_COLOUR.sub(new.text, old.text, count=1)
+                return [replace(other, text=coloured) if other is old else other for other in kept]
+        return [*kept, new]
+    bare = _FRAME.sub("", new.text)
+    elsewhere = words[0] in PLACES and words[1:2] and words[1] in DETERMINERS
+    for number in reversed(range(len(kept))):
+        text: str | None = phrases.exchanged(kept[number].text, _named(bare))
+        if text is None and elsewhere:
+            text = phrases.moved(kept[number].text, new.text)
+        if text is not None:
+            return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
+    return [*kept, new]
+
+
+def _named(phrase: str) -> str:
+    """What a phrase is about, without the place word before it: "on a sky background"."""
+    words = phrase.split()
+    return " ".join(words[1:]) if words[0] in PLACES and len(words) > 1 else phrase
+
+
+def _without(kept: list[Statement], noun: str) -> list[Statement]:
+    """The statements without the last phrase about a thing; the description's own thing stays."""
+    for number in reversed(range(len(kept))):
+        text = phrases.without(kept[number].text, noun.rsplit(maxsplit=1)[-1])
+        if text is not None:
+            return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
+        if number and phrases.is_about(kept[number].text, noun.rsplit(maxsplit=1)[-1]):
+            return [*kept[:number], *kept[number + 1 :]]
+    return kept
+
+
+def _replaced(kept: list[Statement], pattern: str, text: str) -> list[Statement] | None:
+    """The statements with what matches put as ``text``; none where nothing matches."""
+    found = re.compile(pattern)
+    if not any(found.search(old.text) for old in kept):
+        return None
+    # "Is it teal?" made teal the topic as well; once teal is taken back, white is.
+    return [
+        replace(
+            old,
+            text=found.sub(lambda _: text, old.text),
+            topic=found.sub(lambda _: text, old.topic),
+        )
+        for old in kept
+    ]
