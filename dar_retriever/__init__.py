@@ -19,6 +19,7 @@ from dar_retriever.errors import (
     InvalidFilterError,
     InvalidImageError,
     InvalidInputError,
+    LanguageModelError,
     MissingExtraError,
     ModelLoadError,
     StoreError,
@@ -50,10 +51,12 @@ from dar_retriever.generation import (
 from dar_retriever.hits import Hit, StoredImage
 from dar_retriever.image_store import ImageStore
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
+from dar_retriever.language_model import LanguageModel
 from dar_retriever.presets import PRESETS, Preset, from_preset, open_encoder, open_generator
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.reformulation import (
     JoinedTurns,
+    LLMReformulator,
     Reformulation,
     Reformulator,
     RuleReformulator,
@@ -99,6 +102,9 @@ __all__ = [
     "InvalidInputError",
     "JoinedTurns",
     "JointEncoder",
+    "LLMReformulator",
+    "LanguageModel",
+    "LanguageModelError",
     "LeftOut",
     "MissingExtraError",
     "ModelLoadError",

@@ -7,6 +7,7 @@
     │   └── InvalidFilterError
     ├── ModelLoadError
     ├── GenerationError
+    ├── LanguageModelError
     ├── IngestError
     ├── StoreError
     │   ├── StoreUnavailableError
@@ -45,6 +46,10 @@ class ModelLoadError(DARError):
 
 class GenerationError(DARError):
     """No image could be generated for a request."""
+
+
+class LanguageModelError(DARError):
+    """A language model gave no answer that can be used."""
 
 
 class IngestError(DARError):

@@ -13,7 +13,9 @@ from dar_retriever.errors import InvalidInputError
 from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
 from dar_retriever.generation import CachedGenerator, DiffusersGenerator, ImageGenerator
 from dar_retriever.image_store import ImageStore
+from dar_retriever.language_model import LanguageModel
 from dar_retriever.query_encoder import DARQueryEncoder
+from dar_retriever.reformulation import LLMReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 
 _WEIGHTS: Final = Path(__file__).parent / "demo" / "weights"
@@ -142,6 +144,7 @@ def from_preset(
     *,
     device: str | None = None,
     cache_folder: str | os.PathLike[str] | None = None,
+    language_model: LanguageModel | None = None,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset's models and a store.
 
@@ -150,6 +153,7 @@ def from_preset(
         store: Folder of the image store; in memory by default.
         device: "cuda", "mps", "cpu"; the best there is by default.
         cache_folder: Where generated images are kept between runs; nowhere by default.
+        language_model: Reformulates dialogues; rules by default.
 
     Raises:
         InvalidInputError: There is no preset of that name.
@@ -162,10 +166,19 @@ def from_preset(
     opened = (
         ImageStore.in_memory(encoder) if store is None else ImageStore.on_disk(Path(store), encoder)
     )
+    reformulator = None
+    if language_model is not None:
+        reformulator = LLMReformulator(
+            language_model,
+            count_tokens=encoder.count_tokens,
+            max_tokens=encoder.max_tokens,
+            prompts=chosen.images_per_turn,
+        )
     calibration = Calibration(opened)
     query_encoder = DARQueryEncoder(
         encoder,
         generator,
+        reformulator=reformulator,
         fusion=AdaptiveFusion(calibration) if chosen.adaptive else paper_schedule(),
         spending=UncertaintySpending(calibration) if chosen.sparing else None,
         images_per_turn=chosen.images_per_turn,

@@ -24,7 +24,7 @@ HEAVY = {"torch", "torchvision", "diffusers", "transformers", "open_clip", "chro
 LAYERS = [
     {"errors"},
     {"extras", "images", "deadline", "threads", "devices", "model_files"},
-    {"dialogue"},
+    {"dialogue", "language_model", "prompts"},
     {"reformulation", "generation", "encoders"},
     {"fusion", "composition", "feedback", "trace"},
     {"understanding"},

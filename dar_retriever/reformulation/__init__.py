@@ -1,6 +1,7 @@
 """Dialogue -> caption for the encoder and prompts for the generator."""
 
 from dar_retriever.reformulation.base import Reformulation, Reformulator
+from dar_retriever.reformulation.llm import LLMReformulator
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
 
-__all__ = ["JoinedTurns", "Reformulation", "Reformulator", "RuleReformulator"]
+__all__ = ["JoinedTurns", "LLMReformulator", "Reformulation", "Reformulator", "RuleReformulator"]

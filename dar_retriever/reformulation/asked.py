@@ -105,7 +105,7 @@ def doubted(question: str) -> str:
 
 def asked_noun(question: str) -> str:
     """The noun that an answer of few words leaves out; empty for "it" and for other questions."""
-    text = question.rstrip("? ")
+    text = re.sub(rf" or {AUXILIARY} .*", "", question.rstrip("? "))
     patterns = (
         (
             rf"\bwhat (?:colou?r|shade)s? (?:{BE} )?(?:(?:one|1|some|most|all) of )?"

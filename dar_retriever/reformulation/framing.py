@@ -11,7 +11,7 @@ _UNINFORMATIVE: Final = re.compile(
     r"\b(?:can(?:no|')?t (?:really |quite )?(?:tell|say|see|be sure)|can not (?:tell|say|see)|"
     r"could(?:n'?t| not) (?:tell|say|see)|(?:not|un)[ -]?(?:too |really |quite |100% )?"
     r"(?:sure|certain|clear|visible)|(?:do|did)(?:n'?t| not) (?:know|remember|care|mind)|no idea|"
-    r"hard to (?:tell|say|see)|impossible to (?:tell|say|see)|doesn'?t matter|no preference|"
+    r"(?:hard|impossible|unable|no way) to (?:tell|say|see)|doesn'?t matter|no preference|"
     r"i (?:do not|don'?t) think (?:you|i) can|beats me|dunno|who knows|no clue|idk|n/a|"
     r"(?:any|anything|either|whatever) (?:is|are|will|would be|goes|works)\b|up to you|"
     r"that(?:'s| is) (?:it|all)$|(?:hello|hi|hey)(?: there| again)?\b(?=[,.;!]|$)|"
@@ -71,7 +71,26 @@ _TRAILING: Final = re.compile(
     r"(?:would|should|could|might) be (?:nice|good|great|perfect|better|fine|lovely))[\s.!]*$"
 )
 
-_EMPTY: Final = frozenset({"it", "that", "this", "them", "one", "some", "the one", "those"})
+_EMPTY: Final = frozenset(
+    {
+        "it",
+        "that",
+        "this",
+        "them",
+        "one",
+        "some",
+        "the one",
+        "those",
+        "very",
+        "partially",
+        "barely",
+        "so",
+        "i think so",
+        "not",
+        "no",
+        "yes",
+    }
+)
 CLAUSE_END: Final = re.compile(r"\s*[,.;!]+\s*|,? but ")
 
 _COLOUR_ALONE: Final = re.compile(

@@ -20,6 +20,11 @@ _MOST_MODIFIERS: Final = 4
 _BREAKS: Final = JOINTS | PLACES | DETERMINERS
 
 
+def says(text: str, phrase: str) -> bool:
+    """Whether a text holds a phrase, as whole words and in any case."""
+    return re.search(rf"\b{re.escape(phrase)}\b", text, re.IGNORECASE) is not None
+
+
 def without(text: str, noun: str) -> str | None:
     """A text without its last phrase about a noun.
 

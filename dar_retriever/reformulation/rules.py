@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, Final
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reformulation
-from dar_retriever.reformulation.lexicon import visibility
+from dar_retriever.reformulation.budget import within_budget
+from dar_retriever.reformulation.phrases import says
 from dar_retriever.reformulation.revision import revised
 from dar_retriever.reformulation.sayings import Saying, sayings
 from dar_retriever.reformulation.statements import Statement, statement_of
@@ -52,27 +52,11 @@ class RuleReformulator:
                 kept, excluded, since, anew = [], [], place, False
             kept = revised(kept, new)
             said = ", ".join(statement.text for statement in kept)
-            excluded = [e for e in [*excluded, new.excluded] if e and not _said(e, said)]
-        caption = self._within_budget([statement.text for statement in kept if statement.text])
+            excluded = [e for e in [*excluded, new.excluded] if e and not says(said, e)]
+        texts = [statement.text for statement in kept if statement.text]
+        caption = within_budget(texts, self._count_tokens, self._max_tokens)
         prompts = (caption,) if caption else ()
         return Reformulation(caption, prompts, ", ".join(dict.fromkeys(excluded)), since)
-
-    def _within_budget(self, texts: list[str]) -> str:
-        if self._count_tokens(", ".join(texts)) <= self._max_tokens:
-            return ", ".join(texts)
-        # The statements' own lengths, without the commas, tell at once how many are too many.
-        empty = self._count_tokens("")
-        lengths = [self._count_tokens(text) - empty for text in texts]
-        while len(texts) > 2 and sum(lengths) + empty > self._max_tokens:
-            least = _least_visible(texts)
-            del texts[least], lengths[least]
-        while any(texts) and self._count_tokens(", ".join(texts)) > self._max_tokens:
-            if len(texts) > 2:
-                del texts[_least_visible(texts)]
-            else:
-                longest = max(range(len(texts)), key=lambda number: len(texts[number]))
-                texts[longest] = _cut(texts[longest])
-        return ", ".join(text for text in texts if text)
 
 
 class JoinedTurns:
@@ -90,29 +74,12 @@ def own_words(dialogue: Dialogue) -> Reformulation:
     return Reformulation(words, (words,))
 
 
-def _said(phrase: str, caption: str) -> bool:
-    return re.search(rf"\b{re.escape(phrase)}\b", caption) is not None
-
-
 def _said_at(dialogue: Dialogue) -> Iterator[tuple[int, Saying]]:
     """What the user said, each with the place of its turn in the dialogue."""
     places = (place for place, turn in enumerate(dialogue.turns) if turn.role == "user")
     for place, entry in zip(places, dialogue.rounds(), strict=True):
         for saying in sayings(entry):
             yield place, saying
-
-
-def _least_visible(texts: list[str]) -> int:
-    """The place of what a picture shows least, the first and the last text aside."""
-    return min(range(1, len(texts) - 1), key=lambda place: visibility(texts[place]))
-
-
-def _cut(text: str) -> str:
-    """A text without its last quarter, at a word's end where it has several."""
-    words = text.split()
-    if len(words) > 1:
-        return " ".join(words[: len(words) * 3 // 4])
-    return text[: len(text) * 3 // 4]
 
 
 @cache

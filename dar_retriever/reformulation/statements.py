@@ -59,7 +59,8 @@ _NO: Final = re.compile(
     rf"{_IT_IS_NOT}|{_IT_IS} (?:no|none|0|zero)\b|(?:no one|nobody|nope|nah|none|never|neither|"
     rf"nothing|"
     rf"zero|0|not|no)(?:,? {_IT_IS_NOT}|,? i (?:do not|don'?t) see|,? thanks?(?: you)?)?)"
-    r"(?: (?:that|as far as) i (?:can )?(?:see|tell|know of|know)| of (?:them|it|those))?\b"
+    r"(?: (?:that|as far as) i (?:can |could |am able to )?(?:see|tell|know of|know)| of (?:them|"
+    r"it|those))?\b"
     r"(?P<pause>\s*[,.;!:-]\s*|$)?\s*"
 )
 _BARE_YES: Final = re.compile(r"^(?:yes|yeah|yep|yup)\b ?(?=it|there|he|she|they|the|a)")

@@ -4,6 +4,7 @@ from dar_retriever.extras import needs_extra
 
 with needs_extra("langchain"):
     from langchain_dar.chains import DialogueRetriever, content_blocks
+    from langchain_dar.language_model import language_model
     from langchain_dar.messages import dialogue_from_messages
     from langchain_dar.retriever import DARRetriever
     from langchain_dar.tool import create_image_search_tool
@@ -14,4 +15,5 @@ __all__ = [
     "content_blocks",
     "create_image_search_tool",
     "dialogue_from_messages",
+    "language_model",
 ]

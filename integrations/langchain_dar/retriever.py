@@ -13,6 +13,7 @@ from langchain_core.callbacks import (
     dispatch_custom_event,
 )
 from langchain_core.documents import Document
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, MessageLikeRepresentation
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
@@ -22,6 +23,7 @@ from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
 from dar_retriever.images import image_from_data_url
 from dar_retriever.threads import in_threads
 from langchain_dar.documents import documents_of
+from langchain_dar.language_model import language_model
 from langchain_dar.messages import as_messages, dialogue_from_messages, role_of
 
 PROGRESS_EVENT: Final = "image_search_progress"
@@ -67,6 +69,7 @@ class DARRetriever(BaseRetriever):
         *,
         device: str | None = None,
         cache_folder: str | os.PathLike[str] | None = None,
+        llm: BaseChatModel | None = None,
         **fields: Any,
     ) -> DARRetriever:
         """Open a preset's models and a store; see ``dar_retriever.from_preset``.
@@ -76,6 +79,7 @@ class DARRetriever(BaseRetriever):
             store: Folder of the image store; in memory by default.
             device: Where the models run.
             cache_folder: Where generated images are kept.
+            llm: Reformulates dialogues; rules by default.
             **fields: Of this class.
 
         Raises:
@@ -83,7 +87,13 @@ class DARRetriever(BaseRetriever):
             ModelLoadError: A model cannot be opened.
             EncoderMismatchError: Another encoder filled the store.
         """
-        opened = from_preset(name, store, device=device, cache_folder=cache_folder)
+        opened = from_preset(
+            name,
+            store,
+            device=device,
+            cache_folder=cache_folder,
+            language_model=None if llm is None else language_model(llm),
+        )
         return cls(retriever=opened, **fields)
 
     def _get_relevant_documents(

@@ -3,6 +3,7 @@
 from dar_retriever.extras import needs_extra
 
 with needs_extra("llama-index"):
+    from llama_index_dar.language_model import language_model
     from llama_index_dar.messages import dialogue_from_chat_messages
     from llama_index_dar.retriever import ChatQueryBundle, DARRetriever, ImageSearchEvent
     from llama_index_dar.tool import ImageSearchProgress, create_image_search_tool
@@ -14,4 +15,5 @@ __all__ = [
     "ImageSearchProgress",
     "create_image_search_tool",
     "dialogue_from_chat_messages",
+    "language_model",
 ]

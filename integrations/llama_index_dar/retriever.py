@@ -13,6 +13,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.events import BaseEvent
+from llama_index.core.llms import LLM
 from llama_index.core.memory import BaseMemory
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
@@ -26,6 +27,7 @@ from dar_retriever import (
 from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
 from dar_retriever.images import image_from_data_url, open_image
 from dar_retriever.threads import in_threads
+from llama_index_dar.language_model import language_model
 from llama_index_dar.messages import dialogue_from_chat_messages
 from llama_index_dar.nodes import nodes_of
 
@@ -117,6 +119,7 @@ class DARRetriever(BaseRetriever):
         *,
         device: str | None = None,
         cache_folder: str | os.PathLike[str] | None = None,
+        llm: LLM | None = None,
         **options: Any,
     ) -> DARRetriever:
         """Open a preset's models and a store; see ``dar_retriever.from_preset``.
@@ -126,6 +129,7 @@ class DARRetriever(BaseRetriever):
             store: Folder of the image store; in memory by default.
             device: Where the models run.
             cache_folder: Where generated images are kept.
+            llm: Reformulates dialogues; rules by default.
             **options: Of this class.
 
         Raises:
@@ -133,7 +137,13 @@ class DARRetriever(BaseRetriever):
             ModelLoadError: A model cannot be opened.
             EncoderMismatchError: Another encoder filled the store.
         """
-        opened = from_preset(name, store, device=device, cache_folder=cache_folder)
+        opened = from_preset(
+            name,
+            store,
+            device=device,
+            cache_folder=cache_folder,
+            language_model=None if llm is None else language_model(llm),
+        )
         return cls(opened, **options)
 
     def with_memory(self, memory: BaseMemory) -> DARRetriever:

@@ -1,0 +1,118 @@
+"""Asking a language model for an answer of a fixed form, and not trusting what it says."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from dar_retriever.deadline import call_within
+from dar_retriever.errors import LanguageModelError
+
+Message = Mapping[str, str]
+Answer = TypeVar("Answer", bound=BaseModel)
+
+_LONGEST: Final = 20_000
+_PROBLEMS: Final = 5
+_FENCED: Final = re.compile(r"```(?:json)?\s*(\{.*?\})\s*```", re.DOTALL)
+
+
+class LanguageModel(Protocol):
+    """Anything that answers messages; a plain function will do.
+
+    ``langchain_dar.language_model`` and ``llama_index_dar.language_model`` make one of their
+    frameworks' models.
+    """
+
+    def __call__(self, messages: Sequence[Message], schema: type[BaseModel], /) -> str:
+        """Answer.
+
+        Args:
+            messages: Dicts of "role" ("system", "user" or "assistant") and "content", as chat APIs
+                have them. They say what form the answer is to have.
+            schema: That form, for models that can be made to keep to it
+                (``schema.model_json_schema()``); others may ignore it.
+
+        Returns:
+            The model's reply, a JSON object if it did as it was told.
+        """
+        ...
+
+
+def ask(
+    model: LanguageModel,
+    instructions: str,
+    data: str,
+    schema: type[Answer],
+    limit: float | None,
+) -> tuple[Answer, int]:
+    """Ask for an answer of a form, and once more where the first is of another.
+
+    Args:
+        model: What is asked.
+        instructions: What to do; the system's message.
+        data: What to do it with; the user's message.
+        schema: The form of the answer; its validators may refuse what fits the form.
+        limit: Seconds that both tries together may take; None for no limit.
+
+    Returns:
+        The answer and the number of tries.
+
+    Raises:
+        LanguageModelError: Neither answer was valid.
+        TimeoutError: There was no answer in time.
+    """
+    deadline = None if limit is None else time.monotonic() + limit
+    messages: list[Message] = [
+        {"role": "system", "content": instructions},
+        {"role": "user", "content": data},
+    ]
+    reply = _reply(model, messages, schema, deadline)
+    try:
+        return _parsed(reply, schema), 1
+    except ValueError as problem:
+        mend = f"That was no valid answer: {problem}. Answer with the JSON object alone."
+        messages += [
+            {"role": "assistant", "content": reply[:_LONGEST]},
+            {"role": "user", "content": mend},
+        ]
+    try:
+        return _parsed(_reply(model, messages, schema, deadline), schema), 2
+    except ValueError as problem:
+        raise LanguageModelError(f"no valid answer in two tries: {problem}") from problem
+
+
+def _reply(
+    model: LanguageModel,
+    messages: Sequence[Message],
+    schema: type[BaseModel],
+    deadline: float | None,
+) -> str:
+    left = None if deadline is None else max(0.0, deadline - time.monotonic())
+    reply = call_within(left, lambda: model(messages, schema))
+    if not isinstance(reply, str):
+        raise LanguageModelError(f"the model returned {type(reply).__name__}, no str")
+    return reply
+
+
+def _parsed(reply: str, schema: type[Answer]) -> Answer:
+    """The answer in a reply, which may have words around it.
+
+    Raises:
+        ValueError: There is none; the message tells the model why.
+    """
+    if len(reply) > _LONGEST:
+        raise ValueError(f"it has {len(reply)} characters")
+    fenced = _FENCED.search(reply)
+    begin, end = reply.find("{"), reply.rfind("}")
+    if not fenced and not -1 < begin < end:
+        raise ValueError("it holds no JSON object")
+    try:
+        return schema.model_validate_json(fenced[1] if fenced else reply[begin : end + 1])
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)[:_PROBLEMS]
+        told = [f"{'.'.join(map(str, p['loc'])) or 'JSON'}: {p['msg']}" for p in problems]
+        raise ValueError("; ".join(told)) from error

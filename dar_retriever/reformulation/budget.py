@@ -1,0 +1,51 @@
+"""Captions that fit into the text encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dar_retriever.reformulation.lexicon import visibility
+
+
+def within_budget(
+    phrases: Sequence[str], count_tokens: Callable[[str], int], max_tokens: int
+) -> str:
+    """Phrases as one caption of at most so many tokens.
+
+    The first phrase, which names the thing, and the last, which was said last, stay the longest.
+    Of those in between goes first what a picture shows least, and of equals the oldest.
+
+    Args:
+        phrases: In the order they were said.
+        count_tokens: Length of a text for the encoder in use, start and end included.
+        max_tokens: The most that the caption may have.
+    """
+    texts = list(phrases)
+    if count_tokens(", ".join(texts)) <= max_tokens:
+        return ", ".join(texts)
+    # The phrases' own lengths, without the commas, tell at once how many are too many.
+    empty = count_tokens("")
+    lengths = [count_tokens(text) - empty for text in texts]
+    while len(texts) > 2 and sum(lengths) + empty > max_tokens:
+        least = _least_visible(texts)
+        del texts[least], lengths[least]
+    while any(texts) and count_tokens(", ".join(texts)) > max_tokens:
+        if len(texts) > 2:
+            del texts[_least_visible(texts)]
+        else:
+            longest = max(range(len(texts)), key=lambda number: len(texts[number]))
+            texts[longest] = _cut(texts[longest])
+    return ", ".join(text for text in texts if text)
+
+
+def _least_visible(texts: list[str]) -> int:
+    """The place of what a picture shows least, the first and the last text aside."""
+    return min(range(1, len(texts) - 1), key=lambda place: visibility(texts[place]))
+
+
+def _cut(text: str) -> str:
+    """A text without its last quarter, at a word's end where it has several."""
+    words = text.split()
+    if len(words) > 1:
+        return " ".join(words[: len(words) * 3 // 4])
+    return text[: len(text) * 3 // 4]
