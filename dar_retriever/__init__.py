@@ -54,6 +54,13 @@ from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
 from dar_retriever.language_model import LanguageModel
 from dar_retriever.presets import PRESETS, Preset, from_preset, open_encoder, open_generator
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.questions import (
+    FacetQuestions,
+    LLMQuestions,
+    NoQuestions,
+    Question,
+    Questioner,
+)
 from dar_retriever.reformulation import (
     JoinedTurns,
     LLMReformulator,
@@ -85,6 +92,7 @@ __all__ = [
     "EmptyDialogueError",
     "EncodedQuery",
     "EncoderMismatchError",
+    "FacetQuestions",
     "Feedback",
     "Filter",
     "FusedQuery",
@@ -102,6 +110,7 @@ __all__ = [
     "InvalidInputError",
     "JoinedTurns",
     "JointEncoder",
+    "LLMQuestions",
     "LLMReformulator",
     "LanguageModel",
     "LanguageModelError",
@@ -109,9 +118,12 @@ __all__ = [
     "MissingExtraError",
     "ModelLoadError",
     "Neighbours",
+    "NoQuestions",
     "OpenClipEncoder",
     "Preset",
     "PromptDirection",
+    "Question",
+    "Questioner",
     "Reformulation",
     "Reformulator",
     "Role",

@@ -254,6 +254,22 @@ class ImageStore:
             )
         return self._unit_rows(*found["embeddings"])
 
+    def vectors_of(self, ids: Sequence[str]) -> Vectors:
+        """The vectors of stored images: float32 (N, d) of unit length, in the order asked for.
+
+        Raises:
+            StoreError: There is no image of an id.
+        """
+        if not ids:
+            return self._unit_rows()
+        with self._errors():
+            found = self._collection.get(_once(ids), include=["embeddings"])
+        rows = dict(zip(found["ids"], found["embeddings"], strict=True))
+        missing = [id_ for id_ in ids if id_ not in rows]
+        if missing:
+            raise StoreError(f"{', '.join(missing)}: not stored, or not any more; search anew")
+        return self._unit_rows([rows[id_] for id_ in ids])
+
     def facets(self, sample: int = _PAGE) -> dict[str, list[str]]:
         """What a filter can ask for: text fields of few values by name, values commonest first.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import Annotated, Final, Protocol, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 
 from dar_retriever.deadline import call_within
 from dar_retriever.errors import LanguageModelError
@@ -18,6 +18,15 @@ Answer = TypeVar("Answer", bound=BaseModel)
 _LONGEST: Final = 20_000
 _PROBLEMS: Final = 5
 _FENCED: Final = re.compile(r"```(?:json)?\s*(\{.*?\})\s*```", re.DOTALL)
+
+
+def _one_line(text: str) -> str:
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(printable.split())
+
+
+Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_one_line)]
+"""A text of a model's answer: bounded, without line breaks and control characters."""
 
 
 class LanguageModel(Protocol):

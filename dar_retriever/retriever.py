@@ -27,11 +27,15 @@ class SearchResult:
         hits: Best first.
         trace: How the dialogue became the query.
         query: The query itself, with its vectors.
+        where: The metadata filter that hits had to match.
+        exclude: Ids that were no hits.
     """
 
     hits: tuple[Hit, ...]
     trace: Trace
     query: EncodedQuery
+    where: Filter | None = None
+    exclude: frozenset[str] = frozenset()
 
     @property
     def final(self) -> bool:
@@ -132,7 +136,7 @@ class DiffusionAugmentedRetriever:
         hits = tuple(self.store.search(query.vector, k, where, exclude))
         timings = {**query.trace.timings, "search": time.perf_counter() - began}
         trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings))
-        return SearchResult(hits, trace, query)
+        return SearchResult(hits, trace, query, where, frozenset(exclude))
 
 
 def _require_hits(k: int) -> None:

@@ -16,6 +16,8 @@ from dar_retriever.reformulation.lexicon import (
     stem,
 )
 
+# What such fields hold is a noun already: "which detail?", "a long strap".
+_WITHOUT_NAME: Final = "kind|type|sort|detail|category|class|label|tag|name|title|product|item|of"
 OPEN_QUESTION: Final = re.compile(r"\b(?:what|how|which|where|who|whose|why|when|anything)\b")
 
 _SMALL_TALK: Final = re.compile(
@@ -121,6 +123,7 @@ def asked_noun(question: str) -> str:
             rf"(?:{BE}|does|do) {PRONOUNS}\b"
         ),
         rf"^{BE} {ANY_DETERMINER} (?P<noun>[\w-]+) [\w -]+ or [\w -]+$",
+        rf"^which (?P<noun>(?!(?:colou?r|{_WITHOUT_NAME})\b)[\w-]+(?: [\w-]+)?)$",
     )
     for pattern in patterns:
         found = re.search(pattern, text)

@@ -7,13 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.language_model import LanguageModel, ask
+from dar_retriever.language_model import LanguageModel, Line, ask
 from dar_retriever.prompts import instructions as filled_in
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.budget import within_budget
@@ -25,22 +25,14 @@ _WORDS_A_TOKEN: Final = 0.6
 _MOST: Final = 16
 
 
-def _one_line(text: str) -> str:
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())
-
-
-_Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_one_line)]
-
-
 class SearchText(BaseModel):
     """What a language model makes of a dialogue: texts to search and draw with, nothing else."""
 
-    caption: _Line = Field(description="What is seen in the wanted picture; may be empty.")
-    prompts: list[_Line] = Field(
+    caption: Line = Field(description="What is seen in the wanted picture; may be empty.")
+    prompts: list[Line] = Field(
         max_length=_MOST, description="Different prompts for a text-to-image model."
     )
-    exclusions: list[_Line] = Field(
+    exclusions: list[Line] = Field(
         default=[], max_length=_MOST, description="What is not in the picture: noun phrases."
     )
     subject_since: int = Field(
@@ -106,7 +98,7 @@ class LLMReformulator:
             LanguageModelError: The model gave no valid answer in two tries.
             TimeoutError: The model took too long.
         """
-        data = _as_data(dialogue)
+        data = json.dumps({"turns": turns_as_data(dialogue)}, ensure_ascii=False)
         with self._lock:
             if data in self._cache:
                 self._cache.move_to_end(data)
@@ -138,11 +130,12 @@ class LLMReformulator:
         )
 
 
-def _as_data(dialogue: Dialogue) -> str:
+def turns_as_data(dialogue: Dialogue) -> list[dict[str, str | int]]:
+    """A dialogue's turns for a language model: number, role, text, pictures shown if any."""
     turns = []
     for number, turn in enumerate(dialogue.turns):
         entry: dict[str, str | int] = {"number": number, "role": turn.role, "text": turn.text}
         if turn.images:
             entry["pictures_shown"] = len(turn.images)
         turns.append(entry)
-    return json.dumps({"turns": turns}, ensure_ascii=False)
+    return turns

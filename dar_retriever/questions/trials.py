@@ -1,0 +1,96 @@
+"""What an answer would be worth, tried on the candidates of a search before anybody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from dar_retriever.dialogue import Dialogue
+from dar_retriever.encoders.base import Vectors
+from dar_retriever.fusion.calibration import FLAT, Calibration
+from dar_retriever.hits import Hit
+from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+
+# In standard deviations of the query's scores over the store: where the targets of simulated
+# dialogues come out likeliest (examples/benchmarks/asking_back.md).
+_TEMPERATURE: Final = 0.12
+_MOST: Final = 200
+_CLEAR: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The best hits of a search.
+
+    Attributes:
+        hits: Best first.
+        vectors: Theirs: (N, d).
+        shares: How likely each is the wanted one, given that one of them is: (N,), sum 1.
+    """
+
+    hits: Sequence[Hit]
+    vectors: Vectors
+    shares: Vectors
+
+    @property
+    def clear(self) -> bool:
+        """Whether the best is likelier than all others together, or there is no other."""
+        return len(self.hits) < 2 or float(self.shares[0]) > _CLEAR
+
+
+class Trials:
+    """Searches among the candidates of a search with answers that nobody has given yet.
+
+    Args:
+        retriever: Whose searches are gone on with.
+    """
+
+    def __init__(self, retriever: DiffusionAugmentedRetriever) -> None:
+        self._store = retriever.store
+        self._encoder = retriever.query_encoder.encoder
+        self._rules = RuleReformulator(self._encoder.count_tokens, self._encoder.max_tokens)
+        self._calibration = Calibration(retriever.store)
+
+    def candidates(self, result: SearchResult) -> Candidates:
+        """The candidates of a search, under its own filter."""
+        query = result.query.vector
+        hits = self._store.search(query, _MOST, result.where, result.exclude)
+        vectors = self._store.vectors_of([hit.id for hit in hits])
+        return Candidates(hits, vectors, self._shares(query, vectors))
+
+    def shares(
+        self, result: SearchResult, candidates: Candidates, answers: Sequence[tuple[str, str]]
+    ) -> tuple[Vectors, Vectors]:
+        """How likely each candidate is by the words alone, now and after each answer.
+
+        Args:
+            result: The search.
+            candidates: Its candidates, N of them.
+            answers: A of them, each with its question.
+
+        Returns:
+            (N,) for the dialogue as it is, and (A, N).
+        """
+        dialogues = [result.dialogue.ask(question).say(answer) for question, answer in answers]
+        texts = [self._caption(dialogue) for dialogue in (result.dialogue, *dialogues)]
+        vectors = list(self._encoder.encode_texts([text or " " for text in texts]))
+        if not texts[0]:
+            # The user has only shown images so far.
+            vectors[0] = result.query.vector
+        now, *after = (self._shares(vector, candidates.vectors) for vector in vectors)
+        return now, np.stack(after) if after else np.empty((0, len(now)), np.float32)
+
+    def _caption(self, dialogue: Dialogue) -> str:
+        return self._rules.reformulate(dialogue).caption
+
+    def _shares(self, query: Vectors, vectors: Vectors) -> Vectors:
+        if not len(vectors):
+            return np.empty(0, np.float32)
+        scores = vectors @ query
+        width = max(_TEMPERATURE * self._calibration.spread(query), FLAT)
+        shares = np.exp((scores - scores.max()) / width)
+        return np.asarray(shares / shares.sum(), np.float32)

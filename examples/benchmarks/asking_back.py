@@ -1,0 +1,189 @@
+"""Asking back: how many questions it takes until the wanted product is in the top 10.
+
+    python examples/benchmarks/asking_back.py --out asking
+
+Each simulated user names the kind of a drawn product and at most one more thing about it, then
+answers whatever metadata field is asked for, by the target's own value. One strategy asks what
+``FacetQuestions`` proposes; the others choose among the same questions: at random among all
+fields that were not asked yet, at random without those that the first description tells, or by the
+plain entropy of the candidates' metadata. Words alone are searched with. All of it is kept in the
+folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from dar_retriever import (
+    DARQueryEncoder,
+    Dialogue,
+    DiffusionAugmentedRetriever,
+    FacetQuestions,
+    ImageStore,
+    SearchResult,
+    ingest,
+    open_encoder,
+)
+from dar_retriever.demo.gallery import gallery_products, picture_name
+from dar_retriever.demo.products import Product
+from dar_retriever.demo.simulated_user import SimulatedDialogue, simulate
+from dar_retriever.display import progress_bar
+from dar_retriever.evaluation.demo_dataset import demo_dataset
+from dar_retriever.questions.asked import fields_asked
+from dar_retriever.questions.facets import entropy, facets_of, question_about
+from dar_retriever.questions.trials import Trials
+
+TOP: Final = 10
+FIELDS: Final = ("kind", "colour", "pattern", "second_colour", "detail", "background")
+
+Ask = Callable[[SearchResult], str | None]
+
+
+def main() -> None:
+    """Play the searches and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="Gallery and store go there.")
+    parser.add_argument("--targets", type=int, default=500)
+    parser.add_argument("--gallery", type=int, default=5000)
+    parser.add_argument("--skip", type=int, default=0, help="Leave out so many targets first.")
+    args = parser.parse_args()
+
+    retriever = open_retriever(args.out, args.gallery)
+    game = Game(retriever, args.gallery)
+    facets, trials = FacetQuestions(retriever), Trials(retriever)
+
+    def proposed(result: SearchResult) -> str | None:
+        question = facets.next_question(result)
+        return question and next(n for n in FIELDS if question_about(n) == question.text)
+
+    def by_entropy(result: SearchResult) -> str | None:
+        shares = facets_of(trials.candidates(result))
+        for name in fields_asked(result.dialogue, shares):
+            del shares[name]
+        return max(shares, key=lambda name: entropy(shares[name]), default=None)
+
+    strategies: dict[str, Callable[[int], Ask]] = {
+        "asked: answers tried": lambda _: proposed,
+        "asked: metadata's entropy": lambda _: by_entropy,
+        "random, untold fields": lambda seed: at_random(Random(seed), told=game.told(seed)),
+        "random, all fields": lambda seed: at_random(Random(seed)),
+    }
+    targets = range(args.skip, args.skip + args.targets)
+    rounds: dict[str, list[int]] = {name: [] for name in strategies}
+    with progress_bar("Searching") as bar:
+        for done, number in enumerate(targets, 1):
+            for name, strategy in strategies.items():
+                rounds[name].append(game.play(number, strategy(number)))
+            bar(done, len(targets))
+    Console().print(_table({name: np.asarray(row) for name, row in rounds.items()}))
+
+
+def open_retriever(out: Path, gallery: int) -> DiffusionAugmentedRetriever:
+    """The demo's encoder over its gallery, without a generator."""
+    with progress_bar("Drawing the gallery") as bar:
+        pictures = demo_dataset(out, 1, gallery, progress=bar).root
+    encoder = open_encoder("demo")
+    store = ImageStore.on_disk(out / "store", encoder)
+    if len(store) < gallery:
+        with progress_bar("Indexing it") as bar:
+            ingest(pictures, store, encoder, progress=bar)
+    return DiffusionAugmentedRetriever(DARQueryEncoder(encoder, images_per_turn=0), store)
+
+
+def at_random(random: Random, told: frozenset[str] = frozenset()) -> Ask:
+    """Asks for any field that was not asked for yet."""
+
+    def ask(result: SearchResult) -> str | None:
+        asked = fields_asked(result.dialogue, FIELDS)
+        left = [name for name in FIELDS if name not in asked | told]
+        return random.choice(left) if left else None
+
+    return ask
+
+
+class Game:
+    """Simulated users in search of a product each.
+
+    Args:
+        retriever: Over the whole gallery.
+        gallery: Number of products.
+    """
+
+    def __init__(self, retriever: DiffusionAugmentedRetriever, gallery: int) -> None:
+        self._retriever = retriever
+        self._products = gallery_products(gallery)
+        self._order = Random(1).sample(range(gallery), gallery)
+        ids, self._vectors = retriever.store.vectors()
+        names = [Path(hit.uri).name for hit in retriever.store.get(ids)]
+        self._places = {name: place for place, name in enumerate(names)}
+
+    def told(self, number: int) -> frozenset[str]:
+        """The fields that a user's first description tells."""
+        return self._simulated(number).told[0] | {"kind"}
+
+    def play(self, number: int, ask: Ask) -> int:
+        """The number of answers after which the target is in the top 10.
+
+        One more than there are fields where it never gets there.
+        """
+        product = self._product(number)
+        dialogue = self._simulated(number).dialogue.at_round(0)
+        for answers in range(len(FIELDS) + 1):
+            result = self._retriever.search(dialogue, 1)
+            if self._rank(result, number) <= TOP:
+                return answers
+            field = ask(result)
+            if field is None:
+                break
+            dialogue = answered(dialogue, field, product)
+        return len(FIELDS) + 1
+
+    def _rank(self, result: SearchResult, number: int) -> int:
+        scores = self._vectors @ result.query.vector
+        return int((scores >= scores[self._places[picture_name(self._order[number])]]).sum())
+
+    def _product(self, number: int) -> Product:
+        return self._products[self._order[number]]
+
+    def _simulated(self, number: int) -> SimulatedDialogue:
+        return simulate(self._product(number), number)
+
+
+def answered(dialogue: Dialogue, field: str, product: Product) -> Dialogue:
+    """The dialogue after a question and the product's own answer."""
+    return dialogue.ask(question_about(field)).say(getattr(product, field) or "none")
+
+
+def _table(rounds: dict[str, np.ndarray]) -> Table:
+    first = next(iter(rounds.values()))
+    table = Table(title=f"Questions until the target is in the top {TOP}, {len(first)} targets")
+    for column in ("", "mean", "found", "fewer than this [95 %]", "0 / 1 / 2 / 3 / 4 / 5 / 6"):
+        table.add_column(column, justify="left" if not column else "right")
+    for name, row in rounds.items():
+        counts = np.bincount(row, minlength=len(FIELDS) + 2)
+        fewer = "" if row is first else _fewer(first, row)
+        found = f"{100 * (row <= len(FIELDS)).mean():.1f} %"
+        spread = " / ".join(str(count) for count in counts[:-1])
+        table.add_row(name, f"{row.mean():.2f}", found, fewer, spread)
+    return table
+
+
+def _fewer(ours: np.ndarray, theirs: np.ndarray) -> str:
+    """By how many per cent ours are fewer, with the bootstrap's interval over targets."""
+    random = np.random.default_rng(0)
+    drawn = random.integers(0, len(ours), (2000, len(ours)))
+    ratios = 100 * (1 - ours[drawn].mean(1) / theirs[drawn].mean(1))
+    low, high = np.percentile(ratios, (2.5, 97.5))
+    return f"{100 * (1 - ours.mean() / theirs.mean()):.1f} % [{low:.1f}, {high:.1f}]"
+
+
+if __name__ == "__main__":
+    main()
