@@ -20,6 +20,7 @@ from dar_retriever.image_store import ImageStore
 from dar_retriever.images import open_image
 from dar_retriever.ingest import ingest
 from dar_retriever.presets import PRESETS, from_preset, open_encoder
+from dar_retriever.questions import FacetQuestions, Question, ask_back, question_as_json
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
 app = typer.Typer(
@@ -126,13 +127,24 @@ def chat(
     json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
     device: Device = None,
 ) -> None:
-    """Search a turn at a time: describe, look, correct. An empty line or Ctrl-D ends it."""
+    """Search a turn at a time: describe, look, answer, correct.
+
+    After each search comes the question that would narrow it down most; answer with one of its
+    choices or the number of it, or say something else. An empty line or Ctrl-D ends it.
+    """
     filter_ = _parse_filter(where)
     retriever = _open(preset, store, device)
+    questioner = FacetQuestions(retriever)
+    question: Question | None = None
     dialogue = Dialogue()
     while text := _read_turn(prompt="" if json_ else "you> "):
-        dialogue = dialogue.say(text)
-        _show(retriever.search(dialogue, k, filter_), as_json_=json_, sheet=sheet)
+        answer = question.answer(text) if question else None
+        if question and answer:
+            dialogue = dialogue.ask(question.text)
+        dialogue = dialogue.say(answer or text)
+        found = retriever.search(dialogue, k, filter_)
+        result, question = ask_back(questioner, found)
+        _show(result, as_json_=json_, sheet=sheet, question=question)
 
 
 @app.command()
@@ -235,11 +247,13 @@ def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRet
         return from_preset(preset, store, device=device, cache_folder=store / "generated")
 
 
-def _show(result: SearchResult, *, as_json_: bool, sheet: Path | None) -> None:
+def _show(
+    result: SearchResult, *, as_json_: bool, sheet: Path | None, question: Question | None = None
+) -> None:
     if sheet is not None:
         contact_sheet(result).save(sheet)
     if as_json_:
-        _print_json(as_json(result))
+        _print_json(as_json(result) | {"question": question_as_json(question)})
         return
     trace = result.trace
     _out.print(f"[dim]understood:[/dim] {trace.caption or '(images only)'}", highlight=False)
@@ -251,9 +265,17 @@ def _show(result: SearchResult, *, as_json_: bool, sheet: Path | None) -> None:
     )
     for fallback in trace.fallbacks:
         _err.print(f"note: {fallback}", markup=False, soft_wrap=True)
+    if not result.close:
+        _out.print("[yellow]nothing in the store is close to this[/yellow]", highlight=False)
+        if trace.generated:
+            _out.print("[dim]the generated images show what was understood[/dim]", highlight=False)
     _out.print(hits_table(result.hits))
     if sheet is not None:
         _out.print(f"[dim]contact sheet:[/dim] {sheet}", highlight=False)
+    if question is not None:
+        numbered = enumerate(map(escape, question.choices), 1)
+        choices = "  ".join(f"[bold]{number}[/bold] {choice}" for number, choice in numbered)
+        _out.print(f"[cyan]{escape(question.text)}[/cyan]  {choices}", highlight=False)
 
 
 def _parse_filter(where: str) -> dict[str, Any] | None:

@@ -31,6 +31,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
     return {
         "round": result.dialogue.round,
         "final": result.final,
+        "close": result.close,
         "hits": [
             {
                 "rank": rank,

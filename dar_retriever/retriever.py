@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from dar_retriever.chroma import Filter
+from dar_retriever.closeness import Closeness, Verdict
 from dar_retriever.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.hits import Hit
@@ -29,6 +30,8 @@ class SearchResult:
         query: The query itself, with its vectors.
         where: The metadata filter that hits had to match.
         exclude: Ids that were no hits.
+        close: False where nothing in the store is close to what was asked for: show the generated
+            images, marked as generated, rather than pretend.
     """
 
     hits: tuple[Hit, ...]
@@ -36,6 +39,7 @@ class SearchResult:
     query: EncodedQuery
     where: Filter | None = None
     exclude: frozenset[str] = frozenset()
+    close: bool = True
 
     @property
     def final(self) -> bool:
@@ -62,6 +66,7 @@ class DiffusionAugmentedRetriever:
     Args:
         query_encoder: Turns dialogues into queries.
         store: What is searched; filled by the query encoder's own encoder.
+        closeness: Decides whether the hits are worth showing; they always are by default.
 
     Example:
         >>> from dar_retriever import from_preset
@@ -70,9 +75,16 @@ class DiffusionAugmentedRetriever:
         >>> result = retriever.search(result.dialogue.say("make it blue"))  # doctest: +SKIP
     """
 
-    def __init__(self, query_encoder: DARQueryEncoder, store: ImageStore) -> None:
+    def __init__(
+        self,
+        query_encoder: DARQueryEncoder,
+        store: ImageStore,
+        *,
+        closeness: Closeness | None = None,
+    ) -> None:
         self.query_encoder = query_encoder
         self.store = store
+        self.closeness = closeness
 
     def search(
         self,
@@ -135,8 +147,10 @@ class DiffusionAugmentedRetriever:
         began = time.perf_counter()
         hits = tuple(self.store.search(query.vector, k, where, exclude))
         timings = {**query.trace.timings, "search": time.perf_counter() - began}
-        trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings))
-        return SearchResult(hits, trace, query, where, frozenset(exclude))
+        verdict = self.closeness.verdict(query) if self.closeness else Verdict()
+        reasons = (*query.trace.reasons, *filter(None, (verdict.reason,)))
+        trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings), reasons=reasons)
+        return SearchResult(hits, trace, query, where, frozenset(exclude), verdict.close)
 
 
 def _require_hits(k: int) -> None:

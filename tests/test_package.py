@@ -29,6 +29,7 @@ LAYERS = [
     {"fusion", "composition", "feedback", "trace"},
     {"understanding"},
     {"query_encoder", "hits", "chroma"},
+    {"closeness"},
     {"image_store"},
     {"ingest"},
     {"retriever"},

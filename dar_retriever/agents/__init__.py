@@ -21,12 +21,14 @@ from dar_retriever.agents.messages import (
     user_message,
 )
 from dar_retriever.agents.reply import (
+    GENERATED_LABEL,
     THUMBNAIL,
     TOOL_DESCRIPTION,
     TOOL_NAME,
     IncludeImages,
     dialogue_as_json,
     generated_as_json,
+    generated_picture,
     hit_picture,
     is_reply,
     listed_ids,
@@ -35,8 +37,10 @@ from dar_retriever.agents.reply import (
     tool_description,
 )
 from dar_retriever.agents.search import AgentSearch
+from dar_retriever.questions import question_as_json
 
 __all__ = [
+    "GENERATED_LABEL",
     "MAX_HITS",
     "THUMBNAIL",
     "TOOL_DESCRIPTION",
@@ -55,6 +59,7 @@ __all__ = [
     "dialogue_as_json",
     "dialogue_of",
     "generated_as_json",
+    "generated_picture",
     "hit_picture",
     "invalid_arguments",
     "is_reply",
@@ -62,6 +67,7 @@ __all__ = [
     "judgements_of",
     "listed_ids",
     "progress_events",
+    "question_as_json",
     "reply_text",
     "summary_message",
     "tool_description",

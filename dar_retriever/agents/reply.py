@@ -11,6 +11,7 @@ from dar_retriever.errors import InvalidImageError
 from dar_retriever.hits import Hit
 from dar_retriever.image_store import ImageStore
 from dar_retriever.images import data_url
+from dar_retriever.questions import Question
 from dar_retriever.retriever import SearchResult
 
 TOOL_NAME: Final = "search_images"
@@ -20,11 +21,18 @@ TOOL_DESCRIPTION: Final = (
     "on earlier results name them in more_like and less_like."
 )
 THUMBNAIL: Final = 256
+GENERATED_LABEL: Final = "Generated image, not in the collection:"
 
 IncludeImages = Literal["none", "thumbnail", "full"]
 
 _OPENING: Final = "Searched for: "
 _LISTED: Final = re.compile(r"^\d+\. id=(\S+) score=", re.MULTILINE)
+_NOT_CLOSE: Final = (
+    "Nothing in the collection is close to this; say so to the user. These images are the nearest:"
+)
+_GENERATED: Final = (
+    " The generated image shows what was understood; offer it, and say that it is generated."
+)
 _FACETS_SHOWN: Final = 12
 # Some providers refuse longer ones.
 _MAX_DESCRIPTION: Final = 1024
@@ -41,8 +49,8 @@ def tool_description(store: ImageStore) -> str:
     return description
 
 
-def reply_text(result: SearchResult) -> str:
-    """A result as a model reads it: what was understood, and the hits, numbered.
+def reply_text(result: SearchResult, question: Question | None = None) -> str:
+    """A result as a model reads it: what was understood, the hits, numbered, what to ask next.
 
     ``listed_ids`` reads the ids back.
     """
@@ -51,8 +59,12 @@ def reply_text(result: SearchResult) -> str:
     lines += [f"Note: {fallback}" for fallback in trace.fallbacks]
     if not result.hits:
         lines.append("No image matches; drop the filter or ask for less.")
+    elif not result.close:
+        lines.append(_NOT_CLOSE + _GENERATED * bool(trace.generated))
     for rank, hit in enumerate(result.hits, 1):
         lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}")
+    if question is not None:
+        lines.append(f"To narrow it down, ask the user: {question}")
     # Captions and errors may have several lines; one of theirs could pass for a hit.
     return "\n".join(" ".join(line.split()) for line in lines)
 
@@ -80,6 +92,7 @@ def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
     yield {
         "type": "hits" if result.final else "text_hits",
         "caption": trace.caption,
+        "close": result.close,
         "hits": [
             {"id": hit.id, "score": hit.score, "uri": hit.uri, "caption": hit.caption}
             for hit in result.hits
@@ -105,6 +118,17 @@ def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
         }
         for generated, share in zip(trace.generated, shares, strict=True)
     ]
+
+
+def generated_picture(result: SearchResult, include: IncludeImages) -> str | None:
+    """What to show where no hit is close: the first generated image as a data URL, if any.
+
+    Whoever shows it has to say that it is generated.
+    """
+    if result.close or include == "none" or not result.trace.generated:
+        return None
+    first = result.trace.generated[0].image
+    return data_url(first, THUMBNAIL if include == "thumbnail" else None)
 
 
 def dialogue_as_json(dialogue: Dialogue) -> list[dict[str, str]]:

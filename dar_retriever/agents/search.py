@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dar_retriever.agents.conversation import Conversation, Event, SearchCall
 from dar_retriever.chroma import Filter, both
+from dar_retriever.questions import FacetQuestions, Question, Questioner, ask_back
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
 
@@ -17,14 +18,20 @@ class AgentSearch:
         retriever: What it searches with.
         k: The most hits, where the model does not say how many it wants.
         where: A filter that every search keeps to, whatever the model asks for.
+        questioner: Asks back; from the store's metadata by default.
     """
 
     def __init__(
-        self, retriever: DiffusionAugmentedRetriever, k: int = 5, where: Filter | None = None
+        self,
+        retriever: DiffusionAugmentedRetriever,
+        k: int = 5,
+        where: Filter | None = None,
+        questioner: Questioner | None = None,
     ) -> None:
         self._retriever = retriever
         self._k = k
         self._where = where
+        self._questioner = questioner or FacetQuestions(retriever)
 
     def stages(self, history: Sequence[Event], call: SearchCall) -> Iterator[SearchResult]:
         """Search with a conversation and one more call.
@@ -51,3 +58,7 @@ class AgentSearch:
             fallbacks = (*notes, *result.trace.fallbacks)
             trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
             yield dataclasses.replace(result, trace=trace)
+
+    def asking(self, result: SearchResult) -> tuple[SearchResult, Question | None]:
+        """A final result with what to ask the user next; see ``ask_back``."""
+        return ask_back(self._questioner, result)

@@ -1,7 +1,21 @@
 """Asking back: the question whose answer would tell the candidates apart best."""
 
-from dar_retriever.questions.base import NoQuestions, Question, Questioner
+from dar_retriever.questions.base import (
+    NoQuestions,
+    Question,
+    Questioner,
+    ask_back,
+    question_as_json,
+)
 from dar_retriever.questions.facets import FacetQuestions
 from dar_retriever.questions.llm import LLMQuestions
 
-__all__ = ["FacetQuestions", "LLMQuestions", "NoQuestions", "Question", "Questioner"]
+__all__ = [
+    "FacetQuestions",
+    "LLMQuestions",
+    "NoQuestions",
+    "Question",
+    "Questioner",
+    "ask_back",
+    "question_as_json",
+]

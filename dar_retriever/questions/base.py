@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from dar_retriever.retriever import SearchResult
+from dar_retriever.trace import of_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,13 @@ class Question:
     text: str
     choices: tuple[str, ...] = ()
     reason: str = ""
+
+    def answer(self, said: str) -> str | None:
+        """The choice that a user takes, by its words or its number; None for anything else."""
+        by_number = {str(number): choice for number, choice in enumerate(self.choices, 1)}
+        by_words = {choice.lower(): choice for choice in self.choices}
+        said = " ".join(said.lower().split()).strip(" .!")
+        return by_number.get(said) or by_words.get(said)
 
     def __str__(self) -> str:
         """The question with its choices: "Which colour? (red, blue, teal)"."""
@@ -44,3 +53,24 @@ class NoQuestions:
 
     def next_question(self, result: SearchResult) -> None:
         """See ``Questioner``."""
+
+
+def question_as_json(question: Question | None) -> dict[str, Any] | None:
+    """A question as plain data: "text" and "choices"."""
+    if question is None:
+        return None
+    return {"text": question.text, "choices": list(question.choices)}
+
+
+def ask_back(questioner: Questioner, result: SearchResult) -> tuple[SearchResult, Question | None]:
+    """A result with the question that goes with it.
+
+    Where the questioner fails there is no question, and the result's trace says so.
+    """
+    try:
+        return result, questioner.next_question(result)
+    # A questioner may be anybody's code; the hits are there without it.
+    except Exception as error:
+        fallbacks = (*result.trace.fallbacks, f"no question was found: {of_error(error)}")
+        trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
+        return dataclasses.replace(result, trace=trace), None

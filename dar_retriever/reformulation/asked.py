@@ -123,7 +123,12 @@ def asked_noun(question: str) -> str:
             rf"(?:{BE}|does|do) {PRONOUNS}\b"
         ),
         rf"^{BE} {ANY_DETERMINER} (?P<noun>[\w-]+) [\w -]+ or [\w -]+$",
-        rf"^which (?P<noun>(?!(?:colou?r|{_WITHOUT_NAME})\b)[\w-]+(?: [\w-]+)?)$",
+        (
+            rf"^(?:which|what) (?P<noun>(?!(?:colou?r|{_WITHOUT_NAME}|{PRONOUNS})\b)[\w-]+"
+            rf"(?: (?!{BE}\b|does\b|should\b|would\b|do\b)[\w-]+)?)"
+            r"(?: (?:(?:is|should) it(?: be| have)?|does it have|(?:would|do) you "
+            r"(?:like|want|prefer|need)))?(?: ?[:,(].*)?$"
+        ),
     )
     for pattern in patterns:
         found = re.search(pattern, text)

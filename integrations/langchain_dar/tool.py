@@ -15,8 +15,9 @@ from langchain_core.messages.content import ContentBlock, TextContentBlock
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.prebuilt import ToolRuntime
 
-from dar_retriever import DARError, SearchResult
+from dar_retriever import DARError, Questioner, SearchResult
 from dar_retriever.agents import (
+    GENERATED_LABEL,
     TOOL_NAME,
     AgentSearch,
     Event,
@@ -27,11 +28,13 @@ from dar_retriever.agents import (
     Unread,
     dialogue_as_json,
     generated_as_json,
+    generated_picture,
     hit_picture,
     invalid_arguments,
     judgements_of,
     listed_ids,
     progress_events,
+    question_as_json,
     reply_text,
     tool_description,
 )
@@ -53,12 +56,16 @@ class SearchArtifact(TypedDict):
         generated: Generated images: data URL ("image"), "prompt" and "seed".
         trace: What happened, in short.
         dialogue: What was searched with: "role" and "text" of each turn.
+        question: What to ask the user next, "text" and "choices"; None where all is clear.
+        close: Whether anything in the store is close to what was asked for.
     """
 
     documents: list[Document]
     generated: list[dict[str, Any]]
     trace: dict[str, Any]
     dialogue: list[dict[str, str]]
+    question: dict[str, Any] | None
+    close: bool
 
 
 def create_image_search_tool(
@@ -68,6 +75,7 @@ def create_image_search_tool(
     name: str = TOOL_NAME,
     description: str | None = None,
     messages_key: str = "messages",
+    questioner: Questioner | None = None,
 ) -> BaseTool:
     """Make a tool that searches with the conversation of the agent that calls it.
 
@@ -87,12 +95,14 @@ def create_image_search_tool(
         name: Of the tool.
         description: For the model; by default it tells when to search and what to filter by.
         messages_key: Where the state holds the messages.
+        questioner: What to ask the user next, offered to the model with the hits: from the store's
+            metadata by default, ``LLMQuestions`` for freer ones, ``NoQuestions`` for none.
 
     Returns:
         A tool for ``create_agent``, LangGraph's ``ToolNode`` or any chat model.
     """
     search = _Search(
-        AgentSearch(retriever.retriever, retriever.k, retriever.filter),
+        AgentSearch(retriever.retriever, retriever.k, retriever.filter, questioner),
         retriever,
         images,
         name,
@@ -154,13 +164,16 @@ class _Search:
             )
 
     def _reply(self, result: SearchResult) -> Reply:
+        result, question = self.search.asking(result)
         artifact = SearchArtifact(
             documents=documents_of(result, self.retriever.include_images),
             generated=generated_as_json(result),
             trace=result.trace.as_json(),
             dialogue=dialogue_as_json(result.dialogue),
+            question=question_as_json(question),
+            close=result.close,
         )
-        text = reply_text(result)
+        text = reply_text(result, question)
         if self.images == "none":
             return text, artifact
         blocks: list[ContentBlock] = [TextContentBlock(type="text", text=text)]
@@ -169,6 +182,10 @@ class _Search:
             if picture:
                 blocks.append(TextContentBlock(type="text", text=f"Image {number}:"))
                 blocks.append(image_block(picture))
+        generated = generated_picture(result, self.images)
+        if generated:
+            blocks.append(TextContentBlock(type="text", text=GENERATED_LABEL))
+            blocks.append(image_block(generated))
         return blocks, artifact
 
 

@@ -12,17 +12,20 @@ from llama_index.core.tools import FunctionTool, ToolOutput
 from llama_index.core.workflow import Context, Event
 from pydantic import ValidationError
 
-from dar_retriever import InvalidInputError, SearchResult
+from dar_retriever import InvalidInputError, Question, Questioner, SearchResult
 from dar_retriever.agents import (
+    GENERATED_LABEL,
     TOOL_NAME,
     AgentSearch,
     IncludeImages,
     SearchCall,
     dialogue_as_json,
     generated_as_json,
+    generated_picture,
     hit_picture,
     invalid_arguments,
     progress_events,
+    question_as_json,
     reply_text,
     tool_description,
 )
@@ -52,6 +55,7 @@ def create_image_search_tool(
     description: str | None = None,
     scratchpad_key: str = "scratchpad",
     reasoning_key: str = "current_reasoning",
+    questioner: Questioner | None = None,
 ) -> FunctionTool:
     """Make a tool that searches with the conversation of the agent that calls it.
 
@@ -62,8 +66,10 @@ def create_image_search_tool(
 
     Progress goes to the workflow's stream as ``ImageSearchProgress``. The output holds a numbered
     list of hits with their ids and, for models that see, the images; its ``raw_output`` is a dict
-    of "nodes", "generated" (data URL, prompt and seed of each generated image), "trace" and
-    "dialogue". What fails becomes an output with ``is_error`` that the model can act on.
+    of "nodes", "generated" (data URL, prompt and seed of each generated image), "trace",
+    "dialogue", "question" (what to ask the user next, with its choices, or None) and "close"
+    (whether anything in the store is close to what was asked for). What fails becomes an output
+    with ``is_error`` that the model can act on.
 
     Args:
         retriever: Its ``k`` holds where the model does not say, its ``filter`` whatever the model
@@ -73,11 +79,14 @@ def create_image_search_tool(
         description: For the model; by default it tells when to search and what to filter by.
         scratchpad_key: Where a FunctionAgent keeps the messages of its run.
         reasoning_key: Where a ReActAgent keeps the steps of its run.
+        questioner: What to ask the user next, offered to the model with the hits: from the store's
+            metadata by default, ``LLMQuestions`` for freer ones, ``NoQuestions`` for none.
 
     Returns:
         A tool for ``FunctionAgent``, ``ReActAgent`` and ``AgentWorkflow``.
     """
-    search = _Search(retriever, images, name, scratchpad_key, reasoning_key)
+    agent_search = AgentSearch(retriever.retriever, retriever.k, retriever.filter, questioner)
+    search = _Search(agent_search, retriever, images, name, scratchpad_key, reasoning_key)
     return FunctionTool.from_defaults(
         async_fn=search.run,
         name=name,
@@ -91,10 +100,12 @@ def create_image_search_tool(
 class _Reply:
     arguments: dict[str, Any]
     result: SearchResult
+    question: Question | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Search:
+    search: AgentSearch
     retriever: DARRetriever
     images: IncludeImages
     name: str
@@ -110,17 +121,22 @@ class _Search:
                     ctx.write_event_to_stream(
                         ImageSearchProgress(tool_name=self.name, progress=event)
                     )
-        return _Reply(arguments, result)
+        asking = await asyncio.to_thread(self.search.asking, result)
+        return _Reply(arguments, *asking)
 
     def output(self, reply: _Reply) -> ToolOutput:
         """What the model and the application get."""
         result = reply.result
-        blocks: list[ContentBlock] = [TextBlock(text=reply_text(result))]
+        blocks: list[ContentBlock] = [TextBlock(text=reply_text(result, reply.question))]
         for number, hit in enumerate(result.hits, 1):
             picture = hit_picture(hit, self.images)
             if picture:
                 blocks.append(TextBlock(text=f"Image {number}:"))
                 blocks.append(ImageBlock(url=picture, image_mimetype="image/jpeg"))
+        generated = generated_picture(result, self.images)
+        if generated:
+            blocks.append(TextBlock(text=GENERATED_LABEL))
+            blocks.append(ImageBlock(url=generated, image_mimetype="image/jpeg"))
         return ToolOutput(
             tool_name=self.name,
             blocks=blocks,
@@ -130,6 +146,8 @@ class _Search:
                 "generated": generated_as_json(result),
                 "trace": result.trace.as_json(),
                 "dialogue": dialogue_as_json(result.dialogue),
+                "question": question_as_json(reply.question),
+                "close": result.close,
             },
         )
 
@@ -152,7 +170,6 @@ class _Search:
             call = SearchCall.model_validate(arguments)
         except ValidationError as error:
             raise InvalidInputError(invalid_arguments(error)) from error
-        search = AgentSearch(self.retriever.retriever, self.retriever.k, self.retriever.filter)
         history = list(history_of(messages, self.name, self.retriever.open_url))
-        for result in search.stages(history, call):
+        for result in self.search.stages(history, call):
             yield result.above(self.retriever.min_score)

@@ -22,12 +22,14 @@ from dar_retriever import (
     __version__,
 )
 from dar_retriever.agents import (
+    GENERATED_LABEL,
     MAX_HITS,
     AgentSearch,
     Event,
     IncludeImages,
     Listing,
     SearchCall,
+    generated_picture,
     hit_picture,
     invalid_arguments,
     listed_ids,
@@ -152,7 +154,8 @@ class _Desk:
             events: list[Event] = [*past, *(Turn("user", text) for text in said if text.strip())]
             async for result in in_threads(self._search.stages(events, call)):
                 await _report(ctx, result)
-            text = reply_text(result)
+            result, question = await asyncio.to_thread(self._search.asking, result)
+            text = reply_text(result, question)
             pictures = await asyncio.to_thread(list, self._pictures(result))
             known = conversation or self._conversations.begin()
             self._conversations.keep(known, [*events, call, Listing(listed_ids(text))])
@@ -166,9 +169,15 @@ class _Desk:
             picture = hit_picture(hit, self._images)
             if picture:
                 yield TextContent(type="text", text=f"Image {number}:")
-                yield ImageContent(
-                    type="image", data=picture.partition(",")[2], mime_type="image/jpeg"
-                )
+                yield _image(picture)
+        generated = generated_picture(result, self._images)
+        if generated:
+            yield TextContent(type="text", text=GENERATED_LABEL)
+            yield _image(generated)
+
+
+def _image(url: str) -> ImageContent:
+    return ImageContent(type="image", data=url.partition(",")[2], mime_type="image/jpeg")
 
 
 async def _report(ctx: Context[Any, Any], result: SearchResult) -> None:
