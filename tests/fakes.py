@@ -1,9 +1,9 @@
-"""Stand-ins for what is somebody else's code by design: generators and reformulators."""
+"""Stand-ins for what is somebody else's code by design: generators, reformulators, models."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from threading import Event
 
@@ -136,3 +136,38 @@ class PickyEncoder:
             if self._spoils(image):
                 vectors[number] = float("nan")
         return vectors
+
+
+class ScriptedModel:
+    """A language model that gives its replies in turn, and the last of them from then on.
+
+    Raises replies that are errors, takes its time where told to, and keeps what it was given.
+    """
+
+    def __init__(self, *replies: object, seconds: float = 0.0) -> None:
+        self.given: list[list[dict[str, str]]] = []
+        self.schemas: list[type] = []
+        self._replies = replies
+        self._seconds = seconds
+
+    def __call__(self, messages: Sequence[Mapping[str, str]], schema: type, /) -> str:
+        # The list may grow once this call is over.
+        self.given.append([dict(message) for message in messages])
+        self.schemas.append(schema)
+        time.sleep(self._seconds)
+        reply = self._replies[min(len(self.given), len(self._replies)) - 1]
+        if isinstance(reply, Exception):
+            raise reply
+        return reply  # type: ignore[return-value]
+
+
+class HangingModel(ScriptedModel):
+    """Does not answer before it is released."""
+
+    def __init__(self, *replies: object) -> None:
+        super().__init__(*replies)
+        self.released = Event()
+
+    def __call__(self, messages: Sequence[Mapping[str, str]], schema: type, /) -> str:
+        self.released.wait(timeout=30)
+        return super().__call__(messages, schema)
