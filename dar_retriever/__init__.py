@@ -1,6 +1,7 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
 from dar_retriever.chroma import Filter
+from dar_retriever.closeness import Closeness, StoreCloseness, Verdict
 from dar_retriever.composition import (
     CaptionedReference,
     Captioner,
@@ -82,6 +83,7 @@ __all__ = [
     "Calibration",
     "CaptionedReference",
     "Captioner",
+    "Closeness",
     "Composition",
     "DARError",
     "DARQueryEncoder",
@@ -132,6 +134,7 @@ __all__ = [
     "ScheduledFusion",
     "SearchResult",
     "Spending",
+    "StoreCloseness",
     "StoreError",
     "StoreUnavailableError",
     "StoredImage",
@@ -141,6 +144,7 @@ __all__ = [
     "Turn",
     "UncertaintySpending",
     "Vectors",
+    "Verdict",
     "WeightedModalities",
     "__version__",
     "from_preset",

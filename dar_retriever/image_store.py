@@ -254,6 +254,15 @@ class ImageStore:
             )
         return self._unit_rows(*found["embeddings"])
 
+    def captions(self, most: int) -> list[str]:
+        """Captions of some of the images, at random, each once; the same at every call."""
+        with self._errors():
+            found = self._collection.get(limit=_PAGE, include=["documents", "metadatas"])
+        rows = zip(found["documents"], found["metadatas"], strict=True)
+        texts = {hit_of("", 0.0, document, metadata).caption for document, metadata in rows}
+        known = sorted(texts - {""})
+        return Random(len(known)).sample(known, min(most, len(known)))
+
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
         """The vectors of stored images: float32 (N, d) of unit length, in the order asked for.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
+from dar_retriever.closeness import StoreCloseness
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
@@ -184,4 +185,5 @@ def from_preset(
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )
-    return DiffusionAugmentedRetriever(query_encoder, opened)
+    closeness = StoreCloseness(opened, encoder, calibration)
+    return DiffusionAugmentedRetriever(query_encoder, opened, closeness=closeness)

@@ -147,7 +147,9 @@ class DiffusionAugmentedRetriever:
         began = time.perf_counter()
         hits = tuple(self.store.search(query.vector, k, where, exclude))
         timings = {**query.trace.timings, "search": time.perf_counter() - began}
-        verdict = self.closeness.verdict(query) if self.closeness else Verdict()
+        # What the text finds is there at once; the verdict is on what is final.
+        judge = self.closeness if query.final else None
+        verdict = judge.verdict(query) if judge else Verdict()
         reasons = (*query.trace.reasons, *filter(None, (verdict.reason,)))
         trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings), reasons=reasons)
         return SearchResult(hits, trace, query, where, frozenset(exclude), verdict.close)
