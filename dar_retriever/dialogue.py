@@ -54,6 +54,11 @@ class Turn:
         object.__setattr__(self, "like", tuple(map(to_rgb, self.like)))
         object.__setattr__(self, "unlike", tuple(map(to_rgb, self.unlike)))
 
+    @property
+    def has_content(self) -> bool:
+        """Whether the user says, shows or likes something here that can be searched for."""
+        return self.role == "user" and bool(self.text or self.images or self.like)
+
 
 @dataclass(frozen=True, slots=True)
 class Round:
@@ -236,7 +241,7 @@ class Dialogue:
 
     def require_content(self) -> None:
         """Raise EmptyDialogueError where the user has neither said, shown nor liked anything."""
-        if not any(turn.text or turn.images or turn.like for turn in self.user_turns):
+        if not any(turn.has_content for turn in self.turns):
             raise EmptyDialogueError(
                 f"the dialogue's {len(self.turns)} turns hold no word and no image of the user; "
                 "describe the wanted image first"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Final, Protocol, TypeVar
 
 from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
@@ -17,12 +19,15 @@ Answer = TypeVar("Answer", bound=BaseModel)
 
 _LONGEST: Final = 20_000
 _PROBLEMS: Final = 5
-_FENCED: Final = re.compile(r"```(?:json)?\s*(\{.*?\})\s*```", re.DOTALL)
+_OBJECTS: Final = 16
+_DECODER: Final = json.JSONDecoder()
+# They stand within words of Persian and Hindi, and within emoji.
+_JOINERS: Final = "\u200c\u200d"
 
 
 def _one_line(text: str) -> str:
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())
+    shown = (char if char.isprintable() or char in _JOINERS else " " for char in text)
+    return " ".join("".join(shown).split())
 
 
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_one_line)]
@@ -79,17 +84,20 @@ def ask(
         {"role": "system", "content": instructions},
         {"role": "user", "content": data},
     ]
-    reply = _reply(model, messages, schema, deadline)
+    reply = _reply(model, messages, schema, limit, deadline)
     try:
         return _parsed(reply, schema), 1
     except ValueError as problem:
         mend = f"That was no valid answer: {problem}. Answer with the JSON object alone."
-        messages += [
-            {"role": "assistant", "content": reply[:_LONGEST]},
-            {"role": "user", "content": mend},
-        ]
+    again: list[Message] = [
+        *messages,
+        # Some providers refuse messages without content.
+        {"role": "assistant", "content": reply[:_LONGEST].strip() or "(nothing)"},
+        {"role": "user", "content": mend},
+    ]
+    reply = _reply(model, again, schema, limit, deadline)
     try:
-        return _parsed(_reply(model, messages, schema, deadline), schema), 2
+        return _parsed(reply, schema), 2
     except ValueError as problem:
         raise LanguageModelError(f"no valid answer in two tries: {problem}") from problem
 
@@ -98,10 +106,17 @@ def _reply(
     model: LanguageModel,
     messages: Sequence[Message],
     schema: type[BaseModel],
+    limit: float | None,
     deadline: float | None,
 ) -> str:
     left = None if deadline is None else max(0.0, deadline - time.monotonic())
-    reply = call_within(left, lambda: model(messages, schema))
+    try:
+        reply = call_within(left, lambda: model(messages, schema))
+    except TimeoutError as error:
+        if deadline is None or time.monotonic() < deadline:
+            raise
+        # What was left for the second try says less than the limit.
+        raise TimeoutError(f"no answer within {limit:g} s") from error
     if not isinstance(reply, str):
         raise LanguageModelError(f"the model returned {type(reply).__name__}, no str")
     return reply
@@ -115,13 +130,16 @@ def _parsed(reply: str, schema: type[Answer]) -> Answer:
     """
     if len(reply) > _LONGEST:
         raise ValueError(f"it has {len(reply)} characters")
-    fenced = _FENCED.search(reply)
-    begin, end = reply.find("{"), reply.rfind("}")
-    if not fenced and not -1 < begin < end:
-        raise ValueError("it holds no JSON object")
-    try:
-        return schema.model_validate_json(fenced[1] if fenced else reply[begin : end + 1])
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False)[:_PROBLEMS]
-        told = [f"{'.'.join(map(str, p['loc'])) or 'JSON'}: {p['msg']}" for p in problems]
-        raise ValueError("; ".join(told)) from error
+    problem = "it holds no JSON object"
+    for found in islice(re.finditer(r"\{", reply), _OBJECTS):
+        try:
+            value, _ = _DECODER.raw_decode(reply, found.start())
+            return schema.model_validate(value)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_input=False)[:_PROBLEMS]
+            told = [f"{'.'.join(map(str, p['loc'])) or 'JSON'}: {p['msg']}" for p in problems]
+            raise ValueError("; ".join(told)) from error
+        # Nested deeper than Python reads, or no JSON: a brace among words, perhaps.
+        except (ValueError, RecursionError) as error:
+            problem = f"it holds no JSON object that can be read ({error})"
+    raise ValueError(problem)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dar_retriever.composition import Captioner, Composition, Parts, unit
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.errors import InvalidInputError
 from dar_retriever.reformulation.base import Reformulation, Reformulator
 from dar_retriever.reformulation.references import with_captions
 from dar_retriever.reformulation.rules import RuleReformulator, own_words
@@ -101,8 +102,7 @@ def _reformulated(
     dialogue: Dialogue, encoder: JointEncoder, reformulator: Reformulator, record: Recorder
 ) -> Reformulation:
     try:
-        made = _as_reformulation(reformulator.reformulate(dialogue))
-        dialogue.since(made.since)
+        made = _as_reformulation(reformulator.reformulate(dialogue), dialogue)
         record.reasons += [note for note in made.notes if note not in record.reasons]
         return made
     # A reformulator may be anybody's code around anybody's service.
@@ -123,9 +123,11 @@ def _captions(dialogue: Dialogue, captioner: Captioner | None, record: Recorder)
         return ()
 
 
-def _as_reformulation(value: object) -> Reformulation:
+def _as_reformulation(value: object, dialogue: Dialogue) -> Reformulation:
     if not isinstance(value, Reformulation):
         raise TypeError(f"{value!r} is no Reformulation")
+    if value.since and not dialogue.since(value.since).turns[0].has_content:
+        raise InvalidInputError(f"since={value.since}: the user says nothing there")
     return value
 
 

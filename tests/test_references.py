@@ -267,7 +267,7 @@ def test_words_beside_a_reference_are_read_a_change_at_a_time():
     assert many[-1].endswith("with thing 19")
     assert said("like this") == said("") == []
     (entry,) = Dialogue.from_text("like this, but in blue").rounds()
-    assert sayings(entry) == [Saying("", "like this, but in blue")]
+    assert sayings(entry) == [Saying("", "but in blue")]
 
 
 def test_the_first_change_answers_what_was_asked():

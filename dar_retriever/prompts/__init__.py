@@ -27,10 +27,12 @@ def instructions(name: str, own: str | Path | None = None, **values: object) -> 
     try:
         text = source.read_text("utf-8") if isinstance(source, Path) else source
         return Template(text).substitute({key: str(value) for key, value in values.items()}).strip()
-    except OSError as error:
-        raise InvalidInputError(f"{str(source)!r} cannot be read ({error}); pass a text") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(
+            f"{str(source)!r} cannot be read ({error}); pass a text, or a file in UTF-8"
+        ) from error
     except (KeyError, ValueError) as error:
         raise InvalidInputError(
-            f"the instructions have a placeholder {error} without a value; there are "
+            f"the instructions have a $ that stands for nothing ({error}); there are "
             f"{', '.join('$' + key for key in values)}, and $$ is a dollar sign"
         ) from error

@@ -18,6 +18,7 @@ from dar_retriever.reformulation.lexicon import (
 
 # What such fields hold is a noun already: "which detail?", "a long strap".
 _WITHOUT_NAME: Final = "kind|type|sort|detail|category|class|label|tag|name|title|product|item|of"
+_LONGEST: Final = 400
 OPEN_QUESTION: Final = re.compile(r"\b(?:what|how|which|where|who|whose|why|when|anything)\b")
 
 _SMALL_TALK: Final = re.compile(
@@ -55,13 +56,31 @@ _ABOUT_RESULTS: Final = re.compile(
 )
 
 
+_CHECKING: Final = re.compile(
+    r"^(?:closer|satisfied|happy|found it|any of (?:these|those|them)|do any of (?:these|those|"
+    r"them) "
+    r"(?:match|fit|work|look right)|is (?:this|that|it|one of (?:these|those|them)) (?:the|your) "
+    r"(?:right )?(?:one|image|picture|photo)|is (?:it|this|that) one of (?:these|those|them)|"
+    r"are (?:these|those|they) the right (?:ones|images|pictures|photos)|is (?:this|"
+    r"that) one better|"
+    r"is one of (?:these|those|them) (?:it|right|the one)|is your (?:image|picture|photo) here|"
+    r"would you like to see more|anything (?:that )?(?:you(?:'d| would) like|you want)"
+    r" (?:to change|"
+    r"changed|different)|"
+    r"what should be (?:different|changed))$"
+)
+
+
 def question_in(text: str) -> str:
     """What an assistant asked last about the image.
 
     Empty where it only told something, or asked about results: "is it the first one?".
     """
-    asked = last_question(" ".join(text.lower().split()))
-    about_results = without_results(asked) != asked or _ABOUT_RESULTS.match(asked.rstrip("? "))
+    asked = last_question(" ".join(text[-_LONGEST:].lower().split()))
+    bare = asked.rstrip("? ")
+    about_results = (
+        without_results(asked) != asked or _ABOUT_RESULTS.match(bare) or _CHECKING.match(bare)
+    )
     return "" if about_results else asked
 
 
@@ -124,7 +143,8 @@ def asked_noun(question: str) -> str:
         ),
         rf"^{BE} {ANY_DETERMINER} (?P<noun>[\w-]+) [\w -]+ or [\w -]+$",
         (
-            rf"^(?:which|what) (?P<noun>(?!(?:colou?r|{_WITHOUT_NAME}|{PRONOUNS})\b)[\w-]+"
+            rf"^(?:which|what) (?P<noun>(?!(?:colou?r|{_WITHOUT_NAME}|{PRONOUNS}|{AUXILIARY}|"
+            r"else|now|next|exactly|about|other|way|do|happens)\b)[\w-]+"
             rf"(?: (?!{BE}\b|does\b|should\b|would\b|do\b)[\w-]+)?)"
             r"(?: (?:(?:is|should) it(?: be| have)?|does it have|(?:would|do) you "
             r"(?:like|want|prefer|need)))?(?: ?[:,(].*)?$"
@@ -146,6 +166,8 @@ def topic(question: str) -> str:
     aspect = re.search(r"\b(?:how many|kind of|type of|sort of|style of)\b", text)
     if " or " in text:
         return text
+    if re.match(r"where\b", text):
+        return "where"
     # What is added to an open question, "anything else?", takes nothing back.
     noun = stem(asked_noun(text) or ("" if OPEN_QUESTION.search(text) else declared(text)))
     return f"{aspect[0]} {noun}" if aspect else noun

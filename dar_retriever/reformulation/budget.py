@@ -21,26 +21,28 @@ def within_budget(
         max_tokens: The most that the caption may have.
     """
     texts = list(phrases)
+    seen = [visibility(text) for text in texts]
     if count_tokens(", ".join(texts)) <= max_tokens:
         return ", ".join(texts)
     # The phrases' own lengths, without the commas, tell at once how many are too many.
     empty = count_tokens("")
     lengths = [count_tokens(text) - empty for text in texts]
     while len(texts) > 2 and sum(lengths) + empty > max_tokens:
-        least = _least_visible(texts)
-        del texts[least], lengths[least]
+        least = _least(seen)
+        del texts[least], lengths[least], seen[least]
     while any(texts) and count_tokens(", ".join(texts)) > max_tokens:
         if len(texts) > 2:
-            del texts[_least_visible(texts)]
+            least = _least(seen)
+            del texts[least], seen[least]
         else:
             longest = max(range(len(texts)), key=lambda number: len(texts[number]))
             texts[longest] = _cut(texts[longest])
     return ", ".join(text for text in texts if text)
 
 
-def _least_visible(texts: list[str]) -> int:
-    """The place of what a picture shows least, the first and the last text aside."""
-    return min(range(1, len(texts) - 1), key=lambda place: visibility(texts[place]))
+def _least(values: list[float]) -> int:
+    """The place of the least value, the first and the last aside."""
+    return min(range(1, len(values) - 1), key=lambda place: values[place])
 
 
 def _cut(text: str) -> str:

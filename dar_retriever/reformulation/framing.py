@@ -17,24 +17,23 @@ _UNINFORMATIVE: Final = re.compile(
     r"that(?:'s| is) (?:it|all)$|(?:hello|hi|hey)(?: there| again)?\b(?=[,.;!]|$)|"
     r"good (?:morning|afternoon|evening|day)\b|how are you|let me (?:think|look|check)\b|"
     r"(?:^|[,.;!] ?)(?:thanks|thank you)\b|(?:show|find) me (?:some|more|them|it)$|"
-    r"what (?:do|have) you (?:have|got)$|^(?:possibly|could be|might be|i suspect as much)$)"
+    r"what (?:do|have) you (?:have|got)$|never ?mind(?: (?:the|his|her|its) [\w-]+)?$|"
+    r"^(?:possibly|could be|might be|i suspect as much)$)"
 )
 # What people say of results, which says nothing of the image that they want.
 _REACTION: Final = re.compile(
-    r"^(?:(?:(?:(?:oh|ah|ok|okay|hm+|wow|yes|no|but|and|these|those|they|it|that|this|all|not|"
-    r"very|so|"
-    r"are|is|look|looks|getting|pretty|really|quite|much|'s|'re) ?)*"
-    r"(?:nice|good|great|perfect|cool|lovely|beautiful|wonderful|awesome|excellent|fine|close|"
-    r"closer|"
-    r"better|warmer|there|almost|nearly|quite|ok|okay|wrong|the one|love (?:it|them|these)|like"
-    r" (?:it|"
-    r"them|these)|right|exactly|thanks|thank you|bad)(?: ones?| now| yet| it| results?|"
-    r" pictures?)?)"
-    r"(?:\s*[,.;:!-]+\s*|(?= but\b)|$))+"
+    r"^(?:(?:(?:(?:oh|ah|ok|okay|hm+|wow|yes|no|nope|but|and|i|really|these|those|they|it|that|"
+    r"this|all|not|very|so|are|is|look|looks|getting|pretty|quite|much|'s|'re) ?)*"
+    r"(?:nice|good|great|perfect|cool|lovely|beautiful|wonderful|awesome|excellent|fine|closer?|"
+    r"better|warmer|there|almost|nearly|almost there|quite|ok|okay|wrong|the one|right|exactly|"
+    r"(?:love|like|hate) (?:it|them|these|those|this|that)|thanks|thank you|bad|wow|lol|haha|these|"
+    r"those|them)(?: ones?| now| yet| it| results?| pictures?)?)"
+    r"(?:\s*[,.;:!]+\s*|\s+-+\s+|(?=(?:,? but| but)\b)|$))+"
 )
 
 HEDGES: Final = re.compile(
-    r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|maybe|perhaps|probably|mostly|mainly|"
+    r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|now|maybe|perhaps|probably|mostly|"
+    r"mainly|"
     r"apparently|either|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|need|"
     r"am looking for|would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
     r"i'd (?:say|like|have|prefer)|i'm (?:looking for|thinking)|looking for|do you have|"

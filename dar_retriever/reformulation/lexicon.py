@@ -27,6 +27,22 @@ JOINTS: Final = frozenset(
         *("as", "is", "are", "was", "has", "have", "having", "not", ","),
     }
 )
+# They open a phrase and say nothing of the thing that follows: "holding a ball".
+OPENERS: Final = frozenset(
+    {
+        *("wearing", "holding", "carrying", "riding", "sitting", "standing", "having", "eating"),
+        *("playing", "using", "walking", "lying", "running", "looking", "facing", "driving"),
+        *("flying", "showing", "containing", "featuring", "hanging", "leaning", "drinking"),
+        *("watching", "reading", "pulling", "pushing", "throwing", "catching", "kicking"),
+        *("surfing", "skiing", "hitting", "feeding", "cutting", "cooking", "climbing", "crossing"),
+    }
+)
+WORN: Final = frozenset(
+    {
+        *("suit", "dress", "hat", "shirt", "jacket", "coat", "uniform", "costume", "skirt"),
+        *("sweater", "jumper", "jeans", "trousers", "pants", "shorts", "helmet", "tie", "glasses"),
+    }
+)
 DETERMINERS: Final = frozenset(
     {
         *("the", "a", "an", "any", "some", "this", "that", "these", "those"),

@@ -60,7 +60,8 @@ class LLMReformulator:
         cache_size: Number of dialogues whose answers are remembered.
 
     Raises:
-        InvalidInputError: ``prompts`` is below 1, or the instructions are no good.
+        InvalidInputError: ``prompts`` or ``cache_size`` is out of range, or the instructions are
+            no good.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class LLMReformulator:
         instructions: str | Path | None = None,
         cache_size: int = 256,
     ) -> None:
+        if cache_size < 0:
+            raise InvalidInputError(f"cache_size={cache_size}: 0 for none, or more")
         if not 1 <= prompts <= _MOST:
             raise InvalidInputError(f"prompts={prompts}: ask for 1 to {_MOST}")
         self._model = model
@@ -120,14 +123,21 @@ class LLMReformulator:
             notes.append("the language model's caption was cut to what the encoder reads")
         prompts = [prompt for prompt in dict.fromkeys(answer.prompts) if prompt]
         ruled_out = [text for text in dict.fromkeys(answer.exclusions) if text]
-        since = answer.subject_since if answer.subject_since < len(dialogue.turns) else 0
         return Reformulation(
             caption,
-            tuple(prompts[: self._prompts]) or ((caption,) if caption else ()),
+            (tuple(prompts[: self._prompts]) or (caption,)) if caption else (),
             ", ".join(text for text in ruled_out if not says(caption, text)),
-            since,
+            _user_turn(dialogue, answer.subject_since),
             tuple(notes),
         )
+
+
+def _user_turn(dialogue: Dialogue, since: int) -> int:
+    """The place of the user's first words or images from a turn on; 0 where there are none."""
+    places = range(since, len(dialogue.turns)) if since else ()
+    users = (place for place in places if dialogue.turns[place].role == "user")
+    told = (n for n in users if dialogue.turns[n].text or dialogue.turns[n].images)
+    return next(told, 0)
 
 
 def turns_as_data(dialogue: Dialogue) -> list[dict[str, str | int]]:

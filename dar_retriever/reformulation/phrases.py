@@ -10,8 +10,10 @@ from dar_retriever.reformulation.lexicon import (
     DETERMINERS,
     JOINTS,
     NUMBERS,
+    OPENERS,
     PLACES,
     SHADES,
+    WORN,
     stem,
 )
 
@@ -74,6 +76,21 @@ def exchanged(text: str, phrase: str) -> str | None:
     return _text([*tokens[:start], *_with_article([*said, new[-1]]), *tokens[place + 1 :]])
 
 
+def substituted(text: str, noun: str, phrase: str) -> str | None:
+    """A text with another phrase in place of the last one about a noun; None where there is none.
+
+    Args:
+        text: Such as "a dog on a sandy beach".
+        noun: Such as "beach".
+        phrase: Such as "a forest".
+    """
+    tokens = _TOKEN.findall(text)
+    place = _place(tokens, noun)
+    if place is None:
+        return None
+    return _text([*tokens[: _start(tokens, place)], phrase, *tokens[place + 1 :]])
+
+
 def moved(text: str, place: str) -> str | None:
     """A text whose last place, "on a beach", is another, "in the snow"; None where it has none."""
     tokens = _TOKEN.findall(text)
@@ -82,6 +99,8 @@ def moved(text: str, place: str) -> str | None:
             end = start + 2
             while end < len(tokens) and tokens[end] not in _BREAKS:
                 end += 1
+            if tokens[end - 1] in WORN:
+                continue
             return _text([*tokens[:start], place, *tokens[end:]])
     return None
 
@@ -97,7 +116,7 @@ def _place(tokens: list[str], noun: str) -> int | None:
     """Where a noun stands last, as a noun: "car" does not in "car park"."""
     for place in reversed(range(len(tokens))):
         ends = place + 1 == len(tokens) or tokens[place + 1] in _BREAKS
-        ends = ends or tokens[place + 1].endswith("ing")
+        ends = ends or tokens[place + 1] in OPENERS
         if ends and stem(tokens[place]) == stem(noun):
             return place
     return None
@@ -108,18 +127,24 @@ def _start(tokens: list[str], place: int) -> int:
     start = place
     while start and place - start < _MOST_MODIFIERS and tokens[start - 1] not in _BREAKS:
         # "holding" opens a phrase, it says nothing of what is held.
-        if tokens[start - 1].endswith("ing"):
+        if tokens[start - 1] in OPENERS:
             break
         start -= 1
     return start - 1 if start and tokens[start - 1] in DETERMINERS else start
 
 
 def _joins(token: str) -> bool:
-    return token in JOINTS or token in PLACES or token.endswith("ing")
+    return token in JOINTS or token in PLACES or token in OPENERS
 
 
 def _merged(old: list[str], new: list[str]) -> list[str]:
     determiners, numbers, colours, rest = map(list, zip(*map(_sorted, (old, new)), strict=True))
+    if numbers[0] and determiners[1][:1] in (["a"], ["an"]):
+        # "a dog" in place of "two dogs".
+        determiners[0], numbers[0] = determiners[1], []
+    if colours[0] and rest[1] and SHADES.issuperset(rest[1]):
+        colours[1] = [*rest[1], *(word for word in colours[0] if word not in SHADES)]
+        rest[1] = []
     chosen = [after or before for before, after in (determiners, numbers, rest, colours)]
     # "long hair" becomes "short hair", whether or not somebody says "a short hair".
     if numbers[1] or not (determiners[0] or numbers[0]):
@@ -128,7 +153,7 @@ def _merged(old: list[str], new: list[str]) -> list[str]:
 
 
 def _with_article(words: list[str]) -> list[str]:
-    if words[0] not in ("a", "an"):
+    if words[0] not in ("a", "an") or len(words) < 2:
         return words
     return ["an" if words[1][0] in "aeiou" else "a", *words[1:]]
 

@@ -10,10 +10,6 @@ from typing import Final
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.reformulation.lexicon import COLOURS
 
-# Nobody changes as much at once; every change is held against all that was said.
-_MOST: Final = 16
-# Tells the rules that what follows replaces what was said.
-_INSTEAD: Final = "actually, "
 _OPENING: Final = re.compile(
     r"^(?:(?:(?:(?:exactly |just |something |one )*(?:like|as) (?:this|that|these|those|it)|"
     r"the same(?: thing| [\w-]+(?= but\b))?|similar)(?: ones?)?)\b[\s,]*)?(?:but\b[\s,]*)?",
@@ -25,8 +21,6 @@ _NEXT: Final = re.compile(
     r"(?=(?:and |but )?(?:with|without|on|in|make|change|no)\b)|\s*;\s*",
     re.IGNORECASE,
 )
-_WITHOUT: Final = re.compile(r"^(?:without|minus) (?:(?:the|an?|any) )?", re.IGNORECASE)
-_RULED_OUT: Final = re.compile(r"(?:no|not|never)\b", re.IGNORECASE)
 _AFTER_NOT: Final = re.compile(
     r"\b((?:not|instead of|rather than) (?:(?:an?|the) )?[\w-]+(?: [\w-]+)?) and ", re.IGNORECASE
 )
@@ -45,16 +39,6 @@ def with_captions(dialogue: Dialogue, captions: Sequence[str]) -> Dialogue:
     """
     turns = tuple(_told(dialogue, iter(captions)))
     return dataclasses.replace(dialogue, turns=turns)
-
-
-def corrections_in(words: str) -> list[str]:
-    """What is to change, one correction each, in the words that the rules read as one."""
-    clauses = changes_in(words)
-    if len(clauses) > _MOST:
-        clauses[_MOST - 1 :] = [", ".join(clauses[_MOST - 1 :])]
-    changes = [_WITHOUT.sub("no ", change) for change in clauses]
-    # What is ruled out takes nothing's place.
-    return [change if _RULED_OUT.match(change) else _INSTEAD + change for change in changes]
 
 
 def changes_in(words: str) -> list[str]:

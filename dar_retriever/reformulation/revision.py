@@ -24,9 +24,9 @@ _FIRST_COLOUR: Final = re.compile(rf"\b{SHADED_COLOUR}\b")
 def revised(kept: list[Statement], new: Statement) -> list[Statement]:
     """The statements after one more: what it corrects or answers anew is replaced."""
     if new.replaces and new.text:
-        # "a beach" goes with its article where another article comes.
-        article = r"(?:an? |the )?" if new.text.split()[0] in DETERMINERS else ""
-        changed = _replaced(kept, rf"{article}\b{re.escape(new.replaces)}\b", new.text)
+        changed = _substituted(kept, new) or _replaced(
+            kept, rf"\b{re.escape(new.replaces)}\b", new.text
+        )
         if changed is not None:
             return changed
     contraries = CONTRARIES.get(new.text, frozenset())
@@ -89,6 +89,17 @@ def _without(kept: list[Statement], noun: str) -> list[Statement]:
     return kept
 
 
+def _substituted(kept: list[Statement], new: Statement) -> list[Statement] | None:
+    """The statements with "a forest" in place of "a sandy beach"; None where that does not fit."""
+    if new.text.split(maxsplit=1)[0] not in DETERMINERS:
+        return None
+    for number in reversed(range(len(kept))):
+        text = phrases.substituted(kept[number].text, new.replaces.split()[-1], new.text)
+        if text is not None:
+            return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
+    return None
+
+
 def _replaced(kept: list[Statement], pattern: str, text: str) -> list[Statement] | None:
     """The statements with what matches put as ``text``; none where nothing matches."""
     found = re.compile(pattern)
@@ -98,8 +109,9 @@ def _replaced(kept: list[Statement], pattern: str, text: str) -> list[Statement]
     return [
         replace(
             old,
-            text=found.sub(lambda _: text, old.text),
-            topic=found.sub(lambda _: text, old.topic),
+            # Once: what replaces a word may hold it, and would grow turn by turn.
+            text=found.sub(lambda _: text, old.text, count=1),
+            topic=found.sub(lambda _: text, old.topic, count=1),
         )
         for old in kept
     ]

@@ -15,6 +15,7 @@ from dar_retriever.reformulation.sayings import Saying, sayings
 from dar_retriever.reformulation.statements import Statement, statement_of
 
 CLIP_TOKENS: Final = 77
+_EXCLUSIONS: Final = 40
 
 
 def count_clip_tokens(text: str) -> int:
@@ -43,16 +44,22 @@ class RuleReformulator:
         """See ``Reformulator``."""
         kept: list[Statement] = []
         excluded: list[str] = []
-        since, anew = 0, False
+        since = 0
+        left: tuple[list[Statement], list[str], int] | None = None
         for place, saying in _said_at(dialogue):
+            if saying.anew:
+                left = left if not (kept or excluded) and left else (kept, excluded, since)
+                kept, excluded = [], []
+            if left and not (kept or excluded):
+                since = place
             new = statement_of(saying.question, saying.text)
-            anew |= saying.anew
-            # Until something is said of the new subject, there is only the old one.
-            if anew and new.text:
-                kept, excluded, since, anew = [], [], place, False
             kept = revised(kept, new)
             said = ", ".join(statement.text for statement in kept)
-            excluded = [e for e in [*excluded, new.excluded] if e and not says(said, e)]
+            ruled_out = [*excluded, *new.excluded.split(", ")][-_EXCLUSIONS:]
+            excluded = [what for what in ruled_out if what and not says(said, what)]
+        if left and not kept and not any(t.images or t.like for t in dialogue.turns[since:]):
+            # Until something is said of the new subject, there is only the old one.
+            kept, excluded, since = left
         texts = [statement.text for statement in kept if statement.text]
         caption = within_budget(texts, self._count_tokens, self._max_tokens)
         prompts = (caption,) if caption else ()

@@ -41,7 +41,7 @@ _IT_IS_NOT: Final = (
 )
 
 _YES: Final = re.compile(
-    rf"^(?:(?:yes|yeah|yep|yup|yea|sure|correct|right|exactly|indeed|of course|definitely|"
+    rf"^(?:(?:yes|yeah|yep|yup|yea|sure|correct|right|exactly|perfect|indeed|of course|definitely|"
     rf"absolutely|ok|okay)(?:,? {_IT_IS}(?=$|[,.;!]))?|{_IT_IS}(?: indeed)?(?=$|[,.;!])|"
     r"i (?:can|do)(?: indeed)?$|(?:kind|sort) of$|slightly(?: yes)?$|somewhat$|a (?:little|bit)$|"
     r"(?:probably|likely)(?=$|[,.;!])|i (?:think|believe|guess|suppose|hope) so|"
@@ -96,6 +96,9 @@ _NEGATED: Final = re.compile(
     r"see|"
     r"wear|wearing|like|to|any|an?|the|really|very) )*(?P<what>[\w' -]+?)(?: to me| in it)?$"
 )
+_INSTEAD_FIRST: Final = re.compile(
+    r"^(?:instead of|rather than|in place of) (?P<old>[\w -]{1,80}?), (?P<new>[^,]+)$"
+)
 _INSTEAD_OF: Final = re.compile(r",? (?:instead of|rather than|in place of) (?:the )?")
 _NOT_BUT: Final = re.compile(r"\bnot (?:an? )?(?P<old>[\w-]+(?: [\w-]+)?),? but (?P<new>[\w -]+)")
 _NOT_AFTER: Final = re.compile(
@@ -145,7 +148,8 @@ def statement_of(question: str, answer: str) -> Statement:
         A statement; one without text and exclusion where nothing was said.
     """
     answer = without_results(plain(answer))
-    answer = _INSTEAD_OF.sub(", not ", informative(answer))
+    answer = _INSTEAD_FIRST.sub(r"\g<new>, not \g<old>", informative(answer))
+    answer = _INSTEAD_OF.sub(", not ", answer)
     for reading in (_changed, _of_a_thing, _corrected, _denied, _affirmed, _negated):
         statement = reading(question, answer)
         if statement is not None:
