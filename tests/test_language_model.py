@@ -4,6 +4,7 @@ import json
 import time
 from contextvars import ContextVar
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from dar_retriever.prompts import instructions
 from dar_retriever.reformulation.llm import SearchText
 
 LONGEST = 20_000
+OBJECTS = 16
+JOINERS = "\u200c\u200d"
 
 
 class Wish(BaseModel):
@@ -59,6 +62,12 @@ def asked(model: Any, limit: float | None = None) -> tuple[Wish, int]:
         f"```json\n{GOOD}",
         f"\ufeff{GOOD}",
         f"[{GOOD}]",
+        f'{GOOD} or {{"colour": "blue"}}',
+        f"{GOOD}}}}}",
+        f"{{ {GOOD}",
+        f"```json\n{{broken\n```\nAgain:\n```json\n{GOOD}\n```",
+        "{not this} " * (OBJECTS - 1) + GOOD,
+        f'{{"answer": {GOOD}, cut off',
     ],
 )
 def test_the_answer_is_found_in_the_reply(reply: str):
@@ -75,6 +84,9 @@ def test_the_answer_is_found_in_the_reply(reply: str):
         '"red" {',
         "\\",
         "```",
+        "``` {",
+        "```json\n{}\n```",
+        "red\n```\n}\n```json\n{",
         "red\nblue",
         "\u2028",
         "\U0001f984",
@@ -116,35 +128,50 @@ def test_the_model_is_given_instructions_data_and_form():
     assert model.schemas == [Wish]
 
 
+UNREADABLE = "it holds no JSON object that can be read "
+NO_STR = "colour: Input should be a valid string"
 REFUSED = [
-    ("", "it holds no JSON object"),
-    ("I would take red.", "it holds no JSON object"),
-    ('{"colour": "red"', "it holds no JSON object"),
-    ("} {", "it holds no JSON object"),
-    ("null", "it holds no JSON object"),
-    ("[]", "it holds no JSON object"),
-    ("{}", "colour: Field required"),
-    ('{"colour": }', "JSON: Invalid JSON"),
-    ("{'colour': 'red'}", "JSON: Invalid JSON"),
-    ('{"colour": "red"} or {"colour": "blue"}', "JSON: Invalid JSON"),
-    ('{"colour": "red\nblue"}', "JSON: Invalid JSON"),
-    ('{"colour": "\\ud800"}', "JSON: Invalid JSON"),
-    ('{"colour": 3}', "colour: Input should be a valid string"),
-    ('{"colour": null}', "colour: Input should be a valid string"),
-    ('{"colour": NaN}', "colour: Input should be a valid string"),
-    ('{"colour": "red", "sizes": [1, NaN]}', "sizes.1: Input should be a finite number"),
-    ('{"colour": "red", "sizes": [Infinity]}', "sizes.0: Input should be a finite number"),
+    ("", "it holds no JSON object."),
+    (" \n\t", "it holds no JSON object."),
+    ("I would take red.", "it holds no JSON object."),
+    ("null", "it holds no JSON object."),
+    ("[]", "it holds no JSON object."),
+    ('"red"', "it holds no JSON object."),
+    ("} {", f"{UNREADABLE}(Expecting property name"),
+    ("{red}", f"{UNREADABLE}(Expecting property name"),
+    ('{"colour": "red"', f"{UNREADABLE}(Expecting ',' delimiter: line 1 column 17 (char 16))."),
+    ('{"colour": }', f"{UNREADABLE}(Expecting value: line 1 column 12 (char 11))."),
+    ("{'colour': 'red'}", f"{UNREADABLE}(Expecting property name"),
+    ('{"colour": "red\nblue"}', f"{UNREADABLE}(Invalid control character at: line 1"),
+    ('{"colour": "\\x"}', f"{UNREADABLE}(Invalid \\escape: line 1 column 13 (char 12))."),
+    ('{"sizes": [' + "9" * 5000 + "]}", f"{UNREADABLE}(Exceeds the limit"),
+    # Deeper than any Python reads.
+    ('{"sizes": ' + "[" * 19_000, UNREADABLE),
+    ('{"a": ' * 3000, UNREADABLE),
+    ("```{" * 5000, f"{UNREADABLE}(Expecting property name"),
+    ("{not this} " * OBJECTS + GOOD, f"{UNREADABLE}(Expecting property name"),
+    ("{}", "colour: Field required."),
+    ('{"answer": ' + GOOD + "}", "colour: Field required."),
+    # The first object that can be read is the answer.
+    ('{"colour": 3} or ' + GOOD, f"{NO_STR}."),
+    ('{"colour": 3}', f"{NO_STR}."),
+    ('{"colour": null}', f"{NO_STR}."),
+    ('{"colour": NaN}', f"{NO_STR}."),
+    ('{"colour": "red", "sizes": [1, NaN]}', "sizes.1: Input should be a finite number."),
+    ('{"colour": "red", "sizes": [Infinity]}', "sizes.0: Input should be a finite number."),
     ('{"colour": "red", "sizes": [1, "two"]}', "sizes.1: Input should be a valid integer"),
-    ('{"colour": "beige"}', "colour: Value error, nobody wants that colour"),
-    ('{"colour": 3, "sizes": 4}', "colour: Input should be a valid string; sizes: Input"),
-    ('{"sizes": ' + "[" * 5000 + "]" * 5000 + "}", "recursion limit exceeded"),
-    ('{"a": ' * 2000 + "1" + "}" * 2000, "recursion limit exceeded"),
-    ('{"colour": "' + "a" * 100_000 + '"}', "it has 100014 characters"),
-    (GOOD + " " * LONGEST, "characters"),
+    ('{"colour": "beige"}', "colour: Value error, nobody wants that colour."),
+    ('{"colour": 3, "sizes": 4}', f"{NO_STR}; sizes: Input should be a valid list."),
+    ('{"colour": "' + "a" * 100_000 + '"}', "it has 100014 characters."),
+    (GOOD + " " * LONGEST, f"it has {LONGEST + len(GOOD)} characters."),
+    (" " * (LONGEST + 1), f"it has {LONGEST + 1} characters."),
 ]
+EVERY_REFUSED = pytest.mark.parametrize(
+    ("reply", "why"), REFUSED, ids=[f"{reply[:25]!r}: {why[:60]}" for reply, why in REFUSED]
+)
 
 
-@pytest.mark.parametrize(("reply", "why"), REFUSED, ids=[why for _, why in REFUSED])
+@EVERY_REFUSED
 def test_after_an_invalid_answer_the_model_is_told_why_and_asked_again(reply: str, why: str):
     model = ScriptedModel(reply, GOOD)
 
@@ -153,12 +180,60 @@ def test_after_an_invalid_answer_the_model_is_told_why_and_asked_again(reply: st
     first, second = model.given
     assert second[:2] == first
     own, told = second[2:]
-    assert own == {"role": "assistant", "content": reply[:LONGEST]}
+    assert own == {"role": "assistant", "content": reply[:LONGEST].strip() or "(nothing)"}
     assert told["role"] == "user"
-    assert told["content"].startswith("That was no valid answer: ")
-    assert why in told["content"]
-    assert told["content"].endswith("Answer with the JSON object alone.")
+    assert told["content"].startswith(f"That was no valid answer: {why}")
+    assert told["content"].endswith(". Answer with the JSON object alone.")
     assert model.schemas == [Wish, Wish]
+
+
+@pytest.mark.parametrize("reply", ["", " ", "\n\r\t", " " * (LONGEST + 1), "\u2028"])
+def test_the_model_is_never_shown_a_message_without_content(reply: str):
+    model = ScriptedModel(reply, GOOD)
+
+    asked(model)
+
+    assert model.given[1][2] == {"role": "assistant", "content": "(nothing)"}
+
+
+def test_the_messages_of_a_try_stay_as_they_were_given():
+    given: list[Any] = []
+    replies = iter(["no JSON", GOOD])
+
+    def model(messages: Any, schema: Any) -> str:
+        given.append(messages)
+        return next(replies)
+
+    asked(model)
+
+    assert [[message["role"] for message in messages] for messages in given] == [
+        ["system", "user"],
+        ["system", "user", "assistant", "user"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "```{" * 5000,
+        "{" * LONGEST,
+        '{"a":' * 4000,
+        '{"a": "{' * 2500,
+        '{"a": [' * 2800,
+        '{"' + "\\" * 19_990,
+        "{" * OBJECTS + " " * 19_900,
+        '{"colour": "' + "{" * 19_900,
+    ],
+    ids=lambda reply: reply[:9],
+)
+def test_no_reply_takes_long_to_read(reply: str):
+    assert len(reply) <= LONGEST
+    began = time.process_time()
+
+    with pytest.raises(LanguageModelError, match="it holds no JSON object that can be read"):
+        asked(ScriptedModel(reply))
+
+    assert time.process_time() - began < 1
 
 
 def test_a_reply_that_is_just_short_enough_is_read():
@@ -177,15 +252,14 @@ def test_of_many_problems_the_model_is_told_a_few():
     assert "PWNED" not in told
 
 
-@pytest.mark.parametrize(("reply", "why"), REFUSED, ids=[why for _, why in REFUSED])
+@EVERY_REFUSED
 def test_two_invalid_answers_are_an_error(reply: str, why: str):
     model = ScriptedModel("neither this", reply, GOOD)
 
     with pytest.raises(LanguageModelError) as caught:
         asked(model)
 
-    assert str(caught.value).startswith("no valid answer in two tries: ")
-    assert why in str(caught.value)
+    assert f"{caught.value}.".startswith(f"no valid answer in two tries: {why}")
     assert len(str(caught.value)) < 1000
     assert len(model.given) == 2
 
@@ -201,7 +275,16 @@ def test_what_is_no_str_is_an_error(reply: object, before: list[str]):
 @pytest.mark.parametrize("before", [[], ["no JSON"]], ids=["first", "second"])
 @pytest.mark.parametrize(
     "error",
-    [ConnectionError("no route"), RuntimeError("quota"), TimeoutError("504"), ValueError("no key")],
+    [
+        ConnectionError("no route"),
+        RuntimeError("quota"),
+        TimeoutError("504"),
+        ValueError("no key"),
+        json.JSONDecodeError("no JSON from the service", "", 0),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "garbled"),
+        RecursionError("too deep"),
+        LanguageModelError("refused"),
+    ],
     ids=lambda error: type(error).__name__,
 )
 def test_the_models_own_error_goes_through(
@@ -216,21 +299,36 @@ def test_the_models_own_error_goes_through(
     assert len(model.given) == len(before) + 1
 
 
-@pytest.mark.parametrize("limit", [0.05, 0.0])
-def test_a_model_that_does_not_answer_is_not_waited_for(limit: float):
+@pytest.mark.parametrize(("limit", "told"), [(0.05, "0.05"), (0.0, "0"), (1e-3, "0.001")])
+def test_a_model_that_does_not_answer_is_not_waited_for(limit: float, told: str):
     model = HangingModel(GOOD)
     began = time.monotonic()
     try:
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=f"^no answer within {told} s$"):
             asked(model, limit)
         assert time.monotonic() - began < 10
     finally:
         model.released.set()
 
 
-def test_the_limit_is_for_both_tries_together():
-    with pytest.raises(TimeoutError):
-        asked(ScriptedModel("no JSON", GOOD, seconds=0.3), limit=0.5)
+def test_the_limit_is_for_both_tries_together_and_named_as_a_whole():
+    calls: list[int] = []
+    released = Event()
+
+    def model(messages: Any, schema: Any) -> str:
+        calls.append(len(messages))
+        if len(calls) == 2:
+            released.wait(30)
+        return "no JSON"
+
+    began = time.monotonic()
+    try:
+        with pytest.raises(TimeoutError, match=r"^no answer within 0\.4 s$"):
+            asked(model, 0.4)
+        assert 0.4 <= time.monotonic() - began < 10
+    finally:
+        released.set()
+    assert calls == [2, 4]
 
 
 @pytest.mark.parametrize("limit", [None, 30])
@@ -262,7 +360,7 @@ _FORMED = st.fixed_dictionaries(
     optional={"exclusions": _JSON, "subject_since": _JSON, "where": _JSON},
 )
 # Surrogates stand alone in what some models and tokenizers cut off.
-_TEXT = st.text(st.characters() | st.sampled_from('{}[]"\\`:,'), max_size=60)
+_TEXT = st.text(st.characters() | st.sampled_from(f'{{}}[]"\\`:,{JOINERS}'), max_size=60)
 _REPLIES = (
     _TEXT
     | st.builds("{}{}{}".format, _TEXT, (_JSON | _FORMED).map(json.dumps), _TEXT)
@@ -273,6 +371,8 @@ _REPLIES = (
 
 @given(_REPLIES, _REPLIES)
 @example("```{" * 20, '{"caption": "", "prompts": []}')
+@example("```{" * 5000, '{"caption": "\\ud800", "prompts": []}')
+@example("{}", '{"caption": "\\u0000\\u200c", "prompts": ["\\u200d \\u200b"]}')
 @example("\ud800{}", '{"caption": "\ud800", "prompts": []}')
 def test_any_reply_is_a_valid_answer_or_the_error_that_says_so(first: str, second: str):
     model = ScriptedModel(first, second)
@@ -285,7 +385,7 @@ def test_any_reply_is_a_valid_answer_or_the_error_that_says_so(first: str, secon
     assert SearchText.model_validate(answer.model_dump()) == answer
     for line in (answer.caption, *answer.prompts, *answer.exclusions):
         assert len(line) <= 1000
-        assert line.isprintable()
+        assert all(char.isprintable() or char in JOINERS for char in line)
         assert line == " ".join(line.split())
     assert answer.subject_since >= 0
     assert max(len(answer.prompts), len(answer.exclusions)) <= 16
@@ -348,35 +448,44 @@ def test_values_are_not_looked_into_for_placeholders():
         ("$colour", "'colour'"),
         ("${colour}", "'colour'"),
         ("$max_wordss", "'max_wordss'"),
-        ("it costs $5", "line 1, col 10"),
-        ("in $", "line 1, col 4"),
-        ("${}", "line 1, col 1"),
+        ("it costs $5", "Invalid placeholder in string: line 1, col 10"),
+        ("in $", "Invalid placeholder in string: line 1, col 4"),
+        ("$max_words\n${}", "Invalid placeholder in string: line 2, col 1"),
     ],
 )
-def test_a_placeholder_without_a_value_is_refused(tmp_path: Path, own: str, why: str):
+def test_a_dollar_that_stands_for_nothing_is_refused(tmp_path: Path, own: str, why: str):
     file = tmp_path / "own.txt"
     file.write_text(own)
 
     for source in (own, file):
         with pytest.raises(InvalidInputError) as caught:
             instructions("reformulate", source, max_words=46, prompts=3)
-        assert why in str(caught.value)
-        assert "$max_words, $prompts" in str(caught.value)
-        assert "$$" in str(caught.value)
+        assert str(caught.value) == (
+            f"the instructions have a $ that stands for nothing ({why}); "
+            "there are $max_words, $prompts, and $$ is a dollar sign"
+        )
+
+
+def refused(name: str, own: Path | None = None) -> str:
+    """What is said of a file that cannot be read."""
+    with pytest.raises(InvalidInputError) as caught:
+        instructions(name, own)
+    before, _, after = str(caught.value).partition(" cannot be read (")
+    assert after.endswith("); pass a text, or a file in UTF-8")
+    return before
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path):
     for file in (tmp_path / "missing.txt", tmp_path):
-        with pytest.raises(InvalidInputError, match="cannot be read") as caught:
-            instructions("reformulate", file)
-        assert str(file) in str(caught.value)
-    with pytest.raises(InvalidInputError, match="cannot be read"):
-        instructions("no_such_text")
+        assert refused("reformulate", file) == repr(str(file))
+    assert "no_such_text.txt" in refused("no_such_text")
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path: Path):
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", "une robe d'\u00e9t\u00e9".encode("latin-1"), "a".encode("utf-16")]
+)
+def test_a_file_that_is_not_in_utf_8_is_refused(tmp_path: Path, content: bytes):
     file = tmp_path / "own.bin"
-    file.write_bytes(b"\xff\xfe\x00")
+    file.write_bytes(content)
 
-    with pytest.raises(InvalidInputError):
-        instructions("reformulate", file)
+    assert refused("reformulate", file) == repr(str(file))

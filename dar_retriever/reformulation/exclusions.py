@@ -27,10 +27,10 @@ _REMOVE: Final = re.compile(
 )
 _NOT_WANTED: Final = re.compile(
     rf"^{_ASIDE}(?:i |it |they |there |he |she )*"
-    r"(?:(?:don'?t|do not) (?:want|need|like|show)(?: me)?(?: to (?:see|have))?|"
-    r"(?:should|must|may)(?: not|n'?t) (?:be|have|show)|(?:should|must|can|may) (?:be|have) no|"
-    r"(?:don'?t|do not) (?:want|like) (?:it|them|this|that) to (?:be|have))\b "
-    rf"(?:to be )?{_WHAT}(?: (?:in|on) it| there| please| either| at all)*$"
+    r"(?:(?:don'?t|do not) (?:want|like) (?:it|them|this|that) to (?:be|have)|"
+    r"(?:don'?t|do not) (?:want|need|like|show)(?: me)?(?: to (?:see|have))?|"
+    r"(?:should|must|may)(?: not|n'?t) (?:be|have|show)|(?:should|must|can|may) (?:be|have) no)\b "
+    rf"{_WHAT}(?: (?:in|on) it| there| please| either| at all)*$"
 )
 _NOTHING_OF: Final = re.compile(
     rf"^{_ASIDE}no (?!(?:it|they|i|make|the|that|this|he|she|there|wait|not|only|just|longer|"

@@ -119,7 +119,7 @@ def _is_open(answer: str) -> bool:
 
 
 def _begins_something(clause: str) -> bool:
-    return is_ruling_out(clause) or begun_anew(clause) is not None
+    return clause.startswith("no ") or is_ruling_out(clause) or begun_anew(clause) is not None
 
 
 def _clauses(sentence: str) -> list[str]:

@@ -24,7 +24,7 @@ _START_OVER: Final = re.compile(
     rf"this)|what i said)(?: all)?|change of (?:plans?|subject|topic)|a {_UTTERLY} different one|"
     rf"(?:(?:now )?(?:{_SEEK}|i (?:want|need|'?d like)) )?(?:something|another (?:picture|image|"
     rf"photo)) {_UTTERLY} (?:different|else)|a (?:{_UTTERLY} )?different (?:subject|topic|search)|"
-    rf"(?:now )?{_SEEK} something (?:else|different)){_END})"
+    rf"(?:now )?{_SEEK} something (?:else|different)(?! with)){_END})"
     r"(?: (?:please|then|and|with|now)\b)*[\s,.:;!-]*"
 )
 _PLAINLY: Final = re.compile(r"\b(?:re-?start|start|begin|reset|scratch|new)\b")

@@ -49,5 +49,7 @@ class _ChatModel:
 
 def _said(message: AIMessage) -> str:
     """What an answer that does not keep to the schema says, to be refused by the check of all."""
-    calls = message.tool_calls
-    return json.dumps(calls[0]["args"]) if calls else str(message.text)
+    if message.tool_calls:
+        return json.dumps(message.tool_calls[0]["args"])
+    malformed = [call["args"] or "" for call in message.invalid_tool_calls]
+    return str(message.text) or "".join(malformed)

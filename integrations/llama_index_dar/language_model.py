@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.llms import LLM
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
 from dar_retriever import LanguageModel
@@ -33,10 +36,17 @@ class _LLM:
 
     def __call__(self, messages: Sequence[Mapping[str, str]], schema: type[BaseModel], /) -> str:
         asked = [ChatMessage(role=each["role"], content=each["content"]) for each in messages]
-        if not self.llm.metadata.is_function_calling_model:
-            return self.llm.chat(asked).message.content or ""
-        try:
-            return self.llm.as_structured_llm(schema).chat(asked).message.content or ""
-        except ValueError as error:
-            # No function was called, or with arguments of another form: an answer like any other.
-            return f"no answer of the form that was asked for ({error})"
+        llm = self.llm
+        if not isinstance(llm, FunctionCallingLLM) or not llm.metadata.is_function_calling_model:
+            return llm.chat(asked).message.content or ""
+        tool = FunctionTool.from_defaults(
+            _never_called, name=schema.__name__, description=schema.__doc__, fn_schema=schema
+        )
+        reply = llm.chat_with_tools([tool], chat_history=asked, tool_required=True)
+        calls = llm.get_tool_calls_from_response(reply, error_on_no_tool_call=False)
+        # An answer in words is an answer like any other, for the check of all.
+        return json.dumps(calls[0].tool_kwargs) if calls else reply.message.content or ""
+
+
+def _never_called(**_: object) -> None:
+    """Only its schema is of use."""
