@@ -10,6 +10,7 @@ from PIL import Image
 
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.reformulation import Reformulation, RuleReformulator
+from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens
 from dar_retriever.reformulation.lexicon import (
     COLOURS,
     CONTRARIES,
@@ -20,7 +21,6 @@ from dar_retriever.reformulation.lexicon import (
     SHADES,
     UNSEEN,
 )
-from dar_retriever.reformulation.rules import CLIP_TOKENS, count_clip_tokens
 from dar_retriever.reformulation.statements import statement_of
 
 RULES = RuleReformulator()

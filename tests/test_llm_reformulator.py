@@ -12,7 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import DrawingGenerator, HangingModel, PickyEncoder, ScriptedModel, drawn_image
+from fakes import (
+    DrawingGenerator,
+    FixedReformulator,
+    HangingModel,
+    PickyEncoder,
+    ScriptedModel,
+    drawn_image,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +35,7 @@ from dar_retriever.hits import StoredImage
 from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.reformulation import LLMReformulator, Reformulation, RuleReformulator
+from dar_retriever.reformulation.base import Reformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
 NOTE = "reformulated by a language model"
@@ -96,6 +104,10 @@ def test_what_the_answer_leaves_out_is_nothing():
     made = reformulator('{"caption": "a dress", "prompts": []}')[0].reformulate(DRESS)
 
     assert made == Reformulation("a dress", ("a dress",), "", 0, (NOTE,))
+
+
+def test_what_the_answer_holds_besides_reaches_no_reformulation():
+    assert reformulated(**ACTIONS) == reformulated()
 
 
 def test_the_notes_tell_of_the_second_try():
@@ -207,6 +219,14 @@ def test_what_the_caption_says_is_not_ruled_out(caption: str, exclusions: list[s
         ("a\u00a0red\u3000dress", "a red dress"),
         # Marks that turn the direction of writing, or that nobody sees.
         ("a \u202ered\u202c dress\u200b\ufeff", "a red dress"),
+        ("soft\u00ad, word\u2060, math\u2061, private\ue000", "soft , word , math , private"),
+        # Joiners make words and emoji what they are.
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u200d\u0937"),
+        ("a \U0001f469\u200d\U0001f9b0\n", "a \U0001f469\u200d\U0001f9b0"),
         ("une robe d'\u00e9t\u00e9, \u4e00\u4ef6", "une robe d'\u00e9t\u00e9, \u4e00\u4ef6"),
         ("<b>a & b</b>", "<b>a & b</b>"),
     ],
@@ -219,14 +239,60 @@ def test_every_text_is_one_line_of_printable_characters(text: str, expected: str
     assert reformulated(caption="a boot", exclusions=[text]).negative_prompt == expected
 
 
+def test_what_nobody_sees_is_nothing_said():
+    made = reformulated(prompts=["\u200d", "a dress"], exclusions=["\u200c", "people"])
+
+    assert made.prompts == ("a dress",)
+    assert made.negative_prompt == "people"
+    assert reformulated(caption="\u200d\u200c").caption == ""
+
+
+BOOT = Turn("user", "a brown boot")
+ASKED = Turn("assistant", "which?")
+SHOWN_ALONE = Turn("user", images=(SHOWN,))
+LIKED_ALONE = Turn("user", like=(LIKED,))
+REJECTED_ALONE = Turn("user", unlike=(REJECTED,))
+NOTHING = Turn("user", " ")
+
+
 @pytest.mark.parametrize(
     ("since", "expected"),
-    [(0, 0), (1, 1), (5, 5), (6, 0), (7, 0), (10**9, 0), (10**30, 0)],
+    # What the assistant asks begins nothing.
+    [(0, 0), (1, 2), (2, 2), (3, 3), (4, 5), (5, 5), (6, 0), (7, 0), (10**9, 0), (10**4000, 0)],
+    ids=lambda place: str(place)[:10] if place < 10**10 else "huge",
 )
-def test_the_subject_begins_within_the_dialogue(since: int, expected: int):
+def test_the_subject_begins_with_a_turn_of_the_user(since: int, expected: int):
     assert len(CHANGED.turns) == 6
 
     assert reformulated(CHANGED, subject_since=since).since == expected
+
+
+@pytest.mark.parametrize(
+    ("turns", "expected"),
+    [
+        ([BOOT], 1),
+        ([SHOWN_ALONE], 1),
+        ([Turn("user", "no", unlike=(REJECTED,))], 1),
+        ([ASKED, BOOT], 2),
+        ([ASKED, ASKED, SHOWN_ALONE, BOOT], 3),
+        ([REJECTED_ALONE, BOOT], 2),
+        ([LIKED_ALONE, BOOT], 2),
+        ([NOTHING, ASKED, REJECTED_ALONE, LIKED_ALONE, SHOWN_ALONE], 5),
+        ([ASKED], 0),
+        ([NOTHING], 0),
+        ([REJECTED_ALONE], 0),
+        ([LIKED_ALONE], 0),
+        ([REJECTED_ALONE, ASKED, LIKED_ALONE, NOTHING], 0),
+    ],
+)
+def test_the_subject_begins_with_words_or_images(turns: list[Turn], expected: int):
+    dialogue = Dialogue((Turn("user", "a red dress"), *turns))
+
+    assert reformulated(dialogue, subject_since=1).since == expected
+
+
+def test_the_number_of_the_first_turn_is_no_new_subject():
+    assert reformulated(Dialogue((ASKED, BOOT)), subject_since=0).since == 0
 
 
 @pytest.mark.parametrize(
@@ -238,6 +304,9 @@ def test_the_subject_begins_within_the_dialogue(since: int, expected: int):
         {"subject_since": "the second"},
         {"caption": None},
         {"caption": ["a dress"]},
+        # Half of a character; no encoder takes it.
+        {"caption": "a \ud83d dress"},
+        {"prompts": ["\udc00"]},
         {"caption": "a" * 1001},
         {"prompts": "a dress"},
         {"prompts": [None]},
@@ -350,8 +419,9 @@ def test_the_instructions_are_this_packages_own_by_default():
         ({"prompts": 0}, "prompts=0: ask for 1 to 16"),
         ({"prompts": -1}, "prompts=-1: ask for 1 to 16"),
         ({"prompts": 17}, "prompts=17: ask for 1 to 16"),
-        ({"instructions": "in $colour"}, "'colour'"),
-        ({"instructions": Path("no", "such", "file.txt")}, "file.txt"),
+        ({"cache_size": -1}, "cache_size=-1: 0 for none, or more"),
+        ({"instructions": "in $colour"}, "there are $max_words, $prompts, and $$ is a dollar sign"),
+        ({"instructions": Path("no", "such", "file.txt")}, "file.txt' cannot be read"),
     ],
     ids=str,
 )
@@ -668,7 +738,7 @@ def test_for_a_slow_model_the_rules_stand_in(
         for n in range(2):
             result = retriever.search(DRESS.at_round(n), K)
             assert_valid(result)
-            assert_by_rules(result, tiny_encoder, "TimeoutError: no answer within")
+            assert_by_rules(result, tiny_encoder, "TimeoutError: no answer within 0.05 s")
         assert time.monotonic() - began < 20
     finally:
         model.released.set()
@@ -900,7 +970,7 @@ ROUNDS = ScheduledFusion((0.9, 0.1), (0.7, 0.3), (0.6, 0.4), (0.5, 0.5))
 
 
 def encoder_with(
-    encoder: OpenClipEncoder, reformulator: LLMReformulator | None = None, **options: Any
+    encoder: OpenClipEncoder, reformulator: Reformulator | None = None, **options: Any
 ) -> DARQueryEncoder:
     return DARQueryEncoder(
         encoder,
@@ -909,13 +979,13 @@ def encoder_with(
     )
 
 
-@pytest.mark.parametrize("since", range(len(CHANGED.turns)))
+@pytest.mark.parametrize(("told", "since"), [(0, 0), (1, 2), (2, 2), (3, 3), (4, 5), (5, 5)])
 def test_what_was_shown_and_judged_before_the_new_subject_does_not_count(
-    tiny_encoder: OpenClipEncoder, since: int
+    tiny_encoder: OpenClipEncoder, told: int, since: int
 ):
     boot = {"caption": "a brown boot with laces", "prompts": ["a brown boot"]}
 
-    query = encoder_with(tiny_encoder, reformulator(answer(**boot, subject_since=since))[0]).encode(
+    query = encoder_with(tiny_encoder, reformulator(answer(**boot, subject_since=told))[0]).encode(
         CHANGED
     )
 
@@ -1025,6 +1095,53 @@ def test_where_the_model_fails_the_rules_still_see_the_new_subject(tiny_encoder:
 
 
 @pytest.mark.parametrize(
+    ("since", "why"),
+    [
+        (1, "since=1: the user says nothing there"),
+        (2, "since=2: the user says nothing there"),
+        (3, "since=3: the user says nothing there"),
+        (6, "place=6: the dialogue has turns 0 to 5"),
+        (-1, "place=-1: the dialogue has turns 0 to 5"),
+    ],
+    ids=["the assistant's turn", "an empty turn", "a refusal", "beyond the end", "negative"],
+)
+def test_for_a_subject_that_begins_with_nothing_the_rules_stand_in(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture, since: int, why: str
+):
+    dialogue = Dialogue((BOOT, ASKED, NOTHING, REJECTED_ALONE, LIKED_ALONE, SHOWN_ALONE))
+    made = FixedReformulator(Reformulation("a made up boot", since=since, notes=(NOTE,)))
+
+    query = encoder_with(tiny_encoder, made).encode(dialogue)
+
+    assert query.trace.caption == by_rules(tiny_encoder, dialogue).caption == "a brown boot"
+    assert query.trace.fallbacks == (
+        f"reformulation failed, rules were used: InvalidInputError: {why}",
+    )
+    assert NOTE not in query.trace.reasons
+    assert len(query.liked_vectors) == len(query.rejected_vectors) == 1
+    assert len(warnings_in(caplog)) == 1
+
+
+@pytest.mark.parametrize("since", [4, 5])
+def test_a_subject_may_begin_with_a_liked_hit_or_an_image(
+    tiny_encoder: OpenClipEncoder, since: int
+):
+    shown = Turn("user", "like that", (SHOWN,))
+    dialogue = Dialogue((BOOT, ASKED, NOTHING, REJECTED_ALONE, LIKED_ALONE, shown))
+    made = FixedReformulator(Reformulation("a boot", ("a boot",), since=since, notes=(NOTE,)))
+
+    query = encoder_with(tiny_encoder, made).encode(dialogue)
+
+    assert query.trace.caption == "a boot"
+    assert query.trace.reasons[0] == NOTE
+    assert query.trace.reasons[1].startswith("a new subject began")
+    assert query.trace.fallbacks == ()
+    assert len(query.liked_vectors) == (since == 4)
+    assert len(query.rejected_vectors) == 0
+    assert len(query.reference_vectors) == 1
+
+
+@pytest.mark.parametrize(
     ("dialogue", "since"),
     [
         (Dialogue().say("a red dress").ask("what length?"), 0),
@@ -1058,9 +1175,18 @@ def test_an_answer_that_says_nothing_leaves_a_query(
     assert np.linalg.norm(query.vector) > 0
 
 
-def test_an_image_alone_is_not_drawn_after(tiny_encoder: OpenClipEncoder):
-    asked = reformulator(answer(caption="", prompts=["something made up"]))[0]
+@pytest.mark.parametrize("captioner", [None, lambda _: "a black boot"], ids=["", "captioned"])
+def test_an_image_alone_is_not_drawn_after(tiny_encoder: OpenClipEncoder, captioner: Any):
+    made_up = answer(caption="", prompts=["made up", "another"], exclusions=["people"])
+    encoder = encoder_with(tiny_encoder, reformulator(made_up)[0], captioner=captioner)
 
-    (query,) = encoder_with(tiny_encoder, asked).stages(SHOWN)
+    (query,) = encoder.stages(SHOWN)
 
-    np.testing.assert_allclose(query.vector, tiny_encoder.encode_images([SHOWN])[0], atol=1e-6)
+    assert encoder.generator.calls == []
+    assert query.trace.prompts == query.trace.generated == ()
+    assert query.trace.caption == ("a black boot" if captioner else "")
+    assert query.trace.fallbacks == ()
+    image = tiny_encoder.encode_images([SHOWN])
+    np.testing.assert_allclose(query.reference_vectors, image, atol=1e-6)
+    if captioner is None:
+        np.testing.assert_allclose(query.vector, image[0], atol=1e-6)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.reformulation import JoinedTurns, Reformulation, RuleReformulator
-from dar_retriever.reformulation.rules import CLIP_TOKENS, count_clip_tokens
+from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens
 
 RULES = RuleReformulator()
 # Opening CLIP's tokenizer takes seconds, once; what is timed below is the rules.

@@ -43,30 +43,24 @@ OF_SUBJECT: Final = re.compile(
 
 _ABOUT_RESULTS: Final = re.compile(
     rf"^(?:(?:how|what) about|what do you think(?: of)?|(?:do|would|did) you (?:like|want|mean|"
-    rf"prefer)|"
-    rf"(?:is|are|was|were)|does|do|which)\b(?: any of| one of)? ?(?:{PRONOUNS}|them|the results?|"
-    rf"ones?)?"
+    rf"prefer)|(?:is|are|was|were)|does|do|which)\b(?: any of| one of)? ?(?:{PRONOUNS}|them|"
+    rf"the results?|ones?)?"
     r" ?(?:ones?|results?|hits?|pictures?|images?|look|looks|good|better|right|close|closer|fit|"
-    r"fits|"
-    r"ok|okay|fine|what you (?:want|mean|meant|need|like|had in mind|are looking for|"
-    r"'re looking for)|"
-    r"is (?:it|best|closest|closer|right)|do you (?:like|prefer|mean|want)(?: best| most)?|"
-    r"helpful)*"
+    r"fits|ok|okay|fine|what you (?:want|mean|meant|need|like|had in mind|are looking for|"
+    r"'re looking for)|is (?:it|best|closest|closer|right)|do you (?:like|prefer|mean|"
+    r"want)(?: best| most)?|helpful)*"
     r"(?: instead| then| now| here)?$"
 )
 
 
 _CHECKING: Final = re.compile(
     r"^(?:closer|satisfied|happy|found it|any of (?:these|those|them)|do any of (?:these|those|"
-    r"them) "
-    r"(?:match|fit|work|look right)|is (?:this|that|it|one of (?:these|those|them)) (?:the|your) "
-    r"(?:right )?(?:one|image|picture|photo)|is (?:it|this|that) one of (?:these|those|them)|"
+    r"them) (?:match|fit|work|look right)|is (?:this|that|it|one of (?:these|those|them)) (?:the|"
+    r"your) (?:right )?(?:one|image|picture|photo)|is (?:it|this|that) one of (?:these|those|them)|"
     r"are (?:these|those|they) the right (?:ones|images|pictures|photos)|is (?:this|"
-    r"that) one better|"
-    r"is one of (?:these|those|them) (?:it|right|the one)|is your (?:image|picture|photo) here|"
-    r"would you like to see more|anything (?:that )?(?:you(?:'d| would) like|you want)"
-    r" (?:to change|"
-    r"changed|different)|"
+    r"that) one better|is one of (?:these|those|them) (?:it|right|the one)|is your (?:image|"
+    r"picture|photo) here|would you like to see more|anything (?:that )?(?:you(?:'d| would) like|"
+    r"you want) (?:to change|changed|different)|"
     r"what should be (?:different|changed))$"
 )
 

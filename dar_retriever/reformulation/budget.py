@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final
 
 from dar_retriever.reformulation.lexicon import visibility
+
+CLIP_TOKENS: Final = 77
+
+
+def count_clip_tokens(text: str) -> int:
+    """Number of tokens of OpenAI's CLIP, start and end of text included."""
+    return len(_clip_tokenizer().encode(text)) + 2
 
 
 def within_budget(
@@ -51,3 +60,10 @@ def _cut(text: str) -> str:
     if len(words) > 1:
         return " ".join(words[: len(words) * 3 // 4])
     return text[: len(text) * 3 // 4]
+
+
+@cache
+def _clip_tokenizer() -> Any:
+    from open_clip.tokenizer import SimpleTokenizer
+
+    return SimpleTokenizer()

@@ -33,16 +33,14 @@ _REACTION: Final = re.compile(
 
 HEDGES: Final = re.compile(
     r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|now|maybe|perhaps|probably|mostly|"
-    r"mainly|"
-    r"apparently|either|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|need|"
-    r"am looking for|would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
+    r"mainly|apparently|either|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|"
+    r"need|am looking for|would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
     r"i'd (?:say|like|have|prefer)|i'm (?:looking for|thinking)|looking for|do you have|"
     r"have you got|also|even|that|to|have|has|having|looks?(?: like)?|appears?(?: to be)?|"
-    r"seems?(?: to be)?|"
-    r"(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|would) (?:be|have)|"
-    r"(?:it|this|that|they|he|she|there)(?:'s| is| are|'re| was| were| has| have| looks?(?: like)?|"
-    r" seems?(?: to be)?| appears?(?: to be)?)|with|show me|find me|find|give me|search for|"
-    r"could you|can you|sort of|kind of|let me see|"
+    r"seems?(?: to be)?|(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|"
+    r"would) (?:be|have)|(?:it|this|that|they|he|she|there)(?:'s| is| are|'re| was| were| has|"
+    r" have| looks?(?: like)?| seems?(?: to be)?| appears?(?: to be)?)|with|show me|find me|find|"
+    r"give me|search for|could you|can you|sort of|kind of|let me see|"
     r"(?:something |one |more )?(?:like|similar to|as in) (?:this|that|these)"
     r"(?: ones?| pictures?| images?| photos?)?)\b[\s,]*)+"
 )

@@ -16,9 +16,8 @@ from dar_retriever.errors import InvalidInputError
 from dar_retriever.language_model import LanguageModel, Line, ask
 from dar_retriever.prompts import instructions as filled_in
 from dar_retriever.reformulation.base import Reformulation
-from dar_retriever.reformulation.budget import within_budget
+from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens, within_budget
 from dar_retriever.reformulation.phrases import says
-from dar_retriever.reformulation.rules import CLIP_TOKENS, count_clip_tokens
 
 # English has some 1.3 tokens a word; the rest is room for names and for counting badly.
 _WORDS_A_TOKEN: Final = 0.6

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reformulation
-from dar_retriever.reformulation.budget import within_budget
+from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens, within_budget
 from dar_retriever.reformulation.phrases import says
 from dar_retriever.reformulation.revision import revised
 from dar_retriever.reformulation.sayings import Saying, sayings
 from dar_retriever.reformulation.statements import Statement, statement_of
 
-CLIP_TOKENS: Final = 77
 _EXCLUSIONS: Final = 40
-
-
-def count_clip_tokens(text: str) -> int:
-    """Number of tokens of OpenAI's CLIP, start and end of text included."""
-    return len(_clip_tokenizer().encode(text)) + 2
 
 
 class RuleReformulator:
@@ -87,10 +80,3 @@ def _said_at(dialogue: Dialogue) -> Iterator[tuple[int, Saying]]:
     for place, entry in zip(places, dialogue.rounds(), strict=True):
         for saying in sayings(entry):
             yield place, saying
-
-
-@cache
-def _clip_tokenizer() -> Any:
-    from open_clip.tokenizer import SimpleTokenizer
-
-    return SimpleTokenizer()

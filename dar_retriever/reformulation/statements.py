@@ -51,17 +51,13 @@ _YES: Final = re.compile(
 _NO: Final = re.compile(
     r"^(?:not (?:really|at all|from (?:here|this angle))|not (?:very|much|too|so)$|"
     r"i (?:do not|don'?t|can(?:no|')?t) (?:think|believe|see) (?:so|any|one|1|it|"
-    r"that)(?: either)?$|"
-    r"i see (?:none|no)\b|"
-    r"i (?:do not|don'?t) see|"
-    r"i (?:can(?:no|')?t|can not)(?= *$|,)|(?:it |he |she )?(?:doesn'?t|does not) look like it|"
-    r"no way|"
+    r"that)(?: either)?$|i see (?:none|no)\b|"
+    r"i (?:do not|don'?t) see|i (?:can(?:no|')?t|can not)(?= *$|,)|(?:it |he |she )?(?:doesn'?t|"
+    r"does not) look like it|no way|"
     rf"{_IT_IS_NOT}|{_IT_IS} (?:no|none|0|zero)\b|(?:no one|nobody|nope|nah|none|never|neither|"
-    rf"nothing|"
-    rf"zero|0|not|no)(?:,? {_IT_IS_NOT}|,? i (?:do not|don'?t) see|,? thanks?(?: you)?)?)"
+    rf"nothing|zero|0|not|no)(?:,? {_IT_IS_NOT}|,? i (?:do not|don'?t) see|,? thanks?(?: you)?)?)"
     r"(?: (?:that|as far as) i (?:can |could |am able to )?(?:see|tell|know of|know)| of (?:them|"
-    r"it|those))?\b"
-    r"(?P<pause>\s*[,.;!:-]\s*|$)?\s*"
+    r"it|those))?\b(?P<pause>\s*[,.;!:-]\s*|$)?\s*"
 )
 _BARE_YES: Final = re.compile(r"^(?:yes|yeah|yep|yup)\b ?(?=it|there|he|she|they|the|a)")
 _AFFIRMING: Final = re.compile(
@@ -69,8 +65,8 @@ _AFFIRMING: Final = re.compile(
 )
 _CORRECTION: Final = re.compile(
     r"\b(?:actually|sorry|i meant|correction|wait|scratch that|on second thought|rather|instead|"
-    r"i was wrong|i said|my mistake|i misspoke|oops|make (?:it|that|them)|change (?:it|that) to)"
-    r"\b[\s,:]*"
+    r"i was wrong|i said|my mistake|i misspoke|oops|make (?:it|that|them)|change (?:it|"
+    r"that) to)\b[\s,:]*"
 )
 _CHANGE: Final = re.compile(
     rf"\b(?:make|change|turn|colou?r|paint|replace|swap) (?:{OWNERS} )?(?P<noun>(?!it\b|them\b|"
@@ -93,8 +89,7 @@ _COLOURS: Final = re.compile(
 _NEGATED: Final = re.compile(
     r"^(?:(?:the|his|her|their|its|i|it|they|he|she|there|you|we|that|this) )?(?:[\w'-]+ ){0,2}?"
     r"(?:is|are|was|were|do|does|did|has|have|can)(?:n'?t| ?not) (?:(?:look|appear|seem|be|have|"
-    r"see|"
-    r"wear|wearing|like|to|any|an?|the|really|very) )*(?P<what>[\w' -]+?)(?: to me| in it)?$"
+    r"see|wear|wearing|like|to|any|an?|the|really|very) )*(?P<what>[\w' -]+?)(?: to me| in it)?$"
 )
 _INSTEAD_FIRST: Final = re.compile(
     r"^(?:instead of|rather than|in place of) (?P<old>[\w -]{1,80}?), (?P<new>[^,]+)$"

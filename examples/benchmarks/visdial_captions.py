@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dar_retriever import Dialogue, RuleReformulator
-from dar_retriever.reformulation.rules import CLIP_TOKENS, count_clip_tokens
+from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens
 
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 _SUFFIX = re.compile(r"(?:'s|s'|ings?|edly|ed|es|ly|s)$")

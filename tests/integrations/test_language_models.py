@@ -20,6 +20,7 @@ from llama_index.core.base.llms.types import (
     ChatMessage,
     CompletionResponse,
     LLMMetadata,
+    TextBlock,
     ToolCallBlock,
 )
 from llama_index.core.llms import LLM, CustomLLM, MockLLM
@@ -57,7 +58,7 @@ class Reply:
     """What a model replies: a call of the function that stands for the form, or a text."""
 
     text: str = ""
-    arguments: dict[str, Any] | None = None
+    arguments: Any = None
     function: str = "SearchText"
 
 
@@ -119,12 +120,28 @@ class RecordingLLM(MockFunctionCallingLLM):
     given: Given = Field(default_factory=list)
 
 
-def llama_index_model(*replies: Reply) -> RecordingLLM:
+class RefusingLLM(RecordingLLM):
+    """Could call functions, were its model one that does."""
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(is_function_calling_model=False)
+
+
+class BoastingLLM(ScriptedLLM):
+    """Says that it calls functions and has no way to."""
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        return LLMMetadata(is_function_calling_model=True)
+
+
+def llama_index_model(*replies: Reply, kind: Any = RecordingLLM) -> Any:
     rest = iter(replies)
-    return llama_index_model_by(lambda _: next(rest))
+    return llama_index_model_by(lambda _: next(rest), kind)
 
 
-def llama_index_model_by(choose: Callable[[str], Reply]) -> RecordingLLM:
+def llama_index_model_by(choose: Callable[[str], Reply], kind: Any = RecordingLLM) -> Any:
     """Replies by what the last message says."""
 
     def answer(messages: Sequence[ChatMessage], **_: Any) -> ChatMessage:
@@ -135,14 +152,20 @@ def llama_index_model_by(choose: Callable[[str], Reply]) -> RecordingLLM:
         call = ToolCallBlock(
             tool_call_id="call-0", tool_name=reply.function, tool_kwargs=reply.arguments
         )
-        return ChatMessage(role="assistant", blocks=[call])
+        texts = [TextBlock(text=reply.text)] if reply.text else []
+        return ChatMessage(role="assistant", blocks=[*texts, call])
 
-    llm = RecordingLLM(response_generator=answer)
+    llm = kind(response_generator=answer)
     return llm
 
 
 def asked(model: LanguageModel) -> tuple[SearchText, int]:
     return ask(model, INSTRUCTIONS, DATA, SearchText, 30)
+
+
+def reformulated(model: LanguageModel) -> Reformulation:
+    reformulator = LLMReformulator(model, count_tokens=lambda text: len(text.split()))
+    return reformulator.reformulate(Dialogue.from_text("a {red} mug"))
 
 
 # LangChain.
@@ -213,13 +236,43 @@ def test_a_chat_model_that_does_not_call_the_tool_is_asked_again(reply: Reply) -
         asked(langchain_dar.language_model(langchain_model(reply, reply)))
 
 
-def test_a_call_that_is_no_json_is_asked_again() -> None:
-    broken = {"name": "SearchText", "args": '{"caption": "a', "id": "call-0", "error": "cut off"}
-    messages = iter([AIMessage("", invalid_tool_calls=[broken]), langchain_message(CALL)])
+def malformed(*arguments: str | None, text: str = "") -> AIMessage:
+    """A message with calls whose arguments LangChain cannot read."""
+    calls = [
+        {"name": "SearchText", "args": each, "id": f"call-{number}", "error": "no JSON"}
+        for number, each in enumerate(arguments)
+    ]
+    return AIMessage(text, invalid_tool_calls=calls)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (malformed('{"caption": "a'), '{"caption": "a'),
+        (malformed('{"caption": "a', "mug}"), '{"caption": "amug}'),
+        (malformed('{"caption": "a', text="A red mug."), "A red mug."),
+        (malformed(None), "(nothing)"),
+        (malformed("", None), "(nothing)"),
+    ],
+    ids=["cut off", "two calls", "text beside", "none", "two of none"],
+)
+def test_a_call_that_is_no_json_is_asked_again(message: AIMessage, said: str) -> None:
+    messages = iter([message, langchain_message(CALL)])
 
     model = FunctionChatModel(answer=lambda _: next(messages))
 
     assert asked(langchain_dar.language_model(model)) == (ANSWER, 2)
+    first, second = langchain_given(model)
+    assert first == second[:2] == TOLD
+    assert second[2] == ("assistant", said)
+    assert "it holds no JSON object" in second[3][1]
+
+
+@pytest.mark.parametrize("around", ["```json\n{}\n```", "{}}}", "Arguments: {}"])
+def test_an_object_within_malformed_arguments_is_taken(around: str) -> None:
+    model = FunctionChatModel(answer=lambda _: malformed(around.format(TEXT.text)))
+
+    assert asked(langchain_dar.language_model(model)) == (ANSWER, 1)
 
 
 def test_actions_beside_the_arguments_are_left_out() -> None:
@@ -289,8 +342,11 @@ def test_a_chat_model_of_prose_alone_is_an_error(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", [FunctionChatModel, WordsOnlyChatModel])
 @pytest.mark.parametrize("error", [ValueError("no key"), RuntimeError("quota")])
-def test_a_chat_models_own_error_goes_through(kind: Any, error: Exception) -> None:
+@pytest.mark.parametrize("before", [0, 1], ids=["first try", "second try"])
+def test_a_chat_models_own_error_goes_through(kind: Any, error: Exception, before: int) -> None:
     def fail(_: list[BaseMessage]) -> AIMessage:
+        if len(model.given) <= before:
+            return AIMessage("A red mug.")
         raise error
 
     model = kind(answer=fail)
@@ -298,59 +354,136 @@ def test_a_chat_models_own_error_goes_through(kind: Any, error: Exception) -> No
     with pytest.raises(type(error)) as caught:
         asked(langchain_dar.language_model(model))
     assert caught.value is error
-    assert len(model.given) == 1
+    assert len(model.given) == before + 1
 
 
 # LlamaIndex.
 
 
-def test_an_llm_that_calls_functions_keeps_to_the_form() -> None:
-    llm = llama_index_model(CALL)
+@pytest.mark.parametrize(
+    "reply",
+    [CALL, TEXT, Reply("Here you are.", ARGUMENTS), Reply(f"Sure: {TEXT.text}")],
+    ids=["call", "text", "both", "prose around"],
+)
+def test_an_llm_that_calls_functions_keeps_to_the_form(reply: Reply) -> None:
+    llm = llama_index_model(reply)
 
     assert asked(llama_index_dar.language_model(llm)) == (ANSWER, 1)
     # To the letter: LlamaIndex takes what it is given for templates.
     assert llm.given == [TOLD]
 
 
+def test_an_llm_is_given_the_form_as_a_function_that_it_has_to_call() -> None:
+    class Recording(RecordingLLM):
+        tools: list[Any] = Field(default_factory=list)
+
+        def chat_with_tools(self, tools: Sequence[Any], *args: Any, **options: Any) -> Any:
+            assert options["tool_required"]
+            self.tools.extend(tools)
+            return super().chat_with_tools(tools, *args, **options)
+
+    llm = llama_index_model(CALL, kind=Recording)
+
+    asked(llama_index_dar.language_model(llm))
+
+    (tool,) = llm.tools
+    assert tool.metadata.fn_schema is SearchText
+    function = tool.metadata.to_openai_tool()["function"]
+    assert function["name"] == "SearchText"
+    assert function["description"] == SearchText.__doc__
+    schema = SearchText.model_json_schema()
+    assert function["parameters"]["properties"] == schema["properties"]
+    assert function["parameters"]["required"] == schema["required"] == ["caption", "prompts"]
+
+
 @pytest.mark.parametrize(
-    "reply",
+    ("reply", "why"),
     [
-        Reply(arguments={"caption": 3, "prompts": []}),
-        Reply(arguments={"caption": "a mug"}),
-        Reply(arguments={**ARGUMENTS, "subject_since": -1}),
-        Reply(arguments={**ARGUMENTS, "caption": "a" * 1001}),
-        Reply("A red mug, I would say."),
-        Reply("A {red} mug."),
-        Reply(""),
+        (Reply(arguments={"caption": 3, "prompts": []}), "caption: Input should be a valid string"),
+        (Reply(arguments={"caption": "a mug"}), "prompts: Field required"),
+        (Reply(arguments={**ARGUMENTS, "subject_since": -1}), "subject_since: Input should be gre"),
+        (Reply(arguments={**ARGUMENTS, "caption": "a" * 1001}), "caption: String should have at"),
+        (Reply(arguments={}), "caption: Field required; prompts: Field required"),
+        (Reply("Here you are.", {"caption": "a mug"}), "prompts: Field required"),
+        (Reply(arguments={"query": "mug"}, function="search"), "caption: Field required; prompts"),
+        (Reply("A red mug, I would say."), "it holds no JSON object."),
+        (Reply("A {red} mug."), "it holds no JSON object that can be read"),
+        (Reply(""), "it holds no JSON object."),
     ],
-    ids=["type", "missing", "negative", "long", "prose", "braces", "nothing"],
+    ids=[
+        "type",
+        "missing",
+        "negative",
+        "long",
+        "empty",
+        "text beside",
+        "another function",
+        "prose",
+        "braces",
+        "nothing",
+    ],
 )
-def test_an_llm_that_does_not_keep_to_the_form_is_asked_again(reply: Reply) -> None:
+def test_an_llm_that_does_not_keep_to_the_form_is_asked_again(reply: Reply, why: str) -> None:
     llm = llama_index_model(reply, CALL)
 
     assert asked(llama_index_dar.language_model(llm)) == (ANSWER, 2)
 
     first, second = llm.given
     assert first == second[:2] == TOLD
-    assert [role for role, _ in second[2:]] == ["assistant", "user"]
-    assert second[2][1].startswith("no answer of the form that was asked for")
-    assert "That was no valid answer" in second[3][1]
+    said = reply.text if reply.arguments is None else json.dumps(reply.arguments)
+    assert second[2] == ("assistant", said or "(nothing)")
+    assert second[3][0] == "user"
+    assert second[3][1].startswith(f"That was no valid answer: {why}")
+
+
+def test_arguments_that_llama_index_reads_in_part_are_asked_again() -> None:
+    llm = llama_index_model(Reply(arguments='{"caption": "a red m'), CALL)
+
+    assert asked(llama_index_dar.language_model(llm)) == (ANSWER, 2)
+    assert json.loads(llm.given[1][2][1]).keys() == {"caption"}
+    assert "prompts: Field required" in llm.given[1][3][1]
+
+
+def test_of_several_calls_the_first_counts() -> None:
+    other = {**ARGUMENTS, "caption": "a blue mug"}
+    calls = [
+        ToolCallBlock(tool_call_id=str(number), tool_name="SearchText", tool_kwargs=arguments)
+        for number, arguments in enumerate([ARGUMENTS, other])
+    ]
+    message = ChatMessage(role="assistant", blocks=calls)
+
+    llm = RecordingLLM(response_generator=lambda messages, **_: message)
+
+    assert asked(llama_index_dar.language_model(llm)) == (ANSWER, 1)
 
 
 def test_an_llm_of_prose_alone_is_an_error() -> None:
     llm = llama_index_model(Reply("A red mug."), Reply("As I said, a red mug."))
 
-    with pytest.raises(LanguageModelError):
+    with pytest.raises(LanguageModelError, match=r"it holds no JSON object$"):
         asked(llama_index_dar.language_model(llm))
     assert len(llm.given) == 2
 
 
-def test_actions_beside_a_functions_arguments_are_left_out() -> None:
-    llm = llama_index_model(Reply(arguments={**ARGUMENTS, "where": {"kind": "sofa"}, "k": 99}))
+def test_actions_beside_a_functions_arguments_reach_no_reformulation() -> None:
+    actions = {**ARGUMENTS, "where": {"kind": "sofa"}, "k": 99}
 
-    reply = llama_index_dar.language_model(llm)([{"role": "user", "content": "x"}], SearchText)
+    assert asked(llama_index_dar.language_model(llama_index_model(Reply(arguments=actions)))) == (
+        ANSWER,
+        1,
+    )
+    assert reformulated(llama_index_dar.language_model(llama_index_model(Reply("", actions)))) == (
+        reformulated(ScriptedModel(TEXT.text))
+    )
 
-    assert json.loads(reply) == ARGUMENTS
+
+@pytest.mark.parametrize(
+    "llm",
+    [lambda: llama_index_model(TEXT, kind=RefusingLLM), lambda: BoastingLLM(texts=[TEXT.text])],
+    ids=["of another model", "of another kind"],
+)
+def test_an_llm_that_cannot_call_functions_is_told_in_words(llm: Callable[[], LLM]) -> None:
+    assert asked(llama_index_dar.language_model(llm())) == (ANSWER, 1)
 
 
 @pytest.mark.parametrize("text", ["{}", "Sure:\n```json\n{}\n```\nThat is {{it}}."])
@@ -381,7 +514,24 @@ def test_an_llm_without_functions_that_answers_in_prose_is_an_error(llm: LLM) ->
         asked(llama_index_dar.language_model(llm))
 
 
-def test_an_llms_own_error_goes_through() -> None:
+@pytest.mark.parametrize("kind", [RecordingLLM, RefusingLLM])
+@pytest.mark.parametrize("error", [ValueError("no key"), ConnectionError("no route")])
+@pytest.mark.parametrize("before", [0, 1], ids=["first try", "second try"])
+def test_an_llms_own_error_goes_through(kind: Any, error: Exception, before: int) -> None:
+    def fail(_: str) -> Reply:
+        if len(llm.given) <= before:
+            return Reply("A red mug.")
+        raise error
+
+    llm = llama_index_model_by(fail, kind)
+
+    with pytest.raises(type(error)) as caught:
+        asked(llama_index_dar.language_model(llm))
+    assert caught.value is error
+    assert len(llm.given) == before + 1
+
+
+def test_the_error_of_an_llm_without_functions_goes_through() -> None:
     class Failing(ScriptedLLM):
         def complete(self, prompt: str, formatted: bool = False, **_: Any) -> Any:  # noqa: FBT001, FBT002
             raise ConnectionError("no route")
@@ -407,9 +557,7 @@ def test_an_llms_own_error_goes_through() -> None:
 def test_a_dialogue_is_reformulated_alike_by_every_kind_of_model(
     model: Callable[[], LanguageModel],
 ) -> None:
-    reformulator = LLMReformulator(model(), count_tokens=lambda text: len(text.split()))
-
-    assert reformulator.reformulate(Dialogue.from_text("a {red} mug")) == Reformulation(
+    assert reformulated(model()) == Reformulation(
         "it's a red {mug}",
         ("a red mug", 'a red mug that says "tea"'),
         "people",
