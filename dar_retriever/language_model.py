@@ -27,7 +27,8 @@ _JOINERS: Final = "\u200c\u200d"
 
 def _one_line(text: str) -> str:
     shown = (char if char.isprintable() or char in _JOINERS else " " for char in text)
-    return " ".join("".join(shown).split())
+    line = " ".join("".join(shown).split())
+    return line if line.strip(_JOINERS + " ") else ""
 
 
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_one_line)]
@@ -130,7 +131,7 @@ def _parsed(reply: str, schema: type[Answer]) -> Answer:
     """
     if len(reply) > _LONGEST:
         raise ValueError(f"it has {len(reply)} characters")
-    problem = "it holds no JSON object"
+    problem, reached = "it holds no JSON object", -1
     for found in islice(re.finditer(r"\{", reply), _OBJECTS):
         try:
             value, _ = _DECODER.raw_decode(reply, found.start())
@@ -141,5 +142,8 @@ def _parsed(reply: str, schema: type[Answer]) -> Answer:
             raise ValueError("; ".join(told)) from error
         # Nested deeper than Python reads, or no JSON: a brace among words, perhaps.
         except (ValueError, RecursionError) as error:
-            problem = f"it holds no JSON object that can be read ({error})"
+            # What was read furthest was meant.
+            position = error.pos if isinstance(error, json.JSONDecodeError) else found.start()
+            if position > reached:
+                problem, reached = f"it holds no JSON object that can be read ({error})", position
     raise ValueError(problem)

@@ -65,7 +65,8 @@ def understand(
         said = _reformulated(dialogue, encoder, reformulator, record)
     if said.since:
         dialogue = dialogue.since(said.since)
-        record.reasons.append(f"a new subject began: {short(dialogue.turns[0].text)}")
+        said_first = dialogue.turns[0].text or "an image"
+        record.reasons.append(f"a new subject began: {short(said_first)}")
     captions = _captions(dialogue, captioner, record)
     told = said
     if captions and said.caption:

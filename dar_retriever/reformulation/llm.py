@@ -121,7 +121,8 @@ class LLMReformulator:
         if caption != answer.caption:
             notes.append("the language model's caption was cut to what the encoder reads")
         prompts = [prompt for prompt in dict.fromkeys(answer.prompts) if prompt]
-        ruled_out = [text for text in dict.fromkeys(answer.exclusions) if text]
+        phrases = (part for text in answer.exclusions for part in text.split(", "))
+        ruled_out = [phrase for phrase in dict.fromkeys(phrases) if phrase]
         return Reformulation(
             caption,
             (tuple(prompts[: self._prompts]) or (caption,)) if caption else (),

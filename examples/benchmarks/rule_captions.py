@@ -11,6 +11,7 @@ themselves: what becomes of the value that was taken back, and of what was denie
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -34,6 +35,10 @@ from dar_retriever.images import open_image
 from dar_retriever.reformulation.phrases import says
 
 _BATCH: Final = 256
+_NO: Final = ("no", "no, it isn't", "nope", "no it's not")
+_DENIED: Final = re.compile(
+    r"(?:is it|does it have|are there any) (?P<what>[\w' -]+?)(?: on it)?\?$"
+)
 _NAMES: Final = {*COLOURS, *BACKGROUNDS, "gray", "violet", "turquoise"}
 
 
@@ -120,16 +125,12 @@ def readings(simulated: list[SimulatedDialogue], made: list[list[Reformulation]]
             right += says(row[number].caption, new)
             wrong += says(row[number].caption, old)
         for number, turn in enumerate(entry.dialogue.rounds()):
-            if (
-                turn.answer.text.startswith("no")
-                and turn.question
-                and "not" not in turn.answer.text
-            ):
-                what = turn.question.rstrip("?").split()[-1]
+            what = _DENIED.match(turn.question)
+            if what and turn.answer.text in _NO:
                 denied += 1
-                before = row[number - 1]
-                named += says(row[number].caption, what) and not says(before.caption, what)
-                excluded += says(row[number].negative_prompt, what)
+                before, after = row[number - 1].caption, row[number].caption
+                named += says(after, what["what"]) and not says(before, what["what"])
+                excluded += says(row[number].negative_prompt, what["what"])
     table = Table("what was said", "times", "read", "%", box=SIMPLE_HEAD)
     table.title = "Corrections and negations, in the caption of the same round"
     for said, times, read, count in (
