@@ -17,7 +17,7 @@ from dar_retriever.hits import Hit
 from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.threads import in_threads
-from dar_retriever.trace import Trace
+from dar_retriever.trace import Trace, of_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +147,32 @@ class DiffusionAugmentedRetriever:
         began = time.perf_counter()
         hits = tuple(self.store.search(query.vector, k, where, exclude))
         timings = {**query.trace.timings, "search": time.perf_counter() - began}
+        trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings))
+        result = SearchResult(hits, trace, query, where, frozenset(exclude))
         # What the text finds is there at once; the verdict is on what is final.
         judge = self.closeness if query.final else None
-        verdict = judge.verdict(query) if judge else Verdict()
-        reasons = (*query.trace.reasons, *filter(None, (verdict.reason,)))
-        trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings), reasons=reasons)
-        return SearchResult(hits, trace, query, where, frozenset(exclude), verdict.close)
+        return result if judge is None else _judged(result, judge)
 
 
 def _require_hits(k: int) -> None:
     if k < 1:
         raise InvalidInputError(f"k={k}: ask for at least 1 hit")
+
+
+def _judged(result: SearchResult, closeness: Closeness) -> SearchResult:
+    """A result with the verdict on it; close where the judge fails, and the trace says so."""
+    trace, began = result.trace, time.perf_counter()
+    try:
+        verdict, fallbacks = closeness.verdict(result.query), trace.fallbacks
+    # A judge may be anybody's code; the hits are there without it.
+    except Exception as error:
+        why = f"whether anything is close was not judged: {of_error(error)}"
+        verdict, fallbacks = Verdict(), (*trace.fallbacks, why)
+    timings = {**trace.timings, "judge": time.perf_counter() - began}
+    trace = dataclasses.replace(
+        trace,
+        timings=MappingProxyType(timings),
+        reasons=(*trace.reasons, *filter(None, (verdict.reason,))),
+        fallbacks=fallbacks,
+    )
+    return dataclasses.replace(result, trace=trace, close=verdict.close)

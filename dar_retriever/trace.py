@@ -27,7 +27,8 @@ class Trace:
         shares: Each generated image's part of the image weight.
         reasons: Why as many images were generated, and why they got their weights.
         reference_captions: What the user's reference images were taken to show.
-        timings: Seconds by step: "reformulate", "generate", "encode", "fuse", "search".
+        timings: Seconds by step: "reformulate", "caption", "spend", "generate", "encode", "fuse",
+            "search", "judge".
         fallbacks: What failed and what was done without it; empty when all went well.
     """
 
