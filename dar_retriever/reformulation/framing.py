@@ -63,7 +63,8 @@ _ABOUT_RESULTS: Final = re.compile(
 _TRAILING: Final = re.compile(
     r"[\s,]*\b(?:i (?:think|guess|believe|suppose)|as far as i can (?:tell|see)|if i'?m right|"
     r"please|thanks|thank you|to be honest|actually|instead|after all|from what i can see|"
-    r"in (?:it|the (?:picture|photo|image))|it seems|yes|yeah|either|too|as well|(?:not )?at all|"
+    r"in (?:it|the (?:picture|photo|image))|it seems|yes|yeah|either|too|as well|if (?:possible|"
+    r"any|you (?:have|can)(?: (?:one|some|any|it))?|there (?:is|are) (?:one|any))|(?:not )?at all|"
     r"(?:would|should|could|might) be (?:nice|good|great|perfect|better|fine|lovely))[\s.!]*$"
 )
 

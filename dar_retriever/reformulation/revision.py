@@ -14,6 +14,7 @@ from dar_retriever.reformulation.lexicon import (
     DETERMINERS,
     PLACES,
     SHADED_COLOUR,
+    stem,
 )
 from dar_retriever.reformulation.statements import Statement
 
@@ -79,7 +80,13 @@ def _named(phrase: str) -> str:
 
 
 def _without(kept: list[Statement], noun: str) -> list[Statement]:
-    """The statements without the last phrase about a thing; the description's own thing stays."""
+    """The statements without the last phrase about a thing; the description's own thing stays.
+
+    Without stripes nothing is striped either.
+    """
+    name = stem(noun.rsplit(maxsplit=1)[-1])
+    having = rf"\b{re.escape(name)}(?:d|ed|{re.escape(name[-1])}ed)\b ?"
+    kept = _replaced(kept, having, "") or kept
     for number in reversed(range(len(kept))):
         text = phrases.without(kept[number].text, noun.rsplit(maxsplit=1)[-1])
         if text is not None:

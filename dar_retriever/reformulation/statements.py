@@ -267,6 +267,8 @@ def _told(question: str, answer: str) -> Statement:
 
 def _exchanged(question: str, new: str, old: str) -> Statement:
     """What "in a forest, not on a beach" says."""
+    # "instead of a plain one": plain is what is not wanted.
+    old = re.sub(r" ones?$", "", old)
     of_a_thing, about = _of_a_thing(question, new), topic(question)
     if of_a_thing is not None:
         return replace(of_a_thing, excluded=old)
