@@ -12,6 +12,7 @@ from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.fusion.calibration import FLAT, Calibration
 from dar_retriever.hits import Hit
+from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
@@ -56,8 +57,11 @@ class Trials:
         self._calibration = Calibration(retriever.store)
 
     def candidates(self, result: SearchResult) -> Candidates:
-        """The candidates of a search, under its own filter."""
-        query = result.query.vector
+        """The candidates of a search, under its own filter.
+
+        Generated images are left out: they guess what nobody has told, and that is what to ask.
+        """
+        query = _told(result.query)
         hits = self._store.search(query, _MOST, result.where, result.exclude)
         vectors = self._store.vectors_of([hit.id for hit in hits])
         return Candidates(hits, vectors, self._shares(query, vectors))
@@ -80,7 +84,7 @@ class Trials:
         vectors = list(self._encoder.encode_texts([text or " " for text in texts]))
         if not texts[0]:
             # The user has only shown images so far.
-            vectors[0] = result.query.vector
+            vectors[0] = _told(result.query)
         now, *after = (self._shares(vector, candidates.vectors) for vector in vectors)
         return now, np.stack(after) if after else np.empty((0, len(now)), np.float32)
 
@@ -94,3 +98,11 @@ class Trials:
         width = max(_TEMPERATURE * self._calibration.spread(query), FLAT)
         shares = np.exp((scores - scores.max()) / width)
         return np.asarray(shares / shares.sum(), np.float32)
+
+
+def _told(query: EncodedQuery) -> Vectors:
+    """What the user has said and shown, as a query."""
+    shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
+    if query.text_vector is None or any(map(len, shown)):
+        return query.vector
+    return query.text_vector

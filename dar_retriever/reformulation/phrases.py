@@ -73,9 +73,10 @@ def exchanged(text: str, phrase: str) -> str | None:
         return None
     start = _start(tokens, place)
     old = tokens[start:place]
-    # "two handles" in place of "a square handle" are other handles.
-    others = tokens[place] != new[-1] and _sorted(new[:-1])[1] and not _sorted(old)[1]
-    said = new[:-1] if others else _merged(old, new[:-1])
+    if tokens[place] != new[-1] and _sorted(new[:-1])[1] and not _sorted(old)[1]:
+        # "two handles" in place of "a square handle" are other handles.
+        old = _sorted(old)[2]
+    said = _merged(old, new[:-1])
     return _text([*tokens[:start], *_with_article([*said, new[-1]]), *tokens[place + 1 :]])
 
 

@@ -53,7 +53,7 @@ def _parted(clause: str) -> list[str]:
     before, joined, last = clause.rpartition(" and ")
     both = {before.split()[-1].lower(), last.lower()} if before.split() else set()
     alone = joined and len(last.split()) == 1 and not both <= COLOURS
-    return [before, last] if both and alone else [clause]
+    return [before.rstrip(" ,.;"), last] if both and alone else [clause]
 
 
 def _told(dialogue: Dialogue, captions: Iterator[str]) -> Iterator[Turn]:
