@@ -53,12 +53,12 @@ DETERMINERS: Final = frozenset(
 UNSEEN: Final = frozenset(
     {
         *("nice", "good", "great", "cool", "delicious", "tasty", "yummy", "interesting", "real"),
-        *("professional", "amateur", "expensive", "cheap", "fun", "normal", "typical", "natural"),
+        *("professional", "amateur", "expensive", "cheap", "fun", "normal", "typical"),
         *("think", "thinking", "guess", "believe", "know", "want", "wants", "enjoying", "related"),
         *("possible", "possibly", "probably", "maybe", "likely", "seems", "seem", "appears"),
-        *("friends", "family", "couple", "mother", "father", "name", "brand", "owner", "work"),
+        *("friends", "name", "brand", "owner", "price"),
         *("photo", "picture", "image", "visible", "see", "seen", "show", "shown", "look", "looks"),
-        *("quality", "close-up", "camera", "year", "years", "old", "hour", "minutes", "season"),
+        *("quality", "close-up", "year", "years", "hour", "minutes"),
         *("because", "could", "would", "might", "should", "much", "lot", "very", "really", "quite"),
     }
 )

@@ -55,13 +55,7 @@ def revised(kept: list[Statement], new: Statement) -> list[Statement]:
 def _corrected(kept: list[Statement], new: Statement, words: list[str]) -> list[Statement]:
     """The statements with a new one in the place of what it changes, else behind them."""
     if words[-1] in COLOURS:
-        # "make it green" names no thing: a colour that stood alone is meant, or the first one.
-        alone = [old for old in kept if old.text in COLOURS] if len(words) <= 2 else []
-        for old in [*alone[-1:], *(kept if len(words) <= 2 else [])]:
-            if _FIRST_COLOUR.search(old.text):
-                coloured = _FIRST_COLOUR.sub(new.text, old.text, count=1)
-                return [replace(other, text=coloured) if other is old else other for other in kept]
-        return [*kept, new]
+        return _recoloured(kept, new) if len(words) <= 2 else [*kept, new]
     bare = _FRAME.sub("", new.text)
     elsewhere = words[0] in PLACES and words[1:2] and words[1] in DETERMINERS
     for number in reversed(range(len(kept))):
@@ -70,6 +64,16 @@ def _corrected(kept: list[Statement], new: Statement, words: list[str]) -> list[
             text = phrases.moved(kept[number].text, new.text)
         if text is not None:
             return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
+    return [*kept, new]
+
+
+def _recoloured(kept: list[Statement], new: Statement) -> list[Statement]:
+    """The statements after "make it green": a colour that stood alone is meant, or the first."""
+    alone = [old for old in kept if old.text in COLOURS]
+    for old in [*alone[-1:], *kept]:
+        if _FIRST_COLOUR.search(old.text):
+            text = _FIRST_COLOUR.sub(new.text, old.text, count=1)
+            return [replace(other, text=text) if other is old else other for other in kept]
     return [*kept, new]
 
 

@@ -98,8 +98,7 @@ def _beside_images(entry: Round, text: str) -> list[Saying]:
 def _said(entry: Round, text: str) -> list[Saying]:
     question = question_in(entry.question)
     sentences = [part for part in _SENTENCE.split(text) if part] or [""]
-    left = starts_over(sentences[0]) or (len(sentences) > 1 and _begins_something(sentences[0]))
-    if not question or left or is_ruling_out(sentences[0]) or begun_anew(sentences[0]):
+    if not question or not _answers(sentences):
         return list(chain.from_iterable(map(_free, sentences)))
     answer, *clauses = _clauses(sentences[0])
     rest = [*clauses, *sentences[1:]]
@@ -112,6 +111,15 @@ def _said(entry: Round, text: str) -> list[Saying]:
         # "Something different" asks for other results of the same.
         answer = ""
     return [Saying(question, answer), *chain.from_iterable(map(_free, rest))]
+
+
+def _answers(sentences: list[str]) -> bool:
+    """Whether what is said after a question answers it."""
+    first = sentences[0]
+    if is_ruling_out(first) or starts_over(first) or begun_anew(first):
+        return False
+    # "Forget it" may be an answer; with more behind it, it is none.
+    return len(sentences) == 1 or not _begins_something(first)
 
 
 def _is_open(answer: str) -> bool:
