@@ -20,6 +20,9 @@ _CLEARLY: Final = -3.0
 _AGREES: Final = -1.0
 _ASKED: Final = 64
 _FEWEST: Final = 20
+# The same picture stored again, perhaps at another size.
+_COPY: Final = 0.999
+_COPIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,10 @@ class StoreCloseness:
         return float((self._store.nearest(vector, 1) @ vector).max())
 
     def _nearest_other(self, vector: Vectors) -> float:
-        return float((self._store.nearest(vector, 2) @ vector).min())
+        """The score of the nearest image that is neither the vector's own nor a copy of it."""
+        scores = self._store.nearest(vector, _COPIES) @ vector
+        others = scores[scores < _COPY]
+        return float(others.max() if len(others) else scores.min())
 
     def _usual_nearness(self) -> _Usual:
         sample = self._store.sample()

@@ -270,7 +270,7 @@ class ImageStore:
             StoreError: There is no image of an id.
         """
         if not ids:
-            return self._unit_rows()
+            return np.empty((0, self._width), np.float32)
         with self._errors():
             found = self._collection.get(_once(ids), include=["embeddings"])
         rows = dict(zip(found["ids"], found["embeddings"], strict=True))

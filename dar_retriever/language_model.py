@@ -31,8 +31,17 @@ def _one_line(text: str) -> str:
     return line if line.strip(_JOINERS + " ") else ""
 
 
+def _said(text: str) -> str:
+    if not text:
+        raise ValueError("nothing is said")
+    return text
+
+
 Line = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_one_line)]
 """A text of a model's answer: bounded, without line breaks and control characters."""
+
+Phrase = Annotated[Line, AfterValidator(_said)]
+"""A line that says something."""
 
 
 class LanguageModel(Protocol):

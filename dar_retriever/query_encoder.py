@@ -44,6 +44,7 @@ class EncodedQuery:
         rejected_vectors: float32 (R, d) of unit length: hits that the user turned down.
         trace: How it came about.
         final: False where generated images are still to come.
+        since: Place of the turn with which the present subject began.
     """
 
     dialogue: Dialogue
@@ -55,6 +56,7 @@ class EncodedQuery:
     rejected_vectors: Vectors
     trace: Trace
     final: bool = True
+    since: int = 0
 
 
 class DARQueryEncoder:
@@ -235,4 +237,5 @@ class DARQueryEncoder:
             meaning.liked,
             meaning.rejected,
             trace,
+            since=len(dialogue.turns) - len(meaning.dialogue.turns),
         )

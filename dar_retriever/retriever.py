@@ -55,6 +55,11 @@ class SearchResult:
         )
 
     @property
+    def subject(self) -> Dialogue:
+        """The part of the dialogue that is about its present subject."""
+        return self.dialogue.since(self.query.since)
+
+    @property
     def dialogue(self) -> Dialogue:
         """What was searched with; add turns to it to go on."""
         return self.query.dialogue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from dar_retriever.agents import (
     SearchCall,
     Unread,
     generated_as_json,
+    generated_picture,
     hit_picture,
     listed_ids,
     progress_events,
@@ -35,10 +37,12 @@ from dar_retriever.agents import (
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import EmptyDialogueError, InvalidFilterError, InvalidInputError
+from dar_retriever.generation import GeneratedImage
 from dar_retriever.hits import Hit, StoredImage
 from dar_retriever.image_store import ImageStore
 from dar_retriever.images import image_from_data_url
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.questions import FacetQuestions, NoQuestions, Question
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.trace import Trace
 
@@ -215,6 +219,56 @@ def test_the_image_of_a_file_that_is_gone_becomes_a_note(store: ImageStore, tmp_
     assert "id2.png" in notes[2]
     # It is still one that was turned down.
     assert conversation.rejected == ("id2",)
+
+
+def test_judged_images_stay_with_the_turn_that_they_were_judged_with(store: ImageStore):
+    conversation = after(
+        user("a dress"),
+        LISTED,
+        user("like the first"),
+        SearchCall(more_like=[1], less_like=[2]),
+        Turn("assistant", "here you are"),
+        user("something else"),
+        user("and more"),
+    )
+
+    dialogue, _ = conversation.dialogue("with stripes", store)
+
+    first, second, assistant, *later = dialogue.turns
+    assert (shades(second.like), shades(second.unlike)) == ([0], [40])
+    for turn in (first, assistant, *later):
+        assert (turn.like, turn.unlike) == ((), ())
+    assert [turn.text for turn in later] == ["something else", "and more", "with stripes"]
+
+
+def test_an_image_that_is_judged_again_moves_to_the_later_turn(store: ImageStore):
+    earlier = after(user("a dress"), LISTED, SearchCall(more_like=[1, 2]), user("a mug"))
+    later = earlier.after(SearchCall(more_like=["id0"], less_like=["id1"]))
+
+    dress, mug = later.dialogue("", store)[0].turns
+
+    assert (dress.like, dress.unlike) == ((), ())
+    assert (shades(mug.like), shades(mug.unlike)) == ([0], [40])
+    first, second = earlier.dialogue("", store)[0].turns
+    assert (shades(first.like), second.like) == ([0, 40], ())
+
+
+def test_what_was_judged_before_anything_was_said_joins_the_first_turn(store: ImageStore):
+    conversation = after(LISTED, SearchCall(more_like=[3]), user("a dress"), user("in red"))
+
+    dialogue, _ = conversation.dialogue("", store)
+
+    assert [shades(turn.like) for turn in dialogue.turns] == [[80], []]
+
+
+def test_what_is_judged_now_joins_the_request_and_what_was_before_does_not(store: ImageStore):
+    conversation = after(user("a dress"), LISTED, SearchCall(more_like=[1]), user("a mug"))
+    conversation = conversation.judged(SearchCall(more_like=[2], less_like=[3]), store)
+
+    dress, mug, request = conversation.dialogue("a sofa", store)[0].turns
+
+    assert [shades(turn.like) for turn in (dress, mug, request)] == [[0], [], [40]]
+    assert [shades(turn.unlike) for turn in (dress, mug, request)] == [[], [], [80]]
 
 
 @pytest.mark.parametrize(
@@ -398,6 +452,27 @@ def test_the_kind_of_a_liked_hit_comes_nearer(demo: DiffusionAugmentedRetriever)
     assert more >= 4
 
 
+def test_after_a_new_start_earlier_judgements_no_longer_move_the_query(
+    demo: DiffusionAugmentedRetriever,
+):
+    words = DiffusionAugmentedRetriever(DARQueryEncoder(demo.query_encoder.encoder), demo.store)
+    search = AgentSearch(words)
+    listing = listing_of(final(search, [user("a red dress")]))
+    history = [user("a red dress"), listing, SearchCall(more_like=[1], less_like=[2])]
+
+    goes_on = final(search, [*history, user("with stripes")])
+    anew = final(search, [*history, user("start over, a blue mug")])
+    now = final(search, [*history, user("start over, a blue mug")], more_like=[3])
+
+    assert [len(goes_on.query.liked_vectors), len(goes_on.query.rejected_vectors)] == [1, 1]
+    assert [len(anew.query.liked_vectors), len(anew.query.rejected_vectors)] == [0, 0]
+    fresh = words.search("a blue mug")
+    np.testing.assert_allclose(anew.query.vector, fresh.query.vector, atol=1e-6)
+    assert len(now.query.liked_vectors) == 1
+    # What was turned down is not shown again, whatever is asked for.
+    assert listing.ids[1] in anew.exclude
+
+
 def test_a_liked_hit_alone_is_a_query(demo: DiffusionAugmentedRetriever):
     known = ids(demo.search("a red dress", 3))[2]
 
@@ -517,6 +592,104 @@ def test_a_reply_without_hits_says_what_to_do():
     assert listed_ids(text) == ()
 
 
+QUESTION = Question("Which colour?", ("red", "dark blue"))
+FAR = "Nothing in the collection is close to this; say so to the user."
+OFFER = "The generated image shows what was understood; offer it, and say that it is generated."
+HITS = [Hit("1a", 0.5, "a.jpg", "a red dress"), Hit("2b", 0.4, "b.jpg", "a blue dress")]
+DRAWN = (GeneratedImage(Image.new("RGB", (600, 300), "red"), "a dress", 0),) * 2
+
+
+def far(hits: Sequence[Hit], trace: Trace) -> SearchResult:
+    return dataclasses.replace(result_of(hits, trace), close=False)
+
+
+def test_a_reply_ends_with_what_to_ask_the_user():
+    text = reply_text(result_of(HITS, Trace("a dress")), QUESTION)
+
+    assert text.splitlines()[1:] == [
+        "1. id=1a score=0.500: a red dress",
+        "2. id=2b score=0.400: a blue dress",
+        "To narrow it down, ask the user: Which colour? (red, dark blue)",
+    ]
+    assert listed_ids(text) == ("1a", "2b")
+    open_question = reply_text(result_of(HITS, Trace("a dress")), Question("Anything else?"))
+    assert open_question.splitlines()[-1] == "To narrow it down, ask the user: Anything else?"
+
+
+@pytest.mark.parametrize("question", [None, QUESTION])
+@pytest.mark.parametrize("drawn", [(), DRAWN])
+def test_a_reply_says_when_nothing_is_close_before_it_lists_the_nearest(
+    drawn: tuple[GeneratedImage, ...], question: Question | None
+):
+    result = far(HITS, Trace("a dog", generated=drawn, fallbacks=("no image",)))
+
+    text = reply_text(result, question)
+
+    _, note, said, *hits = text.splitlines()
+    assert note == "Note: no image"
+    assert said.startswith(f"{FAR} These images are the nearest:")
+    assert said.endswith(OFFER) == bool(drawn)
+    assert hits[:2] == reply_text(dataclasses.replace(result, close=True)).splitlines()[2:]
+    assert len(hits) == 2 + bool(question)
+    assert listed_ids(text) == ("1a", "2b")
+
+
+def test_a_reply_without_hits_says_nothing_of_closeness():
+    assert reply_text(far([], Trace())) == reply_text(result_of([], Trace()))
+
+
+def test_where_nothing_is_close_the_first_generated_image_is_shown():
+    result = far(HITS, Trace("a dog", generated=DRAWN))
+
+    assert image_from_data_url(generated_picture(result, "full")).size == (600, 300)
+    assert image_from_data_url(generated_picture(result, "thumbnail")).size == (256, 128)
+    assert generated_picture(result, "none") is None
+    assert generated_picture(dataclasses.replace(result, close=True), "full") is None
+    assert generated_picture(far(HITS, Trace("a dog")), "full") is None
+
+
+def test_progress_tells_whether_anything_is_close():
+    (generated, hits) = progress_events(far(HITS, Trace("a dog", generated=DRAWN)))
+
+    assert (generated["type"], hits["type"], hits["close"]) == ("generated_images", "hits", False)
+    (hits,) = progress_events(result_of(HITS, Trace("a dress")))
+    assert hits["close"] is True
+
+
+def test_an_agents_search_asks_for_metadata_unless_told_otherwise(
+    demo: DiffusionAugmentedRetriever,
+):
+    class Polite:
+        def next_question(self, result: SearchResult) -> Question | None:
+            return QUESTION
+
+    class Failing:
+        def next_question(self, result: SearchResult) -> Question | None:
+            raise RuntimeError("no idea")
+
+    result = final(AgentSearch(demo), [user("a handbag")])
+
+    found, question = AgentSearch(demo).asking(result)
+    assert found is result
+    assert question == FacetQuestions(demo).next_question(result)
+    assert question is not None
+    assert AgentSearch(demo, questioner=Polite()).asking(result) == (result, QUESTION)
+    assert AgentSearch(demo, questioner=NoQuestions()).asking(result) == (result, None)
+    found, question = AgentSearch(demo, questioner=Failing()).asking(result)
+    assert question is None
+    assert "Note: no question was found: RuntimeError: no idea" in reply_text(found)
+
+
+def test_what_is_asked_keeps_to_the_developers_filter(demo: DiffusionAugmentedRetriever):
+    search = AgentSearch(demo, where={"background": "mint"})
+    result = final(search, [user("a handbag")], filter={"kind": {"$in": ["handbag", "sofa"]}})
+
+    _, question = search.asking(result)
+
+    assert set(kinds(result)) <= {"handbag", "sofa"}
+    assert question is None or question.text not in ("Which background?", "Which kind?")
+
+
 _CAPTIONS = st.text(max_size=40) | st.lists(
     st.sampled_from(
         [
@@ -540,12 +713,20 @@ _CAPTIONS = st.text(max_size=40) | st.lists(
         max_size=5,
     ),
     st.builds(Trace, _CAPTIONS, fallbacks=st.lists(_CAPTIONS, max_size=2).map(tuple)),
+    st.none() | st.builds(Question, _CAPTIONS, st.lists(_CAPTIONS, max_size=3).map(tuple)),
+    st.booleans(),
 )
-def test_the_ids_of_a_reply_are_read_back_whatever_it_says(hits: list[Hit], trace: Trace):
-    text = reply_text(result_of(hits, trace))
+def test_the_ids_of_a_reply_are_read_back_whatever_it_says(
+    hits: list[Hit],
+    trace: Trace,
+    question: Question | None,
+    close: bool,  # noqa: FBT001 (hypothesis gives it)
+):
+    text = reply_text(dataclasses.replace(result_of(hits, trace), close=close), question)
 
     assert listed_ids(text) == tuple(hit.id for hit in hits)
-    assert len(text.splitlines()) == 1 + len(trace.fallbacks) + max(1, len(hits))
+    said = 1 + len(trace.fallbacks) + (question is not None) + (bool(hits) and not close)
+    assert len(text.splitlines()) == said + max(1, len(hits))
 
 
 @given(st.text(max_size=60))

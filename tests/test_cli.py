@@ -7,13 +7,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from dar_retriever import DARError
-from dar_retriever.cli import app, main
+from dar_retriever import DARError, Dialogue, EncodedQuery, Question, SearchResult, Trace
+from dar_retriever.cli import _show, app, main
 
 DAR = [sys.executable, "-m", "dar_retriever"]
 
@@ -102,6 +104,81 @@ def test_chat_goes_turn_by_turn_and_keeps_a_contact_sheet(indexed: Path, tmp_pat
     assert first["trace"]["caption"] == "a green mug"
     assert second["trace"]["caption"] == "a blue mug"
     assert sheet.exists()
+
+
+def chat(store: Path, *said: str, json_: bool = True) -> str:
+    """What ``dar chat`` answers to some lines."""
+    sheet = str(store.parent / "sheet.png")
+    arguments = ["chat", "--store", str(store), "--sheet", sheet, *["--json"] * json_]
+    done = CliRunner().invoke(app, arguments, input="".join(f"{line}\n" for line in (*said, "")))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def answers(store: Path, *said: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in chat(store, *said).splitlines()]
+
+
+@pytest.fixture(scope="module")
+def numbered(indexed: Path) -> list[dict[str, Any]]:
+    """A search, and its question answered by a number."""
+    return answers(indexed, "a handbag", "2")
+
+
+def test_chat_takes_a_number_and_a_choice_as_the_answer(
+    indexed: Path, numbered: list[dict[str, Any]]
+) -> None:
+    asked, answered = numbered
+    assert asked["question"]["text"] == "Which background?"
+    assert len(asked["question"]["choices"]) >= 3
+    second = asked["question"]["choices"][1]
+
+    _, chosen, more = answers(indexed, "a handbag", f" {second.upper()}. ", "yellow stripes")
+
+    # It says "background" only where the question stands before it.
+    assert answered["trace"]["caption"] == f"a handbag, {second} background"
+    assert chosen["trace"]["caption"] == answered["trace"]["caption"]
+    assert more["trace"]["caption"] == f"a handbag, {second} background, yellow stripes"
+    assert [told["round"] for told in (asked, answered, chosen, more)] == [0, 1, 1, 2]
+    for told in (answered, chosen, more):
+        assert (told["question"] or {}).get("text") != asked["question"]["text"]
+
+
+def test_chat_takes_other_words_as_they_are(indexed: Path, numbered: list[dict[str, Any]]) -> None:
+    second = numbered[0]["question"]["choices"][1]
+
+    _, free = answers(indexed, "a handbag", f"{second} leather")
+
+    assert free["trace"]["caption"] == f"a handbag, {second} leather"
+
+
+def test_chat_shows_numbered_choices_and_says_when_nothing_is_close(
+    indexed: Path, numbered: list[dict[str, Any]]
+) -> None:
+    shown = chat(indexed, "a handbag", "start over, a dog on a beach", json_=False)
+
+    near, _, far = shown.partition("understood: a dog on a beach")
+    question = numbered[0]["question"]
+    choices = "  ".join(f"{n} {choice}" for n, choice in enumerate(question["choices"], 1))
+    assert f"{question['text']}  {choices}" in near
+    for line in (
+        "nothing in the store is close to this",
+        "the generated images show what was understood",
+    ):
+        assert far.count(line) == 1
+        assert line not in near
+
+
+def test_what_a_question_says_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = np.empty((0, 4), np.float32)
+    vectors = (np.ones(4, np.float32), None, *[nothing] * 4)
+    query = EncodedQuery(Dialogue.from_text("a mug"), *vectors, Trace("a mug"))
+    question = Question("Which [bold]one[/bold]?", ("[red]a[/red]", "[/nonsense]"))
+
+    _show(SearchResult((), query.trace, query), as_json_=False, sheet=None, question=question)
+
+    said = "Which [bold]one[/bold]?  1 [red]a[/red]  2 [/nonsense]"
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

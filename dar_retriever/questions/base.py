@@ -29,7 +29,7 @@ class Question:
         by_number = {str(number): choice for number, choice in enumerate(self.choices, 1)}
         by_words = {choice.lower(): choice for choice in self.choices}
         said = " ".join(said.lower().split()).strip(" .!")
-        return by_number.get(said) or by_words.get(said)
+        return by_words.get(said) or by_number.get(said)
 
     def __str__(self) -> str:
         """The question with its choices: "Which colour? (red, blue, teal)"."""

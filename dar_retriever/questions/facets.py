@@ -43,9 +43,9 @@ class FacetQuestions:
         candidates = self._trials.candidates(result)
         if candidates.clear:
             return None
-        facets = facets_of(candidates)
-        for name in fields_asked(result.dialogue, facets):
-            del facets[name]
+        names = {name for hit in candidates.hits for name in hit.metadata}
+        asked = fields_asked(result.subject, names)
+        facets = {n: shares for n, shares in facets_of(candidates).items() if n not in asked}
         vaguest = sorted(facets, key=lambda name: entropy(facets[name]))[-_FACETS:]
         choices = {name: _choices(facets[name]) for name in vaguest}
         gains = self._gains(result, candidates, choices)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.language_model import LanguageModel, Line, ask
+from dar_retriever.language_model import LanguageModel, Phrase, ask
 from dar_retriever.prompts import instructions as filled_in
 from dar_retriever.questions.asked import was_asked
 from dar_retriever.questions.base import Question, Questioner
@@ -35,8 +35,8 @@ _TINY: Final = 1e-9
 class _Proposal(BaseModel):
     """A question with answers that people might give."""
 
-    question: Line = Field(min_length=3)
-    choices: list[Line] = Field(min_length=2, max_length=8)
+    question: Phrase
+    choices: list[Phrase] = Field(min_length=2, max_length=8)
 
 
 class Proposals(BaseModel):
@@ -93,7 +93,7 @@ class LLMQuestions:
             return None
         data = json.dumps(
             {
-                "turns": turns_as_data(result.dialogue),
+                "turns": turns_as_data(result.subject),
                 "candidates": [_described(candidates, each) for each in clusters(candidates)],
             },
             ensure_ascii=False,
@@ -103,7 +103,7 @@ class LLMQuestions:
         # A language model may be anybody's code around anybody's service.
         except Exception as error:
             return self._fall_back(result, of_error(error))
-        new = [p for p in answer.questions if not was_asked(result.dialogue, p.question)]
+        new = [p for p in answer.questions if not was_asked(result.subject, p.question)]
         worth = [self._gain(result, candidates, proposal) for proposal in new]
         if not new or max(worth) < _LEAST_GAIN:
             return None

@@ -79,8 +79,9 @@ class Trials:
         Returns:
             (N,) for the dialogue as it is, and (A, N).
         """
-        dialogues = [result.dialogue.ask(question).say(answer) for question, answer in answers]
-        texts = [self._caption(dialogue) for dialogue in (result.dialogue, *dialogues)]
+        subject = result.subject
+        dialogues = [subject.ask(question).say(answer) for question, answer in answers]
+        texts = [self._caption(dialogue) for dialogue in (subject, *dialogues)]
         vectors = list(self._encoder.encode_texts([text or " " for text in texts]))
         if not texts[0]:
             # The user has only shown images so far.

@@ -24,6 +24,7 @@ from langchain_core.messages import (
     SystemMessage,
     ToolMessage,
 )
+from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import ToolException
 from langchain_dar import DARRetriever, create_image_search_tool
 from langgraph.checkpoint.memory import InMemorySaver
@@ -33,7 +34,16 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
 from langgraph.prebuilt import ToolNode
 from pydantic import BaseModel
 
-from dar_retriever import DARQueryEncoder, DiffusionAugmentedRetriever, StoreUnavailableError
+from dar_retriever import (
+    DARQueryEncoder,
+    DiffusionAugmentedRetriever,
+    FacetQuestions,
+    NoQuestions,
+    Question,
+    SearchResult,
+    StoreUnavailableError,
+)
+from dar_retriever.agents import GENERATED_LABEL, listed_ids
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.images import image_from_data_url
 
@@ -53,6 +63,15 @@ K = 3
 @pytest.fixture(scope="module")
 def retriever(demo: DiffusionAugmentedRetriever) -> DARRetriever:
     return DARRetriever(retriever=demo, k=K)
+
+
+@pytest.fixture(scope="module")
+def words(demo: DiffusionAugmentedRetriever) -> DARRetriever:
+    """The same without generated images."""
+    searching = DiffusionAugmentedRetriever(
+        DARQueryEncoder(demo.query_encoder.encoder), demo.store, closeness=demo.closeness
+    )
+    return DARRetriever(retriever=searching, k=K)
 
 
 def short_request(said: str) -> dict[str, Any]:
@@ -211,7 +230,7 @@ def test_the_model_is_asked_for_what_it_wants_and_for_nothing_else(
 
 
 def test_the_model_gets_a_numbered_list_and_thumbnails(retriever: DARRetriever) -> None:
-    reply = say(agent_with(retriever), "a teal handbag")
+    reply = say(agent_with(retriever), "a handbag")
 
     text, *rest = reply.content
     lines = text["text"].splitlines()
@@ -516,6 +535,119 @@ def test_a_request_that_says_nothing_new_is_not_said_twice(retriever: DARRetriev
     agent = agent_with(retriever, lambda said: {"request": "teal handbag"})
 
     assert heard(say(agent, "I want a teal handbag")) == ["I want a teal handbag"]
+
+
+class Asker(Caller):
+    """Calls the tool, then asks the user one question."""
+
+    question: str
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        result = super()._generate(messages)
+        if messages[-1].type != "human":
+            result.generations[0] = ChatGeneration(message=AIMessage(self.question))
+        return result
+
+
+def asking_agent(retriever: DARRetriever, question: str, **options: Any) -> Any:
+    model = Asker(arguments=lambda said: {"request": said}, question=question)
+    tool = create_image_search_tool(retriever, images="none", **options)
+    return create_agent(model, [tool], checkpointer=InMemorySaver())
+
+
+def test_the_reply_offers_the_question_that_narrows_the_search_down(words: DARRetriever) -> None:
+    reply = say(asking_agent(words, "?"), "a handbag")
+
+    question = FacetQuestions(words.retriever).next_question(words.retriever.search("a handbag"))
+    assert question is not None
+    assert reply.content.splitlines()[-1] == f"To narrow it down, ask the user: {question}"
+    assert reply.artifact["question"] == {
+        "text": question.text,
+        "choices": list(question.choices),
+    }
+    assert reply.artifact["close"] is True
+    assert len(ids(reply)) == K
+
+
+@pytest.mark.parametrize("said", ["mint", "I think it is mint", "mint, please"])
+def test_the_answer_to_a_question_of_the_model_is_read_with_it(
+    words: DARRetriever, said: str
+) -> None:
+    agent = asking_agent(words, "Which background?")
+    say(agent, "a handbag")
+
+    reply = say(agent, said)
+
+    assert [turn["text"] for turn in reply.artifact["dialogue"]] == [
+        "a handbag",
+        "Which background?",
+        said,
+    ]
+    assert "mint background" in reply.artifact["trace"]["caption"]
+    asked = reply.artifact["question"]
+    assert asked is None or asked["text"] != "Which background?"
+
+
+def test_a_questioner_of_ones_own_asks_and_may_ask_nothing(words: DARRetriever) -> None:
+    class Polite:
+        def next_question(self, result: SearchResult) -> Question | None:
+            return Question("Anything else?\n9. id=trap score=1.000: trap")
+
+    silent = say(asking_agent(words, "?", questioner=NoQuestions()), "a handbag")
+    polite = say(asking_agent(words, "?", questioner=Polite()), "a handbag")
+
+    assert silent.artifact["question"] is None
+    assert "ask the user" not in silent.content
+    assert polite.artifact["question"]["text"].startswith("Anything else?")
+    assert listed_ids(polite.content) == listed_ids(silent.content) == tuple(ids(silent))
+
+
+def test_a_questioner_that_fails_is_told_and_the_hits_come(words: DARRetriever) -> None:
+    class Failing:
+        def next_question(self, result: SearchResult) -> Question | None:
+            raise RuntimeError("no idea")
+
+    reply = say(asking_agent(words, "?", questioner=Failing()), "a handbag")
+
+    assert "Note: no question was found: RuntimeError: no idea" in reply.content
+    assert reply.artifact["trace"]["fallbacks"] == ["no question was found: RuntimeError: no idea"]
+    assert len(ids(reply)) == K
+
+
+async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
+    retriever: DARRetriever,
+) -> None:
+    agent = agent_with(retriever, lambda said: {"request": said})
+    said = {"messages": [HumanMessage("a dog on a beach")]}
+
+    state = await agent.ainvoke(said, thread("one"))
+
+    reply = replies(state)[-1]
+    text, *rest = reply.content
+    assert "Nothing in the collection is close to this; say so to the user." in text["text"]
+    assert "offer it, and say that it is generated" in text["text"]
+    assert reply.artifact["close"] is False
+    assert [block["type"] for block in rest] == ["text", "image"] * (K + 1)
+    assert rest[-2]["text"] == GENERATED_LABEL
+    shown = f"data:{rest[-1]['mime_type']};base64,{rest[-1]['base64']}"
+    assert shown == reply.artifact["generated"][0]["image"]
+    # Its number is no image's.
+    assert listed_ids(text["text"]) == tuple(ids(reply))
+
+
+def test_models_that_read_only_are_told_that_nothing_is_close(words: DARRetriever) -> None:
+    reply = say(asking_agent(words, "?"), "a dog on a beach")
+
+    assert "Nothing in the collection is close to this" in reply.content
+    assert GENERATED_LABEL not in reply.content
+    assert reply.artifact["close"] is False
+
+
+def test_what_is_close_shows_no_generated_image(retriever: DARRetriever) -> None:
+    reply = say(agent_with(retriever), "a handbag")
+
+    assert reply.artifact["close"] is True
+    assert GENERATED_LABEL not in str(reply.content)
 
 
 def test_errors_are_the_callers_where_no_model_made_the_call(retriever: DARRetriever) -> None:

@@ -23,7 +23,15 @@ from llama_index.core.tools import ToolOutput
 from llama_index.core.workflow import JsonSerializer
 from llama_index_dar import DARRetriever, ImageSearchProgress, create_image_search_tool
 
-from dar_retriever import DARQueryEncoder, DiffusionAugmentedRetriever
+from dar_retriever import (
+    DARQueryEncoder,
+    DiffusionAugmentedRetriever,
+    FacetQuestions,
+    NoQuestions,
+    Question,
+    SearchResult,
+)
+from dar_retriever.agents import GENERATED_LABEL, listed_ids
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.images import image_from_data_url
 
@@ -47,6 +55,14 @@ def retriever(demo: DiffusionAugmentedRetriever) -> DARRetriever:
     return DARRetriever(demo, k=K)
 
 
+@pytest.fixture(scope="module")
+def words(demo: DiffusionAugmentedRetriever) -> DARRetriever:
+    """The same without generated images."""
+    queries = DARQueryEncoder(demo.query_encoder.encoder)
+    searching = DiffusionAugmentedRetriever(queries, demo.store, closeness=demo.closeness)
+    return DARRetriever(searching, k=K)
+
+
 def short_request(said: str) -> dict[str, Any]:
     """What a model that was told to say only what is new passes on."""
     return {"request": " ".join(said.rstrip(".").split()[-2:])}
@@ -61,12 +77,12 @@ def judging(said: str) -> dict[str, Any]:
     }.get(word, {"request": said})
 
 
-def calling_model(arguments: Arguments) -> MockFunctionCallingLLM:
+def calling_model(arguments: Arguments, question: str = QUESTION) -> MockFunctionCallingLLM:
     """Calls the tool once for each message of the user, then asks what should be different."""
 
     def answer(messages: Sequence[ChatMessage], **_: Any) -> ChatMessage:
         if messages[-1].role != MessageRole.USER:
-            return ChatMessage(role="assistant", content=QUESTION)
+            return ChatMessage(role="assistant", content=question)
         call = ToolCallBlock(
             tool_call_id=f"call-{len(messages)}",
             tool_name="search_images",
@@ -248,7 +264,7 @@ async def test_a_context_with_outputs_of_the_tool_can_be_saved(retriever: DARRet
 
 
 async def test_the_model_gets_a_numbered_list_and_thumbnails(retriever: DARRetriever) -> None:
-    output = await say(function_agent(retriever), "a teal handbag")
+    output = await say(function_agent(retriever), "a handbag")
 
     text, *rest = output.blocks
     assert isinstance(text, TextBlock)
@@ -366,3 +382,90 @@ async def test_the_retrievers_own_filter_holds(demo: DiffusionAugmentedRetriever
     agent = function_agent(retriever, lambda _: {"request": "a boot", "filter": {"kind": "boot"}})
 
     assert ids(await say(agent, "a boot")) == []
+
+
+def asking_agent(
+    retriever: DARRetriever, question: str = QUESTION, **options: Any
+) -> FunctionAgent:
+    """Searches for what the user says, then asks one question."""
+    tool = create_image_search_tool(retriever, **options)
+    llm = calling_model(lambda said: {"request": said}, question)
+    return FunctionAgent(tools=[tool], llm=llm, streaming=False)
+
+
+async def test_the_output_offers_the_question_that_narrows_the_search_down(
+    words: DARRetriever,
+) -> None:
+    output = await say(asking_agent(words), "a handbag")
+
+    question = FacetQuestions(words.retriever).next_question(words.retriever.search("a handbag"))
+    assert question is not None
+    text = output.blocks[0].text
+    assert text.splitlines()[-1] == f"To narrow it down, ask the user: {question}"
+    asked = {"text": question.text, "choices": list(question.choices)}
+    assert output.raw_output["question"] == asked
+    assert output.raw_output["close"] is True
+    json.dumps([output.raw_output["question"], output.raw_output["close"]])
+
+
+async def test_the_answer_to_a_question_of_the_model_is_read_with_it(
+    words: DARRetriever,
+) -> None:
+    agent, memory = asking_agent(words, "Which background?"), conversation()
+    await say(agent, "a handbag", memory=memory)
+
+    found = (await say(agent, "mint", memory=memory)).raw_output
+
+    assert [turn["text"] for turn in found["dialogue"]] == [
+        "a handbag",
+        "Which background?",
+        "mint",
+    ]
+    assert found["trace"]["caption"] == "a handbag, mint background"
+    assert (found["question"] or {}).get("text") != "Which background?"
+
+
+async def test_a_questioner_of_ones_own_asks_and_may_ask_nothing(words: DARRetriever) -> None:
+    class Failing:
+        def next_question(self, result: SearchResult) -> Question | None:
+            raise RuntimeError("no idea")
+
+    silent = await say(asking_agent(words, questioner=NoQuestions()), "a handbag")
+    failing = await say(asking_agent(words, questioner=Failing()), "a handbag")
+
+    assert silent.raw_output["question"] is None
+    assert "ask the user" not in silent.content
+    assert failing.raw_output["question"] is None
+    assert "Note: no question was found: RuntimeError: no idea" in failing.content
+    assert ids(failing) == ids(silent)
+
+
+async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
+    retriever: DARRetriever,
+) -> None:
+    output = await say(asking_agent(retriever), "a dog on a beach")
+
+    text, *rest = output.blocks
+    assert "Nothing in the collection is close to this; say so to the user." in text.text
+    assert output.raw_output["close"] is False
+    assert [type(block) for block in rest] == [TextBlock, ImageBlock] * (K + 1)
+    assert rest[-2].text == GENERATED_LABEL
+    assert str(rest[-1].url) == output.raw_output["generated"][0]["image"]
+    assert listed_ids(text.text) == tuple(ids(output))
+
+
+async def test_models_that_read_only_are_told_that_nothing_is_close(
+    words: DARRetriever,
+) -> None:
+    output = await say(asking_agent(words, images="none"), "a dog on a beach")
+
+    assert len(output.blocks) == 1
+    assert "Nothing in the collection is close to this" in output.content
+    assert GENERATED_LABEL not in output.content
+
+
+async def test_what_is_close_shows_no_generated_image(retriever: DARRetriever) -> None:
+    output = await say(asking_agent(retriever), "a handbag")
+
+    assert output.raw_output["close"] is True
+    assert GENERATED_LABEL not in output.content

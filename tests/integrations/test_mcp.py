@@ -30,11 +30,12 @@ from starlette.testclient import TestClient
 from dar_retriever import (
     DARQueryEncoder,
     DiffusionAugmentedRetriever,
+    FacetQuestions,
     ImageStore,
     StoredImage,
     ingest,
 )
-from dar_retriever.agents import listed_ids
+from dar_retriever.agents import GENERATED_LABEL, listed_ids
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.images import image_from_data_url, read_image
 
@@ -302,6 +303,45 @@ async def test_models_that_read_only_get_text(demo: DiffusionAugmentedRetriever)
         found = await call(client, "search_images", request="a mug")
 
     assert [block.type for block in found.content] == ["text"]
+
+
+async def test_the_reply_offers_the_question_that_narrows_the_search_down(
+    demo: DiffusionAugmentedRetriever,
+) -> None:
+    async with Client(create_server(demo, images="none")) as client:
+        found = await call(client, "search_images", request="a handbag", k=3)
+        where = {"kind": "handbag", "background": "mint", "colour": "red"}
+        nothing = await call(client, "search_images", request="a handbag", filter=where)
+
+    question = FacetQuestions(demo).next_question(demo.search("a handbag"))
+    assert question is not None
+    *_, asked, to_go_on = text_of(found).splitlines()
+    assert asked == f"To narrow it down, ask the user: {question}"
+    assert to_go_on == f"To go on: conversation={conversation_of(found)}"
+    assert len(listed_ids(text_of(found))) == 3
+    assert "ask the user" not in text_of(nothing)
+
+
+async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
+    demo: DiffusionAugmentedRetriever,
+) -> None:
+    said = {"request": "a dog on a beach", "k": 3}
+    async with Client(create_server(demo)) as client:
+        far = await call(client, "search_images", **said)
+        near = await call(client, "search_images", request="a mug", k=3)
+    async with Client(create_server(demo, images="none")) as client:
+        read = await call(client, "search_images", **said)
+
+    text, *rest = far.content
+    assert "Nothing in the collection is close to this; say so to the user." in text.text
+    assert [block.type for block in rest] == ["text", "image"] * 4
+    assert rest[-2].text == GENERATED_LABEL
+    shown = image_from_data_url(f"data:{rest[-1].mime_type};base64,{rest[-1].data}")
+    assert max(shown.size) <= 256
+    assert len(listed_ids(text.text)) == 3
+    assert [block.type for block in read.content] == ["text"]
+    assert "Nothing in the collection is close to this" in text_of(read)
+    assert GENERATED_LABEL not in str(near.content)
 
 
 async def test_progress_is_reported_while_generating(connect: Connect) -> None:
