@@ -268,7 +268,9 @@ async def test_the_model_gets_a_numbered_list_and_thumbnails(retriever: DARRetri
 
     text, *rest = output.blocks
     assert isinstance(text, TextBlock)
-    assert [line[:3] for line in text.text.splitlines()[-K:]] == ["1. ", "2. ", "3. "]
+    *hits, question = text.text.splitlines()
+    assert [line[:3] for line in hits[-K:]] == ["1. ", "2. ", "3. "]
+    assert question.startswith("To narrow it down, ask the user: Which ")
     assert [type(block) for block in rest] == [TextBlock, ImageBlock] * K
     for block in rest[1::2]:
         assert isinstance(block, ImageBlock)
