@@ -16,7 +16,6 @@ from dar_retriever.query_encoder import EncodedQuery
 # Chosen on simulated dialogues; how often they err: examples/benchmarks/nothing_close.py.
 _ODD: Final = 0.05
 _MARGIN: Final = 0.1
-_CLEARLY: Final = -3.0
 _AGREES: Final = -1.0
 _ASKED: Final = 64
 _FEWEST: Final = 20
@@ -42,20 +41,21 @@ class Closeness(Protocol):
 
 
 class StoreCloseness:
-    """Holds what was asked for against what is usual in the store, by words and by drawings.
+    """Holds what was asked for against what is usual in the store, by drawings and by words.
 
     A text's scores among each other do not tell: the best of many images stands out whether it fits
-    or not. So other texts and images are asked about.
+    or not. A generated image is an image like the stored ones. Nothing is close where all hold:
 
-    - Words: how well the text's best hit fits it, in standard deviations from what the store's own
-      captions reach with theirs. Where few images have captions, nothing is said by words.
-    - Drawings: whether the generated images would be at home in the store. They are not where they
-      lie farther from their nearest stored image than 95 % of the stored images from theirs, and
-      fit the text at least as well as its best hit does; so a generator whose style is not the
-      store's does not make everything look far. Without generated images nothing is said by them.
+    - The generated images lie farther from their nearest stored image than 95 % of the stored
+      images from theirs.
+    - They fit the text at least as well as its best hit does, to a tenth of a standard deviation of
+      its scores; so a generator whose style is not the store's does not make everything look far.
+    - The best hit fits the text less well, by a standard deviation, than the store's own captions
+      are fitted by theirs, where the store has captions. Words alone decide nothing: "something
+      red" fits nothing as well as a whole caption does.
 
-    Nothing is close where words say so clearly (-3), or where drawings do and words agree (-1) or
-    say nothing. Filters of a search are not looked at.
+    Without generated images, or in a store of too few, everything counts as close. Filters of a
+    search are not looked at.
 
     Args:
         store: What is searched.
@@ -73,14 +73,12 @@ class StoreCloseness:
     def verdict(self, query: EncodedQuery) -> Verdict:
         """See ``Closeness``."""
         text, drawn = query.text_vector, query.image_vectors
-        around = None if text is None else self._calibration.around(text)
+        around = None if text is None or not len(drawn) else self._calibration.around(text)
         if text is None or around is None or not len(around.scores):
             return Verdict()
         usual = self._usual_nearness()
         words = usual.deviation(float(around.scores[0]))
-        if words is not None and words < _CLEARLY:
-            return Verdict(False, f"nothing is close: the best hit fits by {words:.1f} deviations")
-        if not len(drawn) or (words is not None and words > _AGREES):
+        if words is not None and words > _AGREES:
             return Verdict()
         rank = float((usual.images < np.mean([self._nearness(v) for v in drawn])).mean())
         better = float(around.scores[0] - (drawn @ text).mean()) / around.spread

@@ -9,11 +9,14 @@ from threading import Event
 
 from PIL import Image
 
+from dar_retriever.closeness import Verdict
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import sample_products
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
+from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.reformulation.base import Reformulation
+from dar_retriever.retriever import DiffusionAugmentedRetriever
 
 _SIZE = 64
 _PRODUCTS = sample_products(40, unseen=False, seed=0)
@@ -171,3 +174,22 @@ class HangingModel(ScriptedModel):
     def __call__(self, messages: Sequence[Mapping[str, str]], schema: type, /) -> str:
         self.released.wait(timeout=30)
         return super().__call__(messages, schema)
+
+
+class FarFrom:
+    """Finds nothing close where the caption holds a word."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def verdict(self, query: EncodedQuery) -> Verdict:
+        far = self._word in query.trace.caption
+        return Verdict(not far, "nothing is close: it is far" if far else "")
+
+
+def far_from(
+    word: str, retriever: DiffusionAugmentedRetriever, generator: object = None
+) -> DiffusionAugmentedRetriever:
+    """The same models and store, and nothing close to what a caption with a word says."""
+    queries = DARQueryEncoder(retriever.query_encoder.encoder, generator, images_per_turn=1)
+    return DiffusionAugmentedRetriever(queries, retriever.store, closeness=FarFrom(word))

@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fakes import blank_image
 from PIL import Image
 from typer.testing import CliRunner
 
 from dar_retriever import DARError, Dialogue, EncodedQuery, Question, SearchResult, Trace
 from dar_retriever.cli import _show, app, main
+from dar_retriever.generation import GeneratedImage
 
 DAR = [sys.executable, "-m", "dar_retriever"]
 
@@ -152,21 +154,29 @@ def test_chat_takes_other_words_as_they_are(indexed: Path, numbered: list[dict[s
     assert free["trace"]["caption"] == f"a handbag, {second} leather"
 
 
-def test_chat_shows_numbered_choices_and_says_when_nothing_is_close(
-    indexed: Path, numbered: list[dict[str, Any]]
-) -> None:
-    shown = chat(indexed, "a handbag", "start over, a dog on a beach", json_=False)
+def test_chat_shows_numbered_choices(indexed: Path, numbered: list[dict[str, Any]]) -> None:
+    shown = chat(indexed, "a handbag", json_=False)
 
-    near, _, far = shown.partition("understood: a dog on a beach")
     question = numbered[0]["question"]
     choices = "  ".join(f"{n} {choice}" for n, choice in enumerate(question["choices"], 1))
-    assert f"{question['text']}  {choices}" in near
-    for line in (
-        "nothing in the store is close to this",
-        "the generated images show what was understood",
-    ):
-        assert far.count(line) == 1
-        assert line not in near
+    assert f"{question['text']}  {choices}" in shown
+    assert "nothing in the store is close to this" not in shown
+
+
+@pytest.mark.parametrize("generated", [0, 1])
+def test_it_is_said_when_nothing_is_close(
+    generated: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nothing = np.empty((0, 4), np.float32)
+    vectors = (np.ones(4, np.float32), None, *[nothing] * 4)
+    drawn = (GeneratedImage(blank_image("red"), "a dog", 0),) * generated
+    query = EncodedQuery(Dialogue.from_text("a dog"), *vectors, Trace("a dog", generated=drawn))
+
+    _show(SearchResult((), query.trace, query, close=False), as_json_=False, sheet=None)
+
+    said = capsys.readouterr().out
+    assert said.count("nothing in the store is close to this") == 1
+    assert said.count("the generated images show what was understood") == generated
 
 
 def test_what_a_question_says_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

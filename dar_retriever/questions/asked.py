@@ -53,6 +53,9 @@ def fields_asked(dialogue: Dialogue, names: Collection[str]) -> set[str]:
     asked = set()
     for words in _asked(dialogue):
         named = {name for name, own in fields.items() if own <= words}
+        if len(named) > 1:
+            # "What colour is the background?" asks for the background.
+            named -= {name for name in named if fields[name] == {"colour"}}
         asked |= {n for n in named if not any(fields[n] < fields[other] for other in named)}
     return asked
 

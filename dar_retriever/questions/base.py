@@ -27,9 +27,8 @@ class Question:
     def answer(self, said: str) -> str | None:
         """The choice that a user takes, by its words or its number; None for anything else."""
         by_number = {str(number): choice for number, choice in enumerate(self.choices, 1)}
-        by_words = {choice.lower(): choice for choice in self.choices}
-        said = " ".join(said.lower().split()).strip(" .!")
-        return by_words.get(said) or by_number.get(said)
+        by_words = {_bare(choice): choice for choice in self.choices}
+        return by_words.get(_bare(said)) or by_number.get(_bare(said))
 
     def __str__(self) -> str:
         """The question with its choices: "Which colour? (red, blue, teal)"."""
@@ -65,8 +64,11 @@ def question_as_json(question: Question | None) -> dict[str, Any] | None:
 def ask_back(questioner: Questioner, result: SearchResult) -> tuple[SearchResult, Question | None]:
     """A result with the question that goes with it.
 
-    Where the questioner fails there is no question, and the result's trace says so.
+    Where nothing was found, or nothing close, there is nothing to narrow down. Where the questioner
+    fails there is no question, and the result's trace says so.
     """
+    if not (result.hits and result.close):
+        return result, None
     try:
         return result, questioner.next_question(result)
     # A questioner may be anybody's code; the hits are there without it.
@@ -74,3 +76,7 @@ def ask_back(questioner: Questioner, result: SearchResult) -> tuple[SearchResult
         fallbacks = (*result.trace.fallbacks, f"no question was found: {of_error(error)}")
         trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
         return dataclasses.replace(result, trace=trace), None
+
+
+def _bare(text: str) -> str:
+    return " ".join(text.lower().split()).strip(" .!")

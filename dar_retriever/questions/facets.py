@@ -14,7 +14,7 @@ from dar_retriever.questions.trials import Candidates, Trials
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
 _CHOICES: Final = 8
-_FACETS: Final = 6
+_FACETS: Final = 12
 _LEAST_GAIN: Final = 0.1
 # Below it nobody would miss the choice.
 _LEAST_SHARE: Final = 0.01

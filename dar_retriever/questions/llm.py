@@ -21,6 +21,7 @@ from dar_retriever.questions.base import Question, Questioner
 from dar_retriever.questions.facets import FacetQuestions
 from dar_retriever.questions.trials import Candidates, Trials
 from dar_retriever.reformulation.llm import turns_as_data
+from dar_retriever.reformulation.phrases import says
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.trace import WarnOnce, of_error
 
@@ -49,10 +50,10 @@ class LLMQuestions:
     """Has a language model propose questions, and asks the one that splits the candidates best.
 
     The model reads the dialogue and descriptions of clusters of the candidates. Of what it
-    proposes, questions asked before are left out (PlugIR's filter), and the others are tried: an
-    answer makes some candidates likelier and others less, and the question is worth what its
-    answer tells of the candidate, their mutual information in bits. What the dialogue tells
-    already is worth nothing and is not asked. Where the model fails, the metadata are asked for.
+    proposes, redundant questions are left out (PlugIR's filter): those asked before, and those of
+    whose answers the caption holds one. The others are tried: an answer makes some candidates
+    likelier and others less, and the question is worth what its answer tells of the candidate,
+    their mutual information in bits. Where the model fails, the metadata are asked for.
 
     Args:
         retriever: What it asks for.
@@ -103,7 +104,13 @@ class LLMQuestions:
         # A language model may be anybody's code around anybody's service.
         except Exception as error:
             return self._fall_back(result, of_error(error))
-        new = [p for p in answer.questions if not was_asked(result.subject, p.question)]
+        told = result.trace.caption
+        new = [
+            p
+            for p in answer.questions
+            if not was_asked(result.subject, p.question)
+            and not any(says(told, choice) for choice in p.choices)
+        ]
         worth = [self._gain(result, candidates, proposal) for proposal in new]
         if not new or max(worth) < _LEAST_GAIN:
             return None

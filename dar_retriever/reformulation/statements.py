@@ -293,6 +293,8 @@ def _with_extra(text: str, extra: str) -> str:
 def _composed(question: str, answer: str) -> str:
     """An answer together with the noun that the question asks about, where it needs it."""
     noun = asked_noun(question)
+    # "a mint one", asked for the background.
+    answer = re.sub(r" ones?$", "", answer) if noun else answer
     coloured = _COLOURS.match(answer) if noun else None
     if coloured and not set(map(stem, noun.split())) & set(map(stem, answer.split())):
         return f"{coloured[0].strip()} {noun} {answer[coloured.end() :]}".strip()

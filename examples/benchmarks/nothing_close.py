@@ -79,16 +79,15 @@ def main() -> None:
     for kind in track(KINDS, "Filling stores"):
         judges[kind] = judge_of(encoded.pool, kinds != kind, encoder)
 
-    said = np.zeros((2, 2, len(encoded.targets), len(ROUNDS)), bool)
+    said = np.zeros((2, len(encoded.targets), len(ROUNDS)), bool)
     for case in track(range(len(encoded.targets)), "Asking"):
         for place, n in enumerate(ROUNDS):
             drawn = encoded.drawn[case, n]
             drawn = drawn[np.isfinite(drawn).all(-1)]
             kind = kinds[encoded.targets[case]]
             for absent, judge in enumerate((judges[""], judges[kind])):
-                for words_alone, images in enumerate((drawn, drawn[:0])):
-                    query = query_of(encoded.texts[case, n], images)
-                    said[absent, words_alone, case, place] = not judge.verdict(query).close
+                query = query_of(encoded.texts[case, n], drawn)
+                said[absent, case, place] = not judge.verdict(query).close
     Console(width=110).print(table(said))
     unknown(judges[""], encoder)
 
@@ -115,11 +114,9 @@ def query_of(text: Vectors, drawn: Vectors) -> EncodedQuery:
 def table(said: np.ndarray) -> Table:
     """How often nothing was said to be close, by round."""
     found = Table("", *(f"round {n}" for n in ROUNDS), box=SIMPLE_HEAD)
-    found.title = f"'Nothing is close', % of {said.shape[2]} dialogues"
-    for words_alone, by in enumerate(("words and drawings", "words alone")):
-        for absent, what in enumerate(("the target is there", "nothing of its kind is there")):
-            shares = 100 * said[absent, words_alone].mean(0)
-            found.add_row(f"{what}: {by}", *(f"{share:.1f}" for share in shares))
+    found.title = f"'Nothing is close', % of {said.shape[1]} dialogues"
+    for shares, what in zip(100 * said.mean(1), ("the target", "nothing of its kind"), strict=True):
+        found.add_row(f"{what} is there", *(f"{share:.1f}" for share in shares))
     return found
 
 

@@ -6,7 +6,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from dar_retriever import InvalidInputError
+from dar_retriever import InvalidInputError, Question
 from dar_retriever.agents import Event
 
 
@@ -22,14 +22,14 @@ class Conversations:
 
     def __init__(self, most: int = 1000) -> None:
         self._most = most
-        self._kept: OrderedDict[str, tuple[Event, ...]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[tuple[Event, ...], Question | None]] = OrderedDict()
 
     def begin(self) -> str:
         """The id of a new conversation."""
         return secrets.token_urlsafe(12)
 
-    def events(self, id: str) -> tuple[Event, ...]:
-        """What happened in a conversation.
+    def of(self, id: str) -> tuple[tuple[Event, ...], Question | None]:
+        """What happened in a conversation, and what the user was to be asked last.
 
         Raises:
             InvalidInputError: There is none of that id, or it was forgotten.
@@ -42,9 +42,9 @@ class Conversations:
         self._kept.move_to_end(id)
         return self._kept[id]
 
-    def keep(self, id: str, events: Sequence[Event]) -> None:
+    def keep(self, id: str, events: Sequence[Event], question: Question | None) -> None:
         """Remember a conversation."""
-        self._kept[id] = tuple(events)
+        self._kept[id] = tuple(events), question
         self._kept.move_to_end(id)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)

@@ -17,6 +17,8 @@ from dar_retriever import (
     DARError,
     DiffusionAugmentedRetriever,
     InvalidImageError,
+    Question,
+    Questioner,
     SearchResult,
     Turn,
     __version__,
@@ -64,6 +66,7 @@ def create_server(
     name: str = "dar-retriever",
     images: IncludeImages = "thumbnail",
     most_conversations: int = 1000,
+    questioner: Questioner | None = None,
 ) -> MCPServer[Any]:
     """Make a server over a retriever.
 
@@ -76,12 +79,15 @@ def create_server(
         name: Of the server.
         images: What clients get to see of the hits; "none" for models that read only.
         most_conversations: Those not used for longest are forgotten.
+        questioner: What to ask the user next; from the store's metadata by default.
 
     Returns:
         A server to run with ``serve_stdio`` or ``serve_http``.
     """
     server: MCPServer[Any] = MCPServer(name, instructions=_INSTRUCTIONS, version=__version__)
-    desk = _Desk(AgentSearch(retriever), Conversations(most_conversations), images)
+    desk = _Desk(
+        AgentSearch(retriever, questioner=questioner), Conversations(most_conversations), images
+    )
     store = retriever.store
 
     @server.tool(structured_output=False)
@@ -150,15 +156,16 @@ class _Desk:
         self, ctx: Context[Any, Any], conversation: str, said: Sequence[str], call: SearchCall
     ) -> list[ContentBlock]:
         with _tool_errors():
-            past = self._conversations.events(conversation) if conversation else ()
-            events: list[Event] = [*past, *(Turn("user", text) for text in said if text.strip())]
+            past, asked = self._conversations.of(conversation) if conversation else ((), None)
+            events: list[Event] = [*past, *_turns(said, asked)]
             async for result in in_threads(self._search.stages(events, call)):
                 await _report(ctx, result)
             result, question = await asyncio.to_thread(self._search.asking, result)
             text = reply_text(result, question)
             pictures = await asyncio.to_thread(list, self._pictures(result))
             known = conversation or self._conversations.begin()
-            self._conversations.keep(known, [*events, call, Listing(listed_ids(text))])
+            happened = [*events, call, Listing(listed_ids(text))]
+            self._conversations.keep(known, happened, question)
             return [
                 TextContent(type="text", text=f"{text}\nTo go on: conversation={known}"),
                 *pictures,
@@ -174,6 +181,15 @@ class _Desk:
         if generated:
             yield TextContent(type="text", text=GENERATED_LABEL)
             yield _image(generated)
+
+
+def _turns(said: Sequence[str], asked: Question | None) -> Iterator[Turn]:
+    """What the user said; a choice of the question that was to be asked is an answer to it."""
+    for text in filter(str.strip, said):
+        answer = asked.answer(text) if asked else None
+        if asked and answer:
+            yield Turn("assistant", asked.text)
+        yield Turn("user", answer or text)
 
 
 def _image(url: str) -> ImageContent:

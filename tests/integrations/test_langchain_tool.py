@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import pytest
 from chat_models import Caller, FunctionChatModel
-from fakes import FailingGenerator
+from fakes import DrawingGenerator, FailingGenerator, far_from
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, SummarizationMiddleware
 from langchain_core.documents import Document
@@ -617,9 +617,10 @@ def test_a_questioner_that_fails_is_told_and_the_hits_come(words: DARRetriever) 
 
 
 async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
-    retriever: DARRetriever,
+    demo: DiffusionAugmentedRetriever,
 ) -> None:
-    agent = agent_with(retriever, lambda said: {"request": said})
+    far = DARRetriever(retriever=far_from("dog", demo, DrawingGenerator()), k=K)
+    agent = agent_with(far, lambda said: {"request": said})
     said = {"messages": [HumanMessage("a dog on a beach")]}
 
     state = await agent.ainvoke(said, thread("one"))
@@ -637,8 +638,12 @@ async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
     assert listed_ids(text["text"]) == tuple(ids(reply))
 
 
-def test_models_that_read_only_are_told_that_nothing_is_close(words: DARRetriever) -> None:
-    reply = say(asking_agent(words, "?"), "a dog on a beach")
+def test_models_that_read_only_are_told_that_nothing_is_close(
+    demo: DiffusionAugmentedRetriever,
+) -> None:
+    far = DARRetriever(retriever=far_from("dog", demo), k=K)
+
+    reply = say(asking_agent(far, "?"), "a dog on a beach")
 
     assert "Nothing in the collection is close to this" in reply.content
     assert GENERATED_LABEL not in reply.content

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FailingGenerator
+from fakes import DrawingGenerator, FailingGenerator, far_from
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent, ToolCallResult
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -443,9 +443,11 @@ async def test_a_questioner_of_ones_own_asks_and_may_ask_nothing(words: DARRetri
 
 
 async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
-    retriever: DARRetriever,
+    demo: DiffusionAugmentedRetriever,
 ) -> None:
-    output = await say(asking_agent(retriever), "a dog on a beach")
+    far = DARRetriever(far_from("dog", demo, DrawingGenerator()), k=K)
+
+    output = await say(asking_agent(far), "a dog on a beach")
 
     text, *rest = output.blocks
     assert "Nothing in the collection is close to this; say so to the user." in text.text
@@ -457,9 +459,11 @@ async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
 
 
 async def test_models_that_read_only_are_told_that_nothing_is_close(
-    words: DARRetriever,
+    demo: DiffusionAugmentedRetriever,
 ) -> None:
-    output = await say(asking_agent(words, images="none"), "a dog on a beach")
+    far = DARRetriever(far_from("dog", demo), k=K)
+
+    output = await say(asking_agent(far, images="none"), "a dog on a beach")
 
     assert len(output.blocks) == 1
     assert "Nothing in the collection is close to this" in output.content

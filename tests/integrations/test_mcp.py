@@ -19,7 +19,7 @@ import httpx2
 import pytest
 import uvicorn
 from conftest import free_port
-from fakes import FailingGenerator
+from fakes import DrawingGenerator, FailingGenerator, far_from
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
@@ -326,10 +326,11 @@ async def test_where_nothing_is_close_a_generated_image_is_shown_as_one(
     demo: DiffusionAugmentedRetriever,
 ) -> None:
     said = {"request": "a dog on a beach", "k": 3}
-    async with Client(create_server(demo)) as client:
+    retriever = far_from("dog", demo, DrawingGenerator())
+    async with Client(create_server(retriever)) as client:
         far = await call(client, "search_images", **said)
         near = await call(client, "search_images", request="a mug", k=3)
-    async with Client(create_server(demo, images="none")) as client:
+    async with Client(create_server(retriever, images="none")) as client:
         read = await call(client, "search_images", **said)
 
     text, *rest = far.content
