@@ -39,13 +39,13 @@ def within_budget(
     while len(texts) > 2 and sum(lengths) + empty > max_tokens:
         least = _least(seen)
         del texts[least], lengths[least], seen[least]
-    while any(texts) and count_tokens(", ".join(texts)) > max_tokens:
+    while any(texts) and (tokens := count_tokens(", ".join(texts))) > max_tokens:
         if len(texts) > 2:
             least = _least(seen)
             del texts[least], seen[least]
         else:
             longest = max(range(len(texts)), key=lambda number: len(texts[number]))
-            texts[longest] = _cut(texts[longest])
+            texts[longest] = _cut(texts[longest], min(0.75, max_tokens / tokens))
     return ", ".join(text for text in texts if text)
 
 
@@ -54,12 +54,11 @@ def _least(values: list[float]) -> int:
     return min(range(1, len(values) - 1), key=lambda place: values[place])
 
 
-def _cut(text: str) -> str:
-    """A text without its last quarter, at a word's end where it has several."""
+def _cut(text: str, share: float) -> str:
+    """The first share of a text, at a word's end where it has several."""
     words = text.split()
-    if len(words) > 1:
-        return " ".join(words[: len(words) * 3 // 4])
-    return text[: len(text) * 3 // 4]
+    kept = int(len(words) * share)
+    return " ".join(words[:kept]) if kept else text[: int(len(text) * share)].strip()
 
 
 @cache
