@@ -111,8 +111,8 @@ class LLMQuestions:
             if not was_asked(result.subject, p.question)
             and not any(says(told, choice) for choice in p.choices)
         ]
-        worth = [self._gain(result, candidates, proposal) for proposal in new]
-        if not new or max(worth) < _LEAST_GAIN:
+        worth = self._worth(result, candidates, new)
+        if max(worth, default=0.0) < _LEAST_GAIN:
             return None
         best = int(np.argmax(worth))
         reason = f"tells {len(candidates.hits)} candidates apart by {worth[best]:.1f} bits"
@@ -126,14 +126,15 @@ class LLMQuestions:
         reason = f"{question.reason}; the language model found no question: {why}"
         return Question(question.text, question.choices, reason)
 
-    def _gain(self, result: SearchResult, candidates: Candidates, proposal: _Proposal) -> float:
-        """What the answer to a question tells of the wanted candidate, in bits."""
-        answers = [(proposal.question, choice) for choice in proposal.choices]
+    def _worth(
+        self, result: SearchResult, candidates: Candidates, proposals: Sequence[_Proposal]
+    ) -> list[float]:
+        """What the answer to each question tells of the wanted candidate, in bits."""
+        answers = [(p.question, choice) for p in proposals for choice in p.choices]
         _, after = self._trials.shares(result, candidates, answers)
-        # How likely each answer is where each candidate is the wanted one: (A, N).
-        answering = after / np.maximum(after.sum(0), _TINY)
-        chance = answering @ candidates.shares
-        return _entropy(chance) - float(candidates.shares @ _entropies(answering))
+        ends = np.cumsum([len(p.choices) for p in proposals])[:-1]
+        parts = np.split(after, ends) if proposals else []
+        return [_mutual_information(part, candidates.shares) for part in parts]
 
 
 def clusters(candidates: Candidates, most: int = _CLUSTERS) -> list[list[int]]:
@@ -171,6 +172,18 @@ def _described(candidates: Candidates, group: Sequence[int]) -> dict[str, Any]:
         "images": [hit.title for hit in hits[:_NAMED]],
         "metadata": common,
     }
+
+
+def _mutual_information(after: Vectors, shares: Vectors) -> float:
+    """Of answer and candidate, in bits.
+
+    Args:
+        after: The candidates' shares after each answer: (A, N).
+        shares: Theirs now: (N,).
+    """
+    # How likely each answer is where each candidate is the wanted one.
+    answering = after / np.maximum(after.sum(0), _TINY)
+    return _entropy(answering @ shares) - float(shares @ _entropies(answering))
 
 
 def _entropy(shares: Vectors) -> float:

@@ -17,7 +17,7 @@ from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
 # In standard deviations of the query's scores over the store: where the targets of simulated
-# dialogues come out likeliest (examples/benchmarks/asking_back.md).
+# dialogues come out likeliest (examples/benchmarks/understanding.md).
 _TEMPERATURE: Final = 0.12
 _MOST: Final = 200
 _CLEAR: Final = 0.5

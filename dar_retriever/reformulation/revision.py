@@ -18,7 +18,6 @@ from dar_retriever.reformulation.lexicon import (
 )
 from dar_retriever.reformulation.statements import Statement
 
-_FRAME: Final = re.compile(r"^(?:(?:with|has|have|having) )+")
 _FIRST_COLOUR: Final = re.compile(rf"\b{SHADED_COLOUR}\b")
 
 
@@ -56,10 +55,9 @@ def _corrected(kept: list[Statement], new: Statement, words: list[str]) -> list[
     """The statements with a new one in the place of what it changes, else behind them."""
     if words[-1] in COLOURS:
         return _recoloured(kept, new) if len(words) <= 2 else [*kept, new]
-    bare = _FRAME.sub("", new.text)
     elsewhere = words[0] in PLACES and words[1:2] and words[1] in DETERMINERS
     for number in reversed(range(len(kept))):
-        text: str | None = phrases.exchanged(kept[number].text, _named(bare))
+        text: str | None = phrases.exchanged(kept[number].text, _named(new.text))
         if text is None and elsewhere:
             text = phrases.moved(kept[number].text, new.text)
         if text is not None:
