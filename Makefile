@@ -3,13 +3,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types check clean
+.PHONY: demo app test bench lint types check clean
 
 demo: $(READY)
 	$(BIN)/dar demo
 
+app: $(READY)
+	$(BIN)/dar app --gallery demo-output
+
 test: $(READY)
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python examples/benchmarks/ingest_speed.py
+	$(BIN)/python examples/benchmarks/search_speed.py
+	$(BIN)/python examples/benchmarks/index_scale.py
+	$(BIN)/python examples/benchmarks/turn_on_device.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
+from dar_retriever import telemetry as telemetry  # First: some libraries read it on import.
 from dar_retriever.chroma import Filter
 from dar_retriever.closeness import Closeness, StoreCloseness, Verdict
 from dar_retriever.composition import (
@@ -10,7 +11,13 @@ from dar_retriever.composition import (
     WeightedModalities,
 )
 from dar_retriever.dialogue import Dialogue, DialogueLike, Role, Round, Turn
-from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder, Vectors
+from dar_retriever.encoders import (
+    JointEncoder,
+    OpenClipEncoder,
+    PreprocessingEncoder,
+    TransformersEncoder,
+    Vectors,
+)
 from dar_retriever.errors import (
     DARError,
     EmptyDialogueError,
@@ -42,6 +49,8 @@ from dar_retriever.fusion import (
     text_only,
 )
 from dar_retriever.generation import (
+    Acceleration,
+    BatchingGenerator,
     CachedGenerator,
     DiffusersGenerator,
     GeneratedImage,
@@ -50,6 +59,7 @@ from dar_retriever.generation import (
     StoredImageGenerator,
 )
 from dar_retriever.hits import Hit, StoredImage
+from dar_retriever.image_access import ImageAccess
 from dar_retriever.image_store import ImageStore
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
 from dar_retriever.language_model import LanguageModel
@@ -70,13 +80,16 @@ from dar_retriever.reformulation import (
     RuleReformulator,
 )
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+from dar_retriever.stores import EngineStore, FillableStore, SearchableStore, StoreOpener
 from dar_retriever.trace import Trace
 
 __version__ = "0.1.0"
 
 __all__ = [
     "PRESETS",
+    "Acceleration",
     "AdaptiveFusion",
+    "BatchingGenerator",
     "BoundedRocchio",
     "Budget",
     "CachedGenerator",
@@ -94,14 +107,17 @@ __all__ = [
     "EmptyDialogueError",
     "EncodedQuery",
     "EncoderMismatchError",
+    "EngineStore",
     "FacetQuestions",
     "Feedback",
+    "FillableStore",
     "Filter",
     "FusedQuery",
     "Fusion",
     "GeneratedImage",
     "GenerationError",
     "Hit",
+    "ImageAccess",
     "ImageGenerator",
     "ImageRequest",
     "ImageStore",
@@ -122,6 +138,7 @@ __all__ = [
     "Neighbours",
     "NoQuestions",
     "OpenClipEncoder",
+    "PreprocessingEncoder",
     "Preset",
     "PromptDirection",
     "Question",
@@ -133,9 +150,11 @@ __all__ = [
     "RuleReformulator",
     "ScheduledFusion",
     "SearchResult",
+    "SearchableStore",
     "Spending",
     "StoreCloseness",
     "StoreError",
+    "StoreOpener",
     "StoreUnavailableError",
     "StoredImage",
     "StoredImageGenerator",

@@ -5,21 +5,31 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from dar_retriever.dialogue import Dialogue
-from dar_retriever.display import as_json, contact_sheet, hits_table, progress_bar, quiet_libraries
+from dar_retriever.display import (
+    as_json,
+    contact_sheet,
+    hits_table,
+    one_line,
+    progress_bar,
+    quiet_libraries,
+)
+from dar_retriever.encoders import JointEncoder
 from dar_retriever.errors import DARError, InvalidInputError
 from dar_retriever.evaluation.methods import METHODS
-from dar_retriever.image_store import ImageStore
+from dar_retriever.extras import needs_extra
 from dar_retriever.images import open_image
-from dar_retriever.ingest import ingest
-from dar_retriever.presets import PRESETS, from_preset, open_encoder
+from dar_retriever.ingest import ingest, ingest_on_ray
+from dar_retriever.presets import PRESETS, from_preset, is_server, open_encoder, open_store
 from dar_retriever.questions import FacetQuestions, Question, ask_back, question_as_json
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 
@@ -34,7 +44,9 @@ _USER_ERROR: Final = 2
 _out = Console()
 _err = Console(stderr=True)
 
-Store = Annotated[Path, typer.Option(help="Folder of the image store.")]
+Store = Annotated[
+    str, typer.Option(help="Folder of the image store, or http://HOST:PORT/COLLECTION of a server.")
+]
 PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}.")]
 Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
 Where = Annotated[str, typer.Option(help='Metadata filter as JSON, such as {"colour": "red"}.')]
@@ -58,42 +70,61 @@ def main() -> None:
 @app.command()
 def index(
     folder: Annotated[Path, typer.Argument(help="Folder of images, with its subfolders.")],
-    store: Store = Path("dar-store"),
+    store: Store = "dar-store",
     preset: PresetName = "demo",
     batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="This machine, or a Ray cluster that fills a server (extra: ray)."),
+    ] = "local",
+    workers: Annotated[int, typer.Option(help="With --engine ray: processes that ingest.")] = 2,
     json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
     device: Device = None,
 ) -> None:
     """Index a folder of images; what is indexed already is skipped."""
-    with quiet_libraries():
-        encoder = open_encoder(preset, device=device)
+    open_ = partial(_open_encoder, preset, device)
+    if engine == "ray" and not is_server(store):
+        raise InvalidInputError(
+            f"--engine ray with --store {store!r}: a folder can be written by one process only; "
+            "start a server with 'chroma run --path FOLDER' and name it, http://HOST:PORT"
+        )
     with progress_bar("Indexing") as progress:
-        opened = ImageStore.on_disk(store, encoder)
-        report = ingest(folder, opened, encoder, batch_size=batch_size, progress=progress)
+        if engine == "ray":
+            report = ingest_on_ray(
+                folder,
+                partial(open_store, store),
+                open_,
+                workers=workers,
+                batch_size=batch_size,
+                progress=progress,
+            )
+        else:
+            encoder = open_()
+            opened = open_store(store, encoder)
+            report = ingest(folder, opened, encoder, batch_size=batch_size, progress=progress)
     if json_:
-        left_out = [{"path": entry.path, "reason": entry.reason} for entry in report.left_out]
         _print_json(
             {
                 "added": report.added,
                 "known": report.known,
-                "left_out": left_out,
+                "left_out": [asdict(entry) for entry in report.left_out],
                 "seconds": round(report.seconds, 2),
-                "total": len(opened),
             }
         )
         return
     for entry in report.left_out:
-        _err.print(f"left out {entry.path}: {entry.reason}", markup=False, soft_wrap=True)
+        line = one_line(f"left out {entry.path}: {entry.reason}")
+        _err.print(line, markup=False, soft_wrap=True)
     _out.print(
         f"{report.added} images added, {report.known} known, {len(report.left_out)} left out, "
-        f"{len(opened)} in the store {store}, {report.seconds:.1f} s"
+        f"{report.seconds:.1f} s, {report.rate:.1f} images/s; the store: {store}"
     )
 
 
 @app.command()
 def search(
     query: Annotated[list[str], typer.Argument(help="What to find; several are turns.")],
-    store: Store = Path("dar-store"),
+    store: Store = "dar-store",
     preset: PresetName = "demo",
     k: Hits = 10,
     where: Where = "",
@@ -117,7 +148,7 @@ def search(
 
 @app.command()
 def chat(
-    store: Store = Path("dar-store"),
+    store: Store = "dar-store",
     preset: PresetName = "demo",
     k: Hits = 10,
     where: Where = "",
@@ -216,7 +247,7 @@ def evaluate_(
 
 @app.command()
 def mcp(
-    store: Store = Path("dar-store"),
+    store: Store = "dar-store",
     preset: PresetName = "demo",
     http: Annotated[bool, typer.Option("--http", help="Over HTTP at /mcp, not stdio.")] = False,  # noqa: FBT002
     host: Annotated[str, typer.Option(help="With --http: where to listen.")] = "127.0.0.1",
@@ -238,13 +269,62 @@ def mcp(
         serve_stdio(server)
 
 
-def _open(preset: str, store: Path, device: str | None) -> DiffusionAugmentedRetriever:
-    if not store.is_dir():
+@app.command("app")
+def page(
+    store: Store = "dar-store",
+    preset: PresetName = "demo",
+    k: Hits = 12,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(help="Draw and index the demo's gallery here, and search that instead."),
+    ] = None,
+    llm: Annotated[
+        str, typer.Option(help="An agent answers: its chat model, as LangChain names it.")
+    ] = "",
+    index_: Annotated[  # noqa: FBT002 (an option of the command, never a position)
+        bool, typer.Option("--index", help="Let the page index folders of this machine.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where to listen; 0 for any free one.")] = 7860,
+    device: Device = None,
+) -> None:
+    """Serve the page: talk, see what was understood, pick (extra: app)."""
+    from gradio_dar import AgentResponder, create_app, serve
+
+    if gallery is None:
+        retriever = _open(preset, store, device)
+    else:
+        from dar_retriever.demo import demo_retriever
+
+        retriever = demo_retriever(gallery)
+    responder = AgentResponder(retriever, partial(_agent, llm, k)) if llm else None
+    serve(create_app(retriever, responder=responder, k=k, indexing=index_), host=host, port=port)
+
+
+def _agent(model: str, k: int, retriever: DiffusionAugmentedRetriever) -> Any:
+    with needs_extra("langchain"):
+        from gradio_dar import INSTRUCTIONS
+        from langchain.agents import create_agent
+        from langchain_dar import DARRetriever, create_image_search_tool
+
+    tool = create_image_search_tool(DARRetriever(retriever=retriever, k=k))
+    return create_agent(model, [tool], system_prompt=INSTRUCTIONS)
+
+
+def _open(preset: str, store: str, device: str | None) -> DiffusionAugmentedRetriever:
+    folder = None if is_server(store) else Path(store)
+    if folder is not None and not folder.is_dir():
         raise InvalidInputError(
-            f"store={str(store)!r} does not exist; make it with 'dar index FOLDER --store {store}'"
+            f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
         )
+    cache = None if folder is None else folder / "generated"
     with quiet_libraries(), _err.status("Opening the models"):
-        return from_preset(preset, store, device=device, cache_folder=store / "generated")
+        return from_preset(preset, store, device=device, cache_folder=cache)
+
+
+def _open_encoder(preset: str, device: str | None) -> JointEncoder:
+    with quiet_libraries():
+        return open_encoder(preset, device=device)
 
 
 def _show(

@@ -10,8 +10,8 @@ import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.fusion.calibration import FLAT, Calibration
-from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import EncodedQuery
+from dar_retriever.stores.base import SearchableStore
 
 # Chosen on simulated dialogues; how often they err: examples/benchmarks/nothing_close.py.
 _ODD: Final = 0.05
@@ -63,7 +63,9 @@ class StoreCloseness:
         calibration: Of the store.
     """
 
-    def __init__(self, store: ImageStore, encoder: JointEncoder, calibration: Calibration) -> None:
+    def __init__(
+        self, store: SearchableStore, encoder: JointEncoder, calibration: Calibration
+    ) -> None:
         self._store = store
         self._encoder = encoder
         self._calibration = calibration

@@ -5,13 +5,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Column, Table
+from rich.text import Text
 
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.hits import Hit
@@ -24,6 +32,7 @@ _COLUMNS: Final = 5
 _PAPER: Final = (250, 250, 248)
 _INK: Final = (40, 40, 44)
 _MUTED: Final = (200, 200, 198)
+_GONE: Final = "(file is gone) "
 
 
 def as_json(result: SearchResult) -> dict[str, Any]:
@@ -40,6 +49,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
                 "uri": hit.uri,
                 "caption": hit.caption,
                 "metadata": dict(hit.metadata),
+                **({"missing": True} if hit.missing else {}),
             }
             for rank, hit in enumerate(result.hits, 1)
         ],
@@ -56,8 +66,9 @@ def hits_table(hits: Sequence[Hit], marked: str = "") -> Table:
     table = Table(place, score, name, caption, box=None, header_style="dim")
     for rank, hit in enumerate(hits, 1):
         style = "bold green" if hit.id == marked else ""
-        file_name = Path(hit.uri).name or hit.id
-        table.add_row(str(rank), f"{hit.score:.3f}", file_name, hit.caption, style=style)
+        file_name = hit.file_name or hit.id
+        said = f"{_GONE * hit.missing}{hit.caption}"
+        table.add_row(str(rank), f"{hit.score:.3f}", file_name, said, style=style)
     return table
 
 
@@ -68,7 +79,8 @@ def contact_sheet(result: SearchResult) -> Image.Image:
         for number, image in enumerate(result.trace.generated, 1)
     ]
     found = [
-        (_picture(hit), f"{rank}   {hit.score:.3f}") for rank, hit in enumerate(result.hits, 1)
+        (_picture(hit), f"{rank}   {hit.score:.3f}{' gone' * hit.missing}")
+        for rank, hit in enumerate(result.hits, 1)
     ]
     return tiled(drawn, found)
 
@@ -90,13 +102,21 @@ def tiled(*groups: Sequence[tuple[Image.Image, str]]) -> Image.Image:
     return sheet
 
 
+class _RateColumn(ProgressColumn):
+    """Steps a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:.0f}/s" if task.speed else "")
+
+
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with the remaining time on standard error, moved by calls with done and total."""
+    """A bar with rate and remaining time on standard error, moved by calls with done and total."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _RateColumn(),
         TimeRemainingColumn(),
     )
     # In notebooks too: their widgets are one more package.
@@ -113,6 +133,11 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+def one_line(text: str) -> str:
+    """A text that moves no cursor and ends no line, whatever a file was named."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @contextmanager

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from threading import Lock
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from dar_retriever.chroma import Filter, chroma_errors, where_of
+from dar_retriever.chroma import (
+    Connection,
+    Filter,
+    FolderConnection,
+    ServerConnection,
+    chroma_errors,
+    where_of,
+)
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import EncoderMismatchError, InvalidInputError, StoreError
-from dar_retriever.hits import Hit, StoredImage, document_and_metadata, hit_of
+from dar_retriever.hits import Hit, StoredImage, document_and_metadata, hit_of, is_unicode
 
 DEFAULT_COLLECTION: Final = "images"
 SAMPLE: Final = 1024
@@ -23,6 +32,10 @@ SAMPLE: Final = 1024
 _FINGERPRINT: Final = "dar_encoder_fingerprint"
 _ENCODER: Final = "dar_encoder"
 _PAGE: Final = 2000
+# Chroma's server takes requests of up to 40 MiB.
+_PAGE_BYTES: Final = 16 * 2**20
+# A number of a vector in base64, or as text where an old server asks for that.
+_NUMBER_BYTES: Final = 12
 _FACET_VALUES: Final = 50
 _PEEKED: Final = 20
 _STRETCH: Final = 32
@@ -32,17 +45,32 @@ _NEARLY: Final = 0.02
 _INDEX: Final = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
 
 
+# Id, vector, caption and metadata.
+_Record: TypeAlias = tuple[str, Vectors, str, dict[str, str | int | float | bool]]
+
+
 class ImageStore:
     """A Chroma collection of image vectors that remembers which encoder filled it.
 
     Open one with ``in_memory``, ``on_disk`` or ``on_server``. A collection that LangChain or
     LlamaIndex filled with this encoder's vectors is searched as it is; where the application
     holds its Chroma client, ``ImageStore(client, encoder, collection)`` opens it.
+
+    Threads may share a store. What ``add`` has returned from is stored, whatever happens to the
+    process then; an ``add`` that fails or is killed may have stored a part, and can be repeated.
+
+    Processes may share a folder through ``on_disk``: one writes at a time, the others wait, and
+    every search sees what was written before it. After another process has written, the next
+    call opens the folder anew, which reads the whole index: let many writers, or a large store
+    that changes often, use a server. Other programs that write to the folder, and the
+    application's own client in another process, take no part in this: Chroma itself loses
+    vectors, without an error, where two processes write to one folder.
+
+    On a server, a call that gets no answer is repeated for about 3 seconds, so that a server may
+    be started anew, also in the middle of an ingest.
     """
 
-    def __init__(
-        self, client: Any, encoder: JointEncoder, collection: str, server: str = ""
-    ) -> None:
+    def __init__(self, client: Any, encoder: JointEncoder, collection: str) -> None:
         """Open or create a collection of a Chroma client.
 
         Raises:
@@ -50,21 +78,18 @@ class ImageStore:
             StoreError: Its vectors are not of unit length, and it does not rank by cosine.
             StoreUnavailableError: The client does not answer.
         """
-        self._server, self._width = server, encoder.dimension
-        with self._errors():
-            self._collection = client.get_or_create_collection(
-                collection,
-                metadata={_FINGERPRINT: encoder.fingerprint, _ENCODER: encoder.name},
-                configuration={"hnsw": _INDEX},
-                embedding_function=None,
-            )
-            configuration = self._collection.configuration
-            self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
-            known = _require_same_encoder(self._collection, encoder)
-            if not known:
-                some = np.asarray(self._collection.peek(_PEEKED)["embeddings"], np.float32)
-                _require_fitting_vectors(self._collection.name, some, self._space, encoder)
+        self._chroma = client if isinstance(client, Connection) else Connection(client)
+        self._width = encoder.dimension
+        named = {_FINGERPRINT: encoder.fingerprint, _ENCODER: encoder.name}
+        opened = self._chroma.open(collection, named, _INDEX)
+        configuration = opened.configuration
+        self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
+        if not _require_same_encoder(opened, encoder):
+            peeked = self._chroma.read(lambda c: c.peek(_PEEKED)["embeddings"])
+            some = np.asarray(peeked, np.float32)
+            _require_fitting_vectors(opened.name, some, self._space, encoder)
         self.folder: Path | None = None
+        self._sampling = Lock()
         self._sampled: tuple[int, Vectors] | None = None
 
     @classmethod
@@ -84,13 +109,9 @@ class ImageStore:
 
         Raises:
             EncoderMismatchError: Another encoder filled the collection.
-            StoreUnavailableError: Chroma cannot use the folder.
+            StoreError: Chroma cannot use the folder.
         """
-        import chromadb
-
-        with chroma_errors():
-            client = chromadb.PersistentClient(str(folder))
-        store = cls(client, encoder, collection)
+        store = cls(FolderConnection(Path(folder)), encoder, collection)
         store.folder = Path(folder)
         return store
 
@@ -116,35 +137,21 @@ class ImageStore:
         server = f"{host}:{port}"
         with chroma_errors(server):
             client = chromadb.HttpClient(host, port, ssl, headers)
-        return cls(client, encoder, collection, server)
+        return cls(ServerConnection(client, server), encoder, collection)
 
     def __len__(self) -> int:
-        with self._errors():
-            return int(self._collection.count())
+        return self._chroma.read(lambda collection: int(collection.count()))
 
     def add(self, images: Sequence[StoredImage]) -> None:
         """Store images; one whose id is there already replaces the other.
 
         Raises:
-            InvalidInputError: A vector is not finite.
+            InvalidInputError: An image cannot be stored, for its id, its vector, its caption or
+                its metadata; then none is.
             StoreError: Chroma refuses the images.
         """
-        if not images:
-            return
-        vectors = np.stack([image.vector for image in images])
-        if not np.isfinite(vectors).all():
-            raise InvalidInputError("a vector is not finite; the encoder failed on its image")
-        # Chroma takes some thousands at once.
-        for start in range(0, len(images), _PAGE):
-            page = images[start : start + _PAGE]
-            with self._errors():
-                documents, metadatas = zip(*map(document_and_metadata, page), strict=True)
-                self._collection.upsert(
-                    ids=[image.id for image in page],
-                    embeddings=vectors[start : start + _PAGE],
-                    documents=list(documents),
-                    metadatas=list(metadatas),
-                )
+        for page in _pages_of([_record_of(image, self._width) for image in images]):
+            self._chroma.write(partial(_upsert, page))
 
     def search(
         self,
@@ -172,14 +179,16 @@ class ImageStore:
         if k < 1:
             raise InvalidInputError(f"k={k}: ask for at least 1 hit")
         norm = float(np.linalg.norm(vector))
-        with self._errors(where):
-            found = self._collection.query(
+        found = self._chroma.read(
+            lambda collection: collection.query(
                 query_embeddings=vector[None],
                 # Chroma cannot leave ids out, so as many more are asked for.
                 n_results=k + len(exclude),
                 where=where_of(where),
                 include=["metadatas", "documents", "distances"],
-            )
+            ),
+            where,
+        )
         rows = zip(
             found["ids"][0],
             found["distances"][0],
@@ -198,8 +207,7 @@ class ImageStore:
         """Images by id, with score 0, in the order asked for; unknown ids are left out."""
         if not ids:
             return []
-        with self._errors():
-            found = self._collection.get(_once(ids), include=["metadatas", "documents"])
+        found = self._get(ids=_once(ids), include=["metadatas", "documents"])
         rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
         by_id = {id_: hit_of(id_, 0.0, document, metadata) for id_, document, metadata in rows}
         return [by_id[id_] for id_ in ids if id_ in by_id]
@@ -207,20 +215,19 @@ class ImageStore:
     def delete(self, ids: Sequence[str]) -> None:
         """Forget images; unknown ids are no error. The files stay."""
         if ids:
-            with self._errors():
-                self._collection.delete(_once(ids))
+            self._chroma.write(lambda collection: collection.delete(_once(ids)))
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of the ids that are stored."""
         asked = _once(ids)
-        with self._errors():
-            return set(self._collection.get(asked, include=[])["ids"]) if asked else set()
+        return set(self._get(ids=asked, include=[])["ids"]) if asked else set()
 
     def vectors(self) -> tuple[list[str], Vectors]:
         """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
         ids: list[str] = []
         parts: list[Vectors] = []
-        for page in self._pages():
+        for offset in range(0, len(self), _PAGE):
+            page = self._get(limit=_PAGE, offset=offset, include=["embeddings"])
             ids += page["ids"]
             parts.append(np.asarray(page["embeddings"], np.float32))
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
@@ -230,34 +237,24 @@ class ImageStore:
 
         The same at every call, until the store has grown or shrunk by a tenth.
         """
-        count = len(self)
-        if self._sampled is None or abs(count - self._sampled[0]) > _GROWN * self._sampled[0]:
-            # Chroma cannot choose at random; short stretches keep folders of likes apart.
-            stretches = [(0, SAMPLE)]
-            if count > SAMPLE:
-                random = Random(count)
-                starts = random.sample(range(count // _STRETCH), SAMPLE // _STRETCH)
-                stretches = [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
-            with self._errors():
-                found = [
-                    self._collection.get(limit=limit, offset=offset, include=["embeddings"])
-                    for offset, limit in stretches
-                ]
-            self._sampled = count, self._unit_rows(*(page["embeddings"] for page in found))
-        return self._sampled[1]
+        with self._sampling:
+            count = len(self)
+            if self._sampled is None or abs(count - self._sampled[0]) > _GROWN * self._sampled[0]:
+                self._sampled = count, self._chosen(count)
+            return self._sampled[1]
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
         """The stored vectors that a query scores highest, best first: float32 (k or fewer, d)."""
-        with self._errors():
-            found = self._collection.query(
+        found = self._chroma.read(
+            lambda collection: collection.query(
                 query_embeddings=vector[None], n_results=k, include=["embeddings"]
             )
+        )
         return self._unit_rows(*found["embeddings"])
 
     def captions(self, most: int) -> list[str]:
         """Captions of some of the images, at random, each once; the same at every call."""
-        with self._errors():
-            found = self._collection.get(limit=_PAGE, include=["documents", "metadatas"])
+        found = self._get(limit=_PAGE, include=["documents", "metadatas"])
         rows = zip(found["documents"], found["metadatas"], strict=True)
         texts = {hit_of("", 0.0, document, metadata).caption for document, metadata in rows}
         known = sorted(texts - {""})
@@ -271,8 +268,7 @@ class ImageStore:
         """
         if not ids:
             return np.empty((0, self._width), np.float32)
-        with self._errors():
-            found = self._collection.get(_once(ids), include=["embeddings"])
+        found = self._get(ids=_once(ids), include=["embeddings"])
         rows = dict(zip(found["ids"], found["embeddings"], strict=True))
         missing = [id_ for id_ in ids if id_ not in rows]
         if missing:
@@ -285,8 +281,7 @@ class ImageStore:
         Args:
             sample: The number of images that are looked at.
         """
-        with self._errors():
-            found = self._collection.get(limit=sample, include=["metadatas"])["metadatas"]
+        found = self._get(limit=sample, include=["metadatas"])["metadatas"]
         counts: dict[str, Counter[str]] = {}
         for metadata in found:
             for name, value in hit_of("", 0.0, None, metadata).metadata.items():
@@ -312,13 +307,68 @@ class ImageStore:
         rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         return rows
 
-    def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
-        return chroma_errors(self._server, where)
+    def _chosen(self, count: int) -> Vectors:
+        """Vectors chosen at random from so many."""
+        # Chroma cannot choose at random; short stretches keep folders of likes apart.
+        stretches = [(0, SAMPLE)]
+        if count > SAMPLE:
+            random = Random(count)
+            starts = random.sample(range(count // _STRETCH), SAMPLE // _STRETCH)
+            stretches = [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
+        found = [
+            self._get(limit=limit, offset=offset, include=["embeddings"])
+            for offset, limit in stretches
+        ]
+        return self._unit_rows(*(page["embeddings"] for page in found))
 
-    def _pages(self) -> Iterator[Any]:
-        for offset in range(0, len(self), _PAGE):
-            with self._errors():
-                yield self._collection.get(limit=_PAGE, offset=offset, include=["embeddings"])
+    def _get(self, **asked: Any) -> Any:
+        """Records as Chroma gives them, not by a search."""
+        return self._chroma.read(lambda collection: collection.get(**asked))
+
+
+def _record_of(image: StoredImage, width: int) -> _Record:
+    """An image as Chroma takes it, checked, so that nothing of a batch is written in vain."""
+    if not image.id or not is_unicode(image.id):
+        raise InvalidInputError(
+            f"id {image.id!r}: empty, or no valid Unicode; name an image by plain text, such as "
+            "the hash of its file"
+        )
+    vector = np.asarray(image.vector, np.float32)
+    if vector.shape != (width,):
+        raise InvalidInputError(
+            f"{image.id}: a vector of shape {vector.shape} in a store of {width} numbers each; "
+            "encode it with the store's encoder"
+        )
+    if not np.isfinite(vector).all():
+        raise InvalidInputError(
+            f"{image.id}: its vector is not finite; the encoder failed on the image"
+        )
+    return image.id, vector, *document_and_metadata(image)
+
+
+def _upsert(page: Sequence[_Record], collection: Any) -> None:
+    ids, vectors, documents, metadatas = zip(*page, strict=True)
+    collection.upsert(
+        ids=list(ids),
+        embeddings=np.stack(vectors),
+        documents=list(documents),
+        metadatas=list(metadatas),
+    )
+
+
+def _pages_of(records: Iterable[_Record]) -> Iterator[list[_Record]]:
+    """As many records at once as Chroma takes, by their number and by their bytes."""
+    page: list[_Record] = []
+    room = _PAGE_BYTES
+    for record in records:
+        size = _NUMBER_BYTES * len(record[1]) + len(json.dumps([record[0], *record[2:]]))
+        if page and (len(page) == _PAGE or size > room):
+            yield page
+            page, room = [], _PAGE_BYTES
+        page.append(record)
+        room -= size
+    if page:
+        yield page
 
 
 def _require_same_encoder(collection: Any, encoder: JointEncoder) -> bool:

@@ -5,26 +5,40 @@ from __future__ import annotations
 import base64
 import io
 import os
-import warnings
-from pathlib import Path
+import stat
+from functools import cache
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dar_retriever.errors import InvalidImageError
 
 MAX_PIXELS: Final = 64_000_000
+MAX_BYTES: Final = 256 * 2**20
 SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+# Pillow opens forty more; some start programs, such as Ghostscript for EPS. MPO comes with JPEG.
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _ANIMATED_FORMATS: Final = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
+_WANTED: Final = "use a complete JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file"
 _WHITE: Final = (255, 255, 255, 255)
+# A scan of a progressive JPEG passes over every pixel, and 100 bytes make one: 14 are usual.
+_MAX_SCANNED_PIXELS: Final = 256 * MAX_PIXELS
+_START_OF_SCAN: Final = b"\xff\xda"
+_READS: Final = 10_000
+_BYTES_A_READ: Final = 64
+_LONGEST_NAME: Final = 200
+# Opening a named pipe would wait for somebody to write to it; Windows has neither.
+_OPTIONS: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
 def read_image(content: bytes, name: str = "image") -> Image.Image:
     """Decode a still image.
 
     Args:
-        content: The file's bytes, in any format that Pillow reads.
+        content: The file's bytes: JPEG (MPO too, the first picture), PNG, WebP, GIF, BMP, TIFF
+            (the first page), or AVIF where Pillow was built with it. Whatever follows the image
+            in the file is not looked at.
         name: What to call it in errors.
 
     Returns:
@@ -32,41 +46,112 @@ def read_image(content: bytes, name: str = "image") -> Image.Image:
         values scaled to 8.
 
     Raises:
-        InvalidImageError: Not an image, incomplete, animated, or of more than ``MAX_PIXELS``.
+        InvalidImageError: Not an image of these formats, incomplete, animated, of more than
+            ``MAX_PIXELS`` or ``MAX_BYTES``, or built to keep its reader busy.
+    """
+    return read_reduced(content, name)[0]
+
+
+def read_reduced(
+    content: bytes, name: str = "image", side: int | None = None
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Decode a still image no larger than needed, where its format has a short way to that.
+
+    A JPEG can be decoded at a half, a quarter or an eighth of its size for a fraction of the work.
+
+    Args:
+        content: See ``read_image``.
+        name: See ``read_image``.
+        side: The pixels that each side needs at least; all by default.
+
+    Returns:
+        The image as ``read_image`` gives it, perhaps smaller, and its own width and height.
+
+    Raises:
+        InvalidImageError: See ``read_image``.
     """
     if not content:
         raise InvalidImageError(f"{name}: the file is empty; replace it")
+    if len(content) > MAX_BYTES:
+        raise _too_large(name, len(content))
     try:
-        with warnings.catch_warnings():
-            # The size is checked below, before any pixel is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(content))
-        _refuse_unfit(image, name)
+        file = _Metered(content, name)
+        image = Image.open(file, formats=_formats())
+        _refuse_unfit(image, content, name)
+        if image.format == "BMP":
+            # Pillow reads run-length coded pixels byte by byte.
+            file.reads_left += len(content)
+        size = image.size
+        if side is not None:
+            image.draft(None, (side, side))
+        stored = image.size
         image.load()
-        return to_rgb(ImageOps.exif_transpose(image))
+        upright = ImageOps.exif_transpose(image)
+        return to_rgb(upright), size if upright.size == stored else size[::-1]
     except InvalidImageError:
         raise
-    except Image.DecompressionBombError as error:
+    # The warning is an error where warnings are.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidImageError(f"{name}: {error}; scale it down first") from error
+    except UnidentifiedImageError as error:
+        raise InvalidImageError(f"{name}: cannot be read as an image; {_WANTED}") from error
     # Pillow's plugins raise whatever their parser meets in a broken file.
     except Exception as error:
         raise InvalidImageError(
-            f"{name}: cannot be read as an image ({type(error).__name__}: {error}); "
-            "use a complete JPEG, PNG, WebP, BMP, GIF or TIFF file"
+            f"{name}: cannot be read as an image ({type(error).__name__}: {error}); {_WANTED}"
         ) from error
 
 
 def open_image(path: str | os.PathLike[str]) -> Image.Image:
-    """Read an image file; see ``read_image``.
+    """Read an image file; see ``read_file`` and ``read_image``.
 
     Raises:
         InvalidImageError: The file cannot be opened, or not read as an image.
     """
+    return read_image(read_file(path), printable(path))
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The bytes of a file that may be an image; see ``content_of``.
+
+    Raises:
+        InvalidImageError: It cannot be opened, is no regular file, or of more than ``MAX_BYTES``.
+    """
+    return content_of(path, printable(path))
+
+
+def content_of(path: str | os.PathLike[str], name: str) -> bytes:
+    """The bytes of a regular file of at most ``MAX_BYTES``.
+
+    Nothing waits: pipes, sockets and devices are refused before a byte of them is read. What is
+    written to the file meanwhile is left out.
+
+    Args:
+        path: Where it is.
+        name: What to call it in errors.
+
+    Raises:
+        InvalidImageError: It cannot be opened, is no regular file, or is larger.
+    """
     try:
-        content = Path(path).read_bytes()
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            _refuse_unreadable(status, name)
+            return file.read(status.st_size)
+    except InvalidImageError:
+        raise
     except OSError as error:
-        raise InvalidImageError(f"{os.fspath(path)}: {error.strerror}; check the path") from error
-    return read_image(content, os.fspath(path))
+        raise InvalidImageError(f"{name}: {error.strerror}; check the path") from error
+    # A null byte, or characters that no file system has.
+    except ValueError as error:
+        raise InvalidImageError(f"{name}: no path ({error}); check it") from error
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path for messages: writable whatever its bytes are, cut in the middle where it is long."""
+    name = os.fspath(path).encode("utf-8", "backslashreplace").decode()
+    half = _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}...{name[-half:]}"
 
 
 def image_from_data_url(url: str) -> Image.Image:
@@ -79,7 +164,8 @@ def image_from_data_url(url: str) -> Image.Image:
     if not head.startswith("data:image/") or not head.endswith(";base64"):
         raise InvalidImageError(
             f"{url[:60]!r}: only data:image/...;base64 URLs are opened, never remote or local "
-            "ones; fetch the image yourself and pass it as PIL image or data URL"
+            "ones; fetch the image yourself and pass it as PIL image or data URL, or allow "
+            "folders or the web with open_url=ImageAccess(...).open"
         )
     try:
         content = base64.b64decode(payload, validate=True)
@@ -127,12 +213,59 @@ def is_blank(image: Image.Image, tolerance: int = 4) -> bool:
     return all(high - low <= tolerance for low, high in extrema)  # type: ignore[misc]
 
 
-def _refuse_unfit(image: Image.Image, name: str) -> None:
+class _Metered(io.BytesIO):
+    """A file in memory that gives out when it is read in crumbs.
+
+    Millions of empty segments or chunks cost Pillow's parsers a hundred times their own size in
+    memory, and seconds for every megabyte. Proper files are read in a few hundred bytes each.
+    """
+
+    def __init__(self, content: bytes, name: str) -> None:
+        super().__init__(content)
+        self._name = name
+        self.reads_left = _READS + len(content) // _BYTES_A_READ
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads_left -= 1
+        if self.reads_left < 0:
+            raise InvalidImageError(f"{self._name}: cut into too many pieces; save it anew")
+        return super().read(size)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | _OPTIONS)
+
+
+def _refuse_unreadable(status: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise InvalidImageError(f"{name}: a pipe, socket or device; name the image file itself")
+    if status.st_size > MAX_BYTES:
+        raise _too_large(name, status.st_size)
+
+
+def _refuse_unfit(image: Image.Image, content: bytes, name: str) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise InvalidImageError(
             f"{name}: {width} x {height} pixels are more than {MAX_PIXELS:,}; scale it down first"
         )
+    # How many frames is not asked: a GIF would be read to its end.
     if image.format in _ANIMATED_FORMATS and getattr(image, "is_animated", False):
-        frames = getattr(image, "n_frames", 2)
-        raise InvalidImageError(f"{name}: animated, {frames} frames; save one of them as a file")
+        raise InvalidImageError(f"{name}: animated; save one of its frames as a file")
+    scans = content.count(_START_OF_SCAN) if image.format in ("JPEG", "MPO") else 0
+    if scans * width * height > _MAX_SCANNED_PIXELS:
+        raise InvalidImageError(
+            f"{name}: {scans} scans of {width} x {height} pixels; save it as a usual JPEG"
+        )
+
+
+def _too_large(name: str, size: int) -> InvalidImageError:
+    return InvalidImageError(
+        f"{name}: {size:,} bytes are more than {MAX_BYTES:,}; save it smaller or compressed"
+    )

@@ -55,6 +55,23 @@ def require_folder(what: str, folder: str | Path) -> Path:
     return path
 
 
+def pickle_refused(model: str, file: str | Path, reason: str = "") -> ModelLoadError:
+    """The error that says why a file of weights is not opened.
+
+    Args:
+        model: The name, hub id or folder that was asked for.
+        file: The pickled file.
+        reason: Why there is no other, where that has to be said.
+    """
+    return ModelLoadError(
+        f"the weights of {model!r} are pickled: {str(file)!r}"
+        + (f" ({reason[:300]})" if reason else "")
+        + ". A pickle can run code when it is opened, so only safetensors files are. Take a "
+        "safetensors file, pass pickled_weights=True if you trust where this one is from, or use "
+        "the 'demo' preset, which needs no download"
+    )
+
+
 def fingerprint_of(settings: str, *models: torch.nn.Module) -> str:
     """A digest of settings and of every weight's name, shape and some of its values."""
     digest = hashlib.sha256(settings.encode())

@@ -6,19 +6,28 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
+from urllib.parse import urlsplit
 
 from dar_retriever.closeness import StoreCloseness
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
-from dar_retriever.generation import CachedGenerator, DiffusersGenerator, ImageGenerator
-from dar_retriever.image_store import ImageStore
+from dar_retriever.generation import (
+    Acceleration,
+    BatchingGenerator,
+    CachedGenerator,
+    DiffusersGenerator,
+    ImageGenerator,
+)
+from dar_retriever.image_store import DEFAULT_COLLECTION, ImageStore
 from dar_retriever.language_model import LanguageModel
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.reformulation import LLMReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.stores.base import SearchableStore, StoreOpener
 
+_SERVERS: Final = ("http://", "https://")
 _WEIGHTS: Final = Path(__file__).parent / "demo" / "weights"
 
 
@@ -127,46 +136,55 @@ def open_generator(
     *,
     device: str | None = None,
     cache_folder: str | os.PathLike[str] | None = None,
+    acceleration: Acceleration | None = None,
 ) -> ImageGenerator:
-    """Open a preset's generator behind a cache, in memory and in a folder where one is given.
+    """Open a preset's generator: batches shared by all who wait, behind a cache.
 
     Raises:
-        InvalidInputError: There is no preset of that name.
+        InvalidInputError: There is no preset of that name, or the device or the pipeline cannot
+            have the acceleration.
         ModelLoadError: The generator cannot be opened.
     """
     chosen = preset(name)
-    pipeline = DiffusersGenerator(chosen.generator, device=device, **chosen.sampling)
-    return CachedGenerator(pipeline, cache_folder)
+    pipeline = DiffusersGenerator(
+        chosen.generator, device=device, acceleration=acceleration, **chosen.sampling
+    )
+    return CachedGenerator(BatchingGenerator(pipeline), cache_folder)
 
 
 def from_preset(
     name: str,
-    store: str | os.PathLike[str] | None = None,
+    store: str | os.PathLike[str] | StoreOpener | None = None,
     *,
     device: str | None = None,
     cache_folder: str | os.PathLike[str] | None = None,
     language_model: LanguageModel | None = None,
+    acceleration: Acceleration | None = None,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset's models and a store.
 
     Args:
         name: One of ``PRESETS``.
-        store: Folder of the image store; in memory by default.
+        store: Folder of the image store, a Chroma server's address such as
+            "http://localhost:8000" or "http://localhost:8000/COLLECTION", or a function that opens
+            a store for the preset's encoder; in memory by default.
         device: "cuda", "mps", "cpu"; the best there is by default.
         cache_folder: Where generated images are kept between runs; nowhere by default.
         language_model: Reformulates dialogues; rules by default.
+        acceleration: Of the generator: faster, or smaller for a small GPU; by device by default.
 
     Raises:
-        InvalidInputError: There is no preset of that name.
+        InvalidInputError: There is no preset of that name, or the device or the pipeline cannot
+            have the acceleration.
         ModelLoadError: A model cannot be opened.
         EncoderMismatchError: Another encoder filled the store.
     """
     chosen = preset(name)
     encoder = open_encoder(name, device=device)
-    generator = open_generator(name, device=device, cache_folder=cache_folder)
-    opened = (
-        ImageStore.in_memory(encoder) if store is None else ImageStore.on_disk(Path(store), encoder)
+    generator = open_generator(
+        name, device=device, cache_folder=cache_folder, acceleration=acceleration
     )
+    opened = open_store(store, encoder)
     reformulator = None
     if language_model is not None:
         reformulator = LLMReformulator(
@@ -187,3 +205,39 @@ def from_preset(
     )
     closeness = StoreCloseness(opened, encoder, calibration)
     return DiffusionAugmentedRetriever(query_encoder, opened, closeness=closeness)
+
+
+def open_store(
+    place: str | os.PathLike[str] | StoreOpener | None, encoder: JointEncoder
+) -> SearchableStore:
+    """Open the store that a place names; see ``from_preset``.
+
+    Raises:
+        InvalidInputError: An address without a host, or with a port that is none.
+        EncoderMismatchError: Another encoder filled the store.
+        StoreUnavailableError: The server does not answer, or the folder cannot be used.
+    """
+    if place is None:
+        return ImageStore.in_memory(encoder)
+    if is_server(place):
+        return _on_server(place, encoder)
+    if isinstance(place, str | os.PathLike):
+        return ImageStore.on_disk(Path(place), encoder)
+    return place(encoder)
+
+
+def is_server(place: object) -> TypeGuard[str]:
+    """Whether a store's place is the address of a server."""
+    return isinstance(place, str) and place.lower().startswith(_SERVERS)
+
+
+def _on_server(address: str, encoder: JointEncoder) -> ImageStore:
+    try:
+        url = urlsplit(address)
+        host, port = url.hostname, url.port or (443 if url.scheme == "https" else 8000)
+    except ValueError as error:
+        raise InvalidInputError(f"store={address!r}: {error}; use http://HOST:PORT") from error
+    if not host:
+        raise InvalidInputError(f"store={address!r} names no host; use http://HOST:PORT")
+    collection = url.path.strip("/") or DEFAULT_COLLECTION
+    return ImageStore.on_server(encoder, host, port, collection, ssl=url.scheme == "https")

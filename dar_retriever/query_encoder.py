@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -15,12 +15,17 @@ from dar_retriever.composition import Captioner, Composition, PromptDirection
 from dar_retriever.deadline import call_within
 from dar_retriever.dialogue import Dialogue, DialogueLike
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import InvalidInputError
+from dar_retriever.errors import GenerationError, InvalidInputError
 from dar_retriever.feedback import BoundedRocchio, Feedback
 from dar_retriever.fusion.base import Fusion
 from dar_retriever.fusion.scheduled import paper_schedule
 from dar_retriever.fusion.spending import Spending
-from dar_retriever.generation.base import GeneratedImage, ImageGenerator, requests_for
+from dar_retriever.generation.base import (
+    GeneratedImage,
+    ImageGenerator,
+    as_generated,
+    requests_for,
+)
 from dar_retriever.images import is_blank
 from dar_retriever.reformulation.base import Reformulator
 from dar_retriever.reformulation.rules import RuleReformulator
@@ -159,13 +164,7 @@ class DARQueryEncoder:
         if not draws:
             return
         generated = self._generate(dialogue, meaning, record)
-        with record.timed("encode"):
-            drawn = self.encoder.encode_images([image.image for image in generated])
-            usable = [bool(np.isfinite(vector).all()) for vector in drawn]
-            if not all(usable):
-                record.fall_back("the encoder gave no finite vector for a generated image")
-        kept = tuple(image for image, good in zip(generated, usable, strict=True) if good)
-        yield self._fused(dialogue, meaning, kept, drawn[usable], record)
+        yield self._fused(dialogue, meaning, *self._encoded(generated, record), record)
 
     def _generate(
         self, dialogue: Dialogue, meaning: Meaning, record: Recorder
@@ -193,15 +192,28 @@ class DARQueryEncoder:
                 made = list(
                     call_within(self.generation_limit, lambda: generator.generate(requests))
                 )
-            good = [image for image in made if not is_blank(image.image)]
         # A generator may be anybody's code around anybody's service.
         except Exception as error:
             record.fall_back(f"generation failed, the text alone was used: {of_error(error)}")
             return []
-        if len(good) < len(made):
-            lost = len(made) - len(good)
-            record.fall_back(f"blank generated images were dropped: {lost} of {len(made)}")
-        return good
+        return _usable(made, len(requests), record)
+
+    def _encoded(
+        self, generated: Sequence[GeneratedImage], record: Recorder
+    ) -> tuple[tuple[GeneratedImage, ...], Vectors]:
+        """The generated images that have a vector, and their vectors."""
+        try:
+            with record.timed("encode"):
+                drawn = self.encoder.encode_images([image.image for image in generated])
+        # Memory that suffices for a text may not do so for images.
+        except Exception as error:
+            record.fall_back(f"generated images were not encoded, nor used: {of_error(error)}")
+            return (), np.empty((0, self.encoder.dimension), np.float32)
+        usable = [bool(np.isfinite(vector).all()) for vector in drawn]
+        if not all(usable):
+            record.fall_back("the encoder gave no finite vector for a generated image")
+        kept = tuple(image for image, good in zip(generated, usable, strict=True) if good)
+        return kept, drawn[usable]
 
     def _fused(
         self,
@@ -239,3 +251,25 @@ class DARQueryEncoder:
             trace,
             since=len(dialogue.turns) - len(meaning.dialogue.turns),
         )
+
+
+def _usable(made: Sequence[object], wanted: int, record: Recorder) -> list[GeneratedImage]:
+    """What of a generator's answer can be encoded; the trace is told of the rest."""
+    if len(made) < wanted:
+        record.fall_back(f"fewer images were generated than asked for: {len(made)} of {wanted}")
+    if len(made) > wanted:
+        record.fall_back(
+            f"more images were generated than asked for, the first were used: {len(made)} for "
+            f"{wanted}"
+        )
+    images = []
+    for value in made[:wanted]:
+        try:
+            images.append(as_generated(value))
+        except GenerationError as error:
+            record.fall_back(f"what cannot be used as a generated image was dropped: {error}")
+    good = [image for image in images if not is_blank(image.image)]
+    if len(good) < len(images):
+        lost = len(images) - len(good)
+        record.fall_back(f"blank generated images were dropped: {lost} of {len(images)}")
+    return good

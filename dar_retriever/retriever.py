@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
@@ -14,9 +13,9 @@ from dar_retriever.closeness import Closeness, Verdict
 from dar_retriever.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.hits import Hit
-from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
-from dar_retriever.threads import in_threads
+from dar_retriever.stores.base import SearchableStore
+from dar_retriever.threads import in_thread, in_threads
 from dar_retriever.trace import Trace, of_error
 
 
@@ -70,7 +69,8 @@ class DiffusionAugmentedRetriever:
 
     Args:
         query_encoder: Turns dialogues into queries.
-        store: What is searched; filled by the query encoder's own encoder.
+        store: What is searched, an ``ImageStore`` or another; filled by the query encoder's own
+            encoder.
         closeness: Decides whether the hits are worth showing; they always are by default.
 
     Example:
@@ -83,7 +83,7 @@ class DiffusionAugmentedRetriever:
     def __init__(
         self,
         query_encoder: DARQueryEncoder,
-        store: ImageStore,
+        store: SearchableStore,
         *,
         closeness: Closeness | None = None,
     ) -> None:
@@ -103,13 +103,13 @@ class DiffusionAugmentedRetriever:
         Args:
             dialogue: A dialogue, a text, a PIL image or a list of role/content messages.
             k: The most hits.
-            where: A metadata filter of Chroma.
+            where: A metadata filter in Chroma's language.
             exclude: Ids of images that are no hits.
 
         Raises:
             EmptyDialogueError: The user has neither said nor shown anything.
             InvalidInputError: ``dialogue`` is no dialogue, or ``k`` is below 1.
-            InvalidFilterError: Chroma refuses the filter.
+            InvalidFilterError: The store refuses the filter.
         """
         _require_hits(k)
         return self._found(self.query_encoder.encode(dialogue), k, where, exclude)
@@ -133,8 +133,8 @@ class DiffusionAugmentedRetriever:
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> SearchResult:
-        """Like ``search``, in a thread: the event loop goes on."""
-        return await asyncio.to_thread(self.search, dialogue, k, where, exclude)
+        """Like ``search``, in a thread: the event loop goes on. Cancelling it stops the drawing."""
+        return await in_thread(lambda: self.search(dialogue, k, where, exclude))
 
     def astream(
         self,

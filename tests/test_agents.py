@@ -573,7 +573,7 @@ def result_of(hits: Sequence[Hit], trace: Trace) -> SearchResult:
 
 
 def test_a_reply_numbers_the_hits():
-    hits = [Hit("1a", 0.9126, "a.jpg", "a red dress"), Hit("2b", -0.5, "/p/blue_dress.jpg")]
+    hits = [Hit("1a", 0.9126, "", "a red dress"), Hit("2b", -0.5, "http://p/blue_dress.jpg")]
 
     assert reply_text(result_of(hits, Trace("a dress", fallbacks=("no image",)))) == (
         "Searched for: a dress\n"
@@ -595,7 +595,7 @@ def test_a_reply_without_hits_says_what_to_do():
 QUESTION = Question("Which colour?", ("red", "dark blue"))
 FAR = "Nothing in the collection is close to this; say so to the user."
 OFFER = "The generated image shows what was understood; offer it, and say that it is generated."
-HITS = [Hit("1a", 0.5, "a.jpg", "a red dress"), Hit("2b", 0.4, "b.jpg", "a blue dress")]
+HITS = [Hit("1a", 0.5, "", "a red dress"), Hit("2b", 0.4, "", "a blue dress")]
 DRAWN = (GeneratedImage(Image.new("RGB", (600, 300), "red"), "a dress", 0),) * 2
 
 

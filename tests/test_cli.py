@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from dar_retriever import DARError, Dialogue, EncodedQuery, Question, SearchResult, Trace
 from dar_retriever.cli import _show, app, main
+from dar_retriever.errors import InvalidInputError
 from dar_retriever.generation import GeneratedImage
 
 DAR = [sys.executable, "-m", "dar_retriever"]
@@ -56,6 +57,31 @@ def test_index_again_adds_nothing_and_reports_what_it_leaves_out(
     assert done.exit_code == 0
     assert "0 images added, 1 known, 1 left out" in done.stdout.replace("\n", " ")
     assert "broken.jpg" in done.stderr
+
+
+def test_names_that_would_move_the_cursor_are_printed_as_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[2Jb\nc.jpg").write_bytes(b"no image")
+    (tmp_path / os.fsdecode(b"\xff.jpg")).write_bytes(b"no image")
+    done = CliRunner().invoke(app, ["index", str(tmp_path), "--store", str(tmp_path / "store")])
+    assert done.exit_code == 0, done.output
+    assert "\x1b[2J" not in done.stderr
+    assert "a\\x1b[2Jb\\nc.jpg" in done.stderr
+    assert "\\udcff.jpg" in done.stderr
+
+
+def test_a_server_is_a_store_like_a_folder(gallery_folder: Path, chroma_server: int) -> None:
+    store = f"http://localhost:{chroma_server}/by-command"
+    done = CliRunner().invoke(app, ["index", str(gallery_folder), "--store", store, "--json"])
+    assert done.exit_code == 0, done.output
+    found = CliRunner().invoke(app, ["search", "a dress", "--store", store, "-k", "3", "--json"])
+    assert len(json.loads(found.stdout)["hits"]) == 3
+
+
+@pytest.mark.parametrize("store", ["http://", "http://:8000", "https://host:port", "http://[::1"])
+def test_addresses_that_are_none_are_refused(store: str) -> None:
+    done = CliRunner().invoke(app, ["search", "a dress", "--store", store])
+    assert isinstance(done.exception, InvalidInputError)
+    assert repr(store) in str(done.exception)
 
 
 def test_search_prints_json_for_programs(indexed: Path, tmp_path: Path) -> None:

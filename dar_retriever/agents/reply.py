@@ -9,10 +9,10 @@ from typing import Any, Final, Literal
 from dar_retriever.dialogue import Dialogue
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.hits import Hit
-from dar_retriever.image_store import ImageStore
 from dar_retriever.images import data_url
 from dar_retriever.questions import Question
 from dar_retriever.retriever import SearchResult
+from dar_retriever.stores.base import SearchableStore
 
 TOOL_NAME: Final = "search_images"
 TOOL_DESCRIPTION: Final = (
@@ -33,12 +33,13 @@ _NOT_CLOSE: Final = (
 _GENERATED: Final = (
     " The generated image shows what was understood; offer it, and say that it is generated."
 )
+_GONE: Final = " (its file is gone: it cannot be shown)"
 _FACETS_SHOWN: Final = 12
 # Some providers refuse longer ones.
 _MAX_DESCRIPTION: Final = 1024
 
 
-def tool_description(store: ImageStore) -> str:
+def tool_description(store: SearchableStore) -> str:
     """``TOOL_DESCRIPTION`` with the metadata fields that a filter can ask for."""
     description, joint = TOOL_DESCRIPTION, " Metadata fields for the filter: "
     for name, values in store.facets().items():
@@ -62,7 +63,8 @@ def reply_text(result: SearchResult, question: Question | None = None) -> str:
     elif not result.close:
         lines.append(_NOT_CLOSE + _GENERATED * bool(trace.generated))
     for rank, hit in enumerate(result.hits, 1):
-        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}")
+        gone = _GONE * hit.missing
+        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}{gone}")
     if question is not None:
         lines.append(f"To narrow it down, ask the user: {question}")
     # Captions and errors may have several lines; one of theirs could pass for a hit.
@@ -95,6 +97,7 @@ def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
         "close": result.close,
         "hits": [
             {"id": hit.id, "score": hit.score, "uri": hit.uri, "caption": hit.caption}
+            | ({"missing": True} if hit.missing else {})
             for hit in result.hits
         ],
     }

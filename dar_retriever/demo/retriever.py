@@ -8,6 +8,7 @@ from dar_retriever.demo.captioner import CatalogueCaptioner
 from dar_retriever.demo.gallery import draw_gallery, gallery_products
 from dar_retriever.display import progress_bar, quiet_libraries
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.image_store import ImageStore
 from dar_retriever.ingest import METADATA_FILE, ingest
 from dar_retriever.presets import from_preset
 from dar_retriever.retriever import DiffusionAugmentedRetriever
@@ -32,12 +33,15 @@ def demo_retriever(
     with quiet_libraries():
         retriever = from_preset("demo", folder / "store", cache_folder=folder / "generated")
     retriever.query_encoder.captioner = CatalogueCaptioner(retriever.query_encoder.encoder)
-    if len(retriever.store) < gallery:
+    store = retriever.store
+    # A folder's store is Chroma's.
+    assert isinstance(store, ImageStore)
+    if len(store) < gallery:
         with progress_bar("Drawing the gallery") as bar:
             draw_gallery(folder / "gallery", gallery_products(gallery), progress=bar)
         with progress_bar("Indexing it") as bar:
             encoder = retriever.query_encoder.encoder
-            ingest(folder / "gallery", retriever.store, encoder, progress=bar)
+            ingest(folder / "gallery", store, encoder, progress=bar)
     return retriever
 
 

@@ -51,6 +51,9 @@ def run(
     if gallery <= _TARGET:
         raise InvalidInputError(f"gallery={gallery}: at least {_TARGET + 1} products make a show")
     retriever = demo_retriever(folder, gallery)
+    store = retriever.store
+    # It can be counted and walked through.
+    assert isinstance(store, ImageStore)
     wanted: _Wanted | None = None
     if queries:
         dialogue = Dialogue()
@@ -59,12 +62,12 @@ def run(
     else:
         product = gallery_products(gallery)[_TARGET]
         dialogue = simulate(product, _DIALOGUE_SEED, rounds=_ROUNDS, correction=True).dialogue
-        wanted = _Wanted.find(retriever.store, picture_name(_TARGET))
+        wanted = _Wanted.find(store, picture_name(_TARGET))
     target = wanted.hit if wanted else None
     turns = _play(retriever, dialogue, wanted)
     for number, turn in enumerate(turns):
         _print(console, number, turn, target)
-    page = write_page(folder / "index.html", turns, target, len(retriever.store))
+    page = write_page(folder / "index.html", turns, target, len(store))
     console.print(f"\nLook at it: [bold]{page.resolve()}[/bold]", soft_wrap=True, highlight=False)
     return page
 

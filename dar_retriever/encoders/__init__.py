@@ -1,7 +1,13 @@
 """Texts and images -> unit vectors of one space."""
 
-from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.encoders.base import JointEncoder, PreprocessingEncoder, Vectors
 from dar_retriever.encoders.open_clip import OpenClipEncoder
 from dar_retriever.encoders.transformers import TransformersEncoder
 
-__all__ = ["JointEncoder", "OpenClipEncoder", "TransformersEncoder", "Vectors"]
+__all__ = [
+    "JointEncoder",
+    "OpenClipEncoder",
+    "PreprocessingEncoder",
+    "TransformersEncoder",
+    "Vectors",
+]

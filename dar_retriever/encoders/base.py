@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,4 +45,25 @@ class JointEncoder(Protocol):
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         """Encode RGB images: float32 (N, d), unit length."""
+        ...
+
+
+@runtime_checkable
+class PreprocessingEncoder(JointEncoder, Protocol):
+    """An encoder whose way from image to vector can be gone in two steps.
+
+    Both together are ``encode_images``; an ingest takes the first in threads.
+    """
+
+    @property
+    def useful_side(self) -> int | None:
+        """Pixels of an image's side beyond which more change nothing; None where all count."""
+        ...
+
+    def preprocess(self, image: Image.Image) -> Any:
+        """An RGB image as the model reads it; safe to call from many threads at once."""
+        ...
+
+    def encode_preprocessed(self, images: Sequence[Any]) -> Vectors:
+        """Encode what ``preprocess`` gave: float32 (N, d), unit length."""
         ...

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from PIL import Image
 
 from dar_retriever.encoders.torch_encoder import PROBE, TorchEncoder
-from dar_retriever.model_files import loading, require_folder
+from dar_retriever.model_files import loading, pickle_refused, require_folder
 
 if TYPE_CHECKING:
     import torch
 
 _LOCAL: Final = "local-dir:"
+_HUB: Final = "hf-hub:"
+_CONFIG: Final = "open_clip_config.json"
+_WEIGHTS: Final = "open_clip_model.safetensors"
+_PICKLED: Final = "open_clip_pytorch_model.bin"
+# What open_clip takes from a folder before anything else.
+_TAKEN_FIRST: Final = (_WEIGHTS, "open_clip_pytorch_model.safetensors")
+# Big Vision's .npz are arrays of numbers, which NumPy reads without unpickling.
+_NEVER_PICKLED: Final = frozenset({".safetensors", ".npz"})
 
 
 class OpenClipEncoder(TorchEncoder):
@@ -26,9 +37,11 @@ class OpenClipEncoder(TorchEncoder):
         device: "cuda", "mps", "cpu"; the best there is by default.
         dtype: "float16", "bfloat16", "float32"; by device by default.
         batch_size: The most texts or images encoded at once.
+        pickled_weights: Whether weights may come from a pickled file (.bin, .pt, .pth), read by
+            PyTorch's restricted unpickler; only safetensors by default.
 
     Raises:
-        ModelLoadError: The model cannot be opened.
+        ModelLoadError: The model cannot be opened, or its weights are pickled.
     """
 
     def __init__(
@@ -39,16 +52,31 @@ class OpenClipEncoder(TorchEncoder):
         device: str | None = None,
         dtype: str | None = None,
         batch_size: int = 64,
+        pickled_weights: bool = False,
     ) -> None:
         if model.startswith(_LOCAL):
             require_folder("the encoder's", model.removeprefix(_LOCAL))
         with loading("the open_clip encoder", model):
             import open_clip
 
+            source = _Source(model, pretrained)
+            if not pickled_weights:
+                source = _without_pickles(model, pretrained)
+            text = (open_clip.get_model_config(source.model) or {}).get("text_cfg", {})
+            _refuse_code(text)
             opened, self._preprocess = open_clip.create_model_from_pretrained(
-                model, pretrained=pretrained, precision="fp32", device="cpu"
+                source.model,
+                pretrained=source.pretrained,
+                precision="fp32",
+                device="cpu",
+                weights_only=True,
+                # A text tower's own weights, which all that follows would replace.
+                pretrained_text=False,
+                **source.preprocessing,
             )
-            self._tokenizer: Any = open_clip.get_tokenizer(model)
+            # Overrides what the checkpoint's own description passes to the tokenizer.
+            code = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
+            self._tokenizer: Any = open_clip.get_tokenizer(model, **code)
         context = getattr(opened, "context_length", None) or opened.text.context_length
         vision = opened.visual
         dimension = getattr(vision, "output_dim", None) or _projected_dimension(opened)
@@ -58,6 +86,7 @@ class OpenClipEncoder(TorchEncoder):
             preprocessing=f"{self._preprocess} {self._tokenizer([PROBE]).tolist()}",
             dimension=int(dimension),
             max_tokens=int(context),
+            image_size=max(_image_size(vision)),
             device=device,
             dtype=dtype,
             batch_size=batch_size,
@@ -77,18 +106,108 @@ class OpenClipEncoder(TorchEncoder):
         features: torch.Tensor = self._model.encode_text(tokens)
         return features
 
-    def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """See ``PreprocessingEncoder``: float32 (3, height, width)."""
+        pixels: torch.Tensor = self._preprocess(image)
+        return pixels
+
+    def _image_features(self, images: Sequence[torch.Tensor]) -> torch.Tensor:
         import torch
 
-        pixels = torch.stack([self._preprocess(image) for image in images])
+        pixels = torch.stack(list(images))
         features: torch.Tensor = self._model.encode_image(pixels.to(self.device, self.dtype))
         return features
+
+
+class _Source(NamedTuple):
+    """What open_clip is told to open."""
+
+    model: str
+    pretrained: str | None = None
+    preprocessing: Mapping[str, Any] = MappingProxyType({})
+
+
+def _without_pickles(model: str, pretrained: str | None) -> _Source:
+    """The same model with its safetensors file settled; open_clip alone falls back on pickles."""
+    import open_clip
+
+    if model.startswith(_LOCAL):
+        _refuse_pickles_in(model)
+        return _Source(model, pretrained)
+    if model.startswith(_HUB):
+        weights = _download(model, model.removeprefix(_HUB), _WEIGHTS, _PICKLED)
+        # Of the same commit, beside the weights.
+        _download(model, model.removeprefix(_HUB), _CONFIG, revision=weights.parent.name)
+        return _Source(f"{_LOCAL}{weights.parent}")
+    name = model.replace("/", "-")
+    tag = open_clip.get_pretrained_cfg(name, pretrained) if pretrained else {}
+    if not tag:
+        if pretrained and Path(pretrained).suffix not in _NEVER_PICKLED:
+            _refuse_file(model, pretrained)
+        return _Source(model, pretrained)
+    if not tag["hf_hub"]:
+        # What open_clip fetches from elsewhere are .pt and .pth files.
+        raise pickle_refused(f"{model} {pretrained}", tag["url"])
+    repository, _, file = tag["hf_hub"].rpartition("/")
+    wanted = Path(file).with_suffix(".safetensors").name if file else _WEIGHTS
+    weights = _download(f"{model} {pretrained}", repository, wanted, file or _PICKLED)
+    config = open_clip.get_model_config(name) or {}
+    if config.get("quick_gelu", False) != tag.get("quick_gelu", False):
+        # open_clip says so of tags, but not of files.
+        warnings.warn(
+            f"{model} and the weights {pretrained!r} differ in quick_gelu; take the architecture "
+            "with or without '-quickgelu' at its end",
+            stacklevel=3,
+        )
+    settings = ("mean", "std", "interpolation", "resize_mode")
+    return _Source(model, str(weights), {f"image_{key}": tag[key] for key in settings})
+
+
+def _refuse_pickles_in(model: str) -> None:
+    folder = Path(model.removeprefix(_LOCAL))
+    pickled = sorted(file for file in folder.iterdir() if file.suffix in {".bin", ".pth"})
+    if pickled and not any((folder / name).is_file() for name in _TAKEN_FIRST):
+        raise pickle_refused(model, pickled[0], f"a safetensors file has to be named {_WEIGHTS}")
+
+
+def _refuse_file(model: str, file: str) -> None:
+    # What is no file is an unknown tag, of which open_clip tells those that there are.
+    if Path(file).is_file():
+        raise pickle_refused(model, file)
+
+
+def _download(
+    model: str, repository: str, file: str, pickled: str = "", revision: str | None = None
+) -> Path:
+    """A file of the hub, from the cache where it is there."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(repository, file, revision=revision))
+    except EntryNotFoundError as error:
+        if not pickled:
+            raise
+        reason = f"{file} was not found: {str(error).strip().splitlines()[0]}"
+        raise pickle_refused(model, f"{repository}/{pickled}", reason) from error
+
+
+def _refuse_code(text_config: Mapping[str, Any]) -> None:
+    """Refuse a text tower whose code is not in transformers itself, instead of asking about it."""
+    from transformers import AutoConfig
+
+    if tower := text_config.get("hf_model_name"):
+        AutoConfig.from_pretrained(tower, trust_remote_code=False)
 
 
 def _projected_dimension(model: Any) -> int:
     import torch
 
-    size = model.visual.image_size
-    height, width = size if isinstance(size, tuple) else (size, size)
+    height, width = _image_size(model.visual)
     with torch.inference_mode():
         return int(model.encode_image(torch.zeros(1, 3, height, width)).shape[-1])
+
+
+def _image_size(vision: Any) -> tuple[int, int]:
+    size = vision.image_size
+    return size if isinstance(size, tuple) else (size, size)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Its tokens tell one tokenizer from another in a fingerprint.
 PROBE: Final = "A photo of two brown-ish dogs, 3 caf\u00e9s & an umbrella's shadow."
+# Scaling down from twice as many pixels is as good as from all of them.
+_FINER: Final = 2
 T = TypeVar("T")
 
 
@@ -32,6 +34,7 @@ class TorchEncoder(ABC):
         preprocessing: Everything beside the weights that a vector depends on, as text.
         dimension: Length of a vector.
         max_tokens: The most tokens that the text side reads.
+        image_size: Width and height that images are scaled to, the larger; None for any.
         device: "cuda", "mps", "cpu"; the best there is by default.
         dtype: "float16", "bfloat16", "float32"; by device by default.
         batch_size: The most texts or images encoded at once.
@@ -45,6 +48,7 @@ class TorchEncoder(ABC):
         preprocessing: str,
         dimension: int,
         max_tokens: int,
+        image_size: int | None,
         device: str | None,
         dtype: str | None,
         batch_size: int,
@@ -54,6 +58,7 @@ class TorchEncoder(ABC):
         self.name = name
         self.dimension = dimension
         self.max_tokens = max_tokens
+        self.useful_side = None if image_size is None else _FINER * image_size
         self.fingerprint = fingerprint_of(preprocessing, model)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
@@ -71,8 +76,12 @@ class TorchEncoder(ABC):
         """Encode one batch of texts."""
 
     @abstractmethod
-    def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        """Preprocess and encode one batch of images."""
+    def preprocess(self, image: Image.Image) -> Any:
+        """See ``PreprocessingEncoder``."""
+
+    @abstractmethod
+    def _image_features(self, images: Sequence[Any]) -> torch.Tensor:
+        """Encode one batch of preprocessed images."""
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """See ``JointEncoder``."""
@@ -80,6 +89,12 @@ class TorchEncoder(ABC):
 
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
         """See ``JointEncoder``."""
+        return self._encode(
+            images, lambda batch: self._image_features([self.preprocess(image) for image in batch])
+        )
+
+    def encode_preprocessed(self, images: Sequence[Any]) -> Vectors:
+        """See ``PreprocessingEncoder``."""
         return self._encode(images, self._image_features)
 
     def _encode(

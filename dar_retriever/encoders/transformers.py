@@ -9,7 +9,7 @@ from PIL import Image
 
 from dar_retriever.encoders.torch_encoder import PROBE, TorchEncoder
 from dar_retriever.errors import ModelLoadError
-from dar_retriever.model_files import loading
+from dar_retriever.model_files import loading, pickle_refused
 
 if TYPE_CHECKING:
     import torch
@@ -26,9 +26,12 @@ class TransformersEncoder(TorchEncoder):
         device: "cuda", "mps", "cpu"; the best there is by default.
         dtype: "float16", "bfloat16", "float32"; by device by default.
         batch_size: The most texts or images encoded at once.
+        pickled_weights: Whether weights may come from a pickled file (pytorch_model.bin), read
+            by PyTorch's restricted unpickler; only safetensors by default.
 
     Raises:
-        ModelLoadError: The model cannot be opened, or is of another type.
+        ModelLoadError: The model cannot be opened, is of another type, or its weights are
+            pickled.
     """
 
     def __init__(
@@ -38,11 +41,12 @@ class TransformersEncoder(TorchEncoder):
         device: str | None = None,
         dtype: str | None = None,
         batch_size: int = 64,
+        pickled_weights: bool = False,
     ) -> None:
         with loading("the transformers encoder", model):
             from transformers import AutoConfig, AutoProcessor
 
-            config = AutoConfig.from_pretrained(model)
+            config = AutoConfig.from_pretrained(model, trust_remote_code=False)
             self._type = str(config.model_type)
             if self._type not in _TYPES:
                 raise ModelLoadError(
@@ -50,8 +54,8 @@ class TransformersEncoder(TorchEncoder):
                     "open it with open_clip, write a JointEncoder of five methods for it, or use "
                     "the 'demo' preset, which needs no download"
                 )
-            opened = _open_model(model, self._type)
-            self._processor: Any = AutoProcessor.from_pretrained(model)
+            opened = _open_model(model, config, pickled=pickled_weights)
+            self._processor: Any = AutoProcessor.from_pretrained(model, trust_remote_code=False)
         text = config.text_config
         if self._type == "blip":
             dimension = config.image_text_hidden_size
@@ -66,6 +70,7 @@ class TransformersEncoder(TorchEncoder):
             f"{self._processor.tokenizer(PROBE).input_ids}",
             dimension=int(dimension),
             max_tokens=int(text.max_position_embeddings),
+            image_size=_image_size(self._processor.image_processor),
             device=device,
             dtype=dtype,
             batch_size=batch_size,
@@ -96,26 +101,57 @@ class TransformersEncoder(TorchEncoder):
             inputs["attention_mask"] = tokens.attention_mask
         return _pooled(self._model.get_text_features(**inputs))
 
-    def _image_features(self, images: Sequence[Image.Image]) -> torch.Tensor:
+    def preprocess(self, image: Image.Image) -> Any:
+        """See ``PreprocessingEncoder``: the inputs of one image by name, float32 (1, ...)."""
+        return self._processor.image_processor(images=[image], return_tensors="pt")
+
+    def _image_features(self, images: Sequence[Any]) -> torch.Tensor:
+        import torch
+
         # SigLIP 2's models for any aspect ratio read a mask and the shapes beside the pixels.
-        pixels = self._processor.image_processor(images=list(images), return_tensors="pt").to(
-            self.device, self.dtype
-        )
+        pixels = {name: torch.cat([image[name] for image in images]) for name in images[0]}
+        pixels = {
+            name: value.to(self.device, self.dtype if value.is_floating_point() else None)
+            for name, value in pixels.items()
+        }
         if self._type == "blip":
             hidden = self._model.vision_model(**pixels).last_hidden_state
             return self._model.vision_proj(hidden[:, 0])  # type: ignore[no-any-return]
         return _pooled(self._model.get_image_features(**pixels))
 
 
-def _open_model(model: str, kind: str) -> Any:
+def _open_model(model: str, config: Any, *, pickled: bool) -> Any:
     import torch
     from transformers import AutoModel, BlipForImageTextRetrieval
 
-    opener = BlipForImageTextRetrieval if kind == "blip" else AutoModel
-    return opener.from_pretrained(model, dtype=torch.float32, use_safetensors=True)
+    # A checkpoint may name a file of weights, and attention from the hub, which is code.
+    named = str(getattr(config, "transformers_weights", None) or "")
+    if named.endswith(".bin") and not pickled:
+        raise pickle_refused(model, named)
+    config._attn_implementation = None  # noqa: SLF001 (transformers has no other name for it)
+    opener = BlipForImageTextRetrieval if config.model_type == "blip" else AutoModel
+    try:
+        return opener.from_pretrained(
+            model,
+            config=config,
+            dtype=torch.float32,
+            # None is safetensors where there are some.
+            use_safetensors=None if pickled else True,
+            trust_remote_code=False,
+        )
+    except OSError as error:
+        if pickled or "safetensors" not in str(error):
+            raise
+        raise pickle_refused(model, "pytorch_model.bin", str(error).splitlines()[0]) from error
 
 
 def _pooled(output: Any) -> torch.Tensor:
     """Transformers 5 wraps projected features in an output object, 4 returned them bare."""
     features: torch.Tensor = getattr(output, "pooler_output", output)
     return features
+
+
+def _image_size(processor: Any) -> int | None:
+    """The pixels of a side that images are scaled to; none for models of any aspect ratio."""
+    size = getattr(processor, "size", None)
+    return max(dict(size).values()) if size and not hasattr(processor, "max_num_patches") else None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from PIL import Image
+
+from dar_retriever.errors import GenerationError
+from dar_retriever.images import to_rgb
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,52 @@ def requests_for(
     ]
 
 
+def as_generated(value: object) -> GeneratedImage:
+    """One of the things that a generator gave, complete and in mode RGB.
+
+    Raises:
+        GenerationError: It is no generated image, or its picture cannot be read.
+    """
+    if not isinstance(value, GeneratedImage):
+        raise GenerationError(f"{_short(value)} is no GeneratedImage; check the generator")
+    image: object = value.image
+    if not isinstance(image, Image.Image):
+        raise GenerationError(f"{_short(image)} is no PIL image; check the generator")
+    if 0 in image.size:
+        raise GenerationError(f"{_short(image)} has no pixels; check the generator")
+    try:
+        # Files are decoded only when their pixels are asked for.
+        image.load()
+        return dataclasses.replace(value, image=to_rgb(image))
+    # Pillow's decoders raise whatever they meet in a broken file.
+    except Exception as error:
+        raise GenerationError(
+            f"{_short(image)} cannot be read ({error}); check the generator"
+        ) from error
+
+
+def answered(
+    requests: Sequence[ImageRequest], images: Sequence[GeneratedImage]
+) -> list[tuple[ImageRequest, GeneratedImage]]:
+    """Each image with the request that it was made for, in their order.
+
+    Args:
+        requests: What a generator was asked for.
+        images: What it gave. Where these are fewer, an image belongs to the next request of its
+            prompt and seed; generators in front of others may leave any of them out.
+    """
+    if len(images) == len(requests):
+        return list(zip(requests, images, strict=True))
+    pairs = []
+    waiting = iter(requests)
+    for image in images:
+        for request in waiting:
+            if (request.prompt, request.seed) == (image.prompt, image.seed):
+                pairs.append((request, image))
+                break
+    return pairs
+
+
 class ImageGenerator(Protocol):
     """Makes images from prompts."""
 
@@ -90,7 +140,14 @@ class ImageGenerator(Protocol):
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
         """Make one image for each request, in their order.
 
+        Where memory does not suffice for all of them there are fewer: the first ones, and after
+        them those that needed no memory. Each carries its request's prompt and seed.
+
         Raises:
             GenerationError: No image can be made.
         """
         ...
+
+
+def _short(value: object) -> str:
+    return repr(value)[:100]

@@ -5,17 +5,27 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock, get_ident
+from typing import Final
 
 from PIL import Image
 
 from dar_retriever.errors import InvalidImageError
-from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
-from dar_retriever.images import open_image
+from dar_retriever.generation.base import (
+    GeneratedImage,
+    ImageGenerator,
+    ImageRequest,
+    answered,
+)
+from dar_retriever.images import open_image, to_rgb
+
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class CachedGenerator:
@@ -41,6 +51,7 @@ class CachedGenerator:
         self._capacity = capacity
         self._images: OrderedDict[str, Image.Image] = OrderedDict()
         self._lock = Lock()
+        self._warned = False
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -50,13 +61,16 @@ class CachedGenerator:
         return self._generator.fingerprint
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
-        """See ``ImageGenerator``. Images from the cache are marked so."""
+        """See ``ImageGenerator``. Images from the cache are marked so.
+
+        A request that got no image is left out, and asked for again the next time.
+        """
         keys = [self._key(request) for request in requests]
         found = {key: self._look_up(key) for key in dict.fromkeys(keys)}
         # The same prompt and seed at another turn is the same image, made once.
         missing = {k: r for k, r in zip(keys, requests, strict=True) if found[k] is None}
         new = self._generator.generate(list(missing.values())) if missing else []
-        made = dict(zip(missing, new, strict=False))
+        made = {self._key(r): image for r, image in answered(list(missing.values()), new)}
         for key, generated in made.items():
             self._keep(key, generated.image)
         result = []
@@ -87,11 +101,26 @@ class CachedGenerator:
         return image
 
     def _keep(self, key: str, image: Image.Image) -> None:
+        image = to_rgb(image)
         self._remember(key, image)
-        if self._folder is not None:
-            part = self._folder / f"{key}.{os.getpid()}-{get_ident()}.part"
+        if self._folder is None:
+            return
+        part = self._folder / f"{key}.{os.getpid()}-{get_ident()}.part"
+        try:
             image.save(part, "PNG")
             part.replace(self._folder / f"{key}.png")
+        except OSError as error:
+            # The image is there; what a full disk costs is to make it once more.
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            if not self._warned:
+                self._warned = True
+                _LOGGER.warning(
+                    "generated images cannot be kept in %r (%s); make room there, or they are "
+                    "generated anew in every run",
+                    str(self._folder),
+                    error,
+                )
 
     def _remember(self, key: str, image: Image.Image) -> None:
         with self._lock:

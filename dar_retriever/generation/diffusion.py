@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import takewhile
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 from dar_retriever.devices import choose_device, choose_dtype
-from dar_retriever.errors import GenerationError, InvalidInputError
+from dar_retriever.errors import GenerationError, InvalidInputError, ModelLoadError
+from dar_retriever.generation.acceleration import Acceleration, place
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
+from dar_retriever.generation.memory import ran_out_of_memory, release_memory
 from dar_retriever.model_files import fingerprint_of, loading
 from dar_retriever.threads import stop_requested
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+class _OutOfMemoryError(Exception):
+    """A batch does not fit."""
 
 
 class DiffusersGenerator:
     """Generates with a pipeline in diffusers' format, opened at construction.
+
+    Where a batch does not fit the memory, it is halved, and later batches stay as small.
 
     Args:
         model: Hub id or local folder.
@@ -28,10 +39,12 @@ class DiffusersGenerator:
         dtype: "float16", "bfloat16", "float32"; by device by default.
         variant: Weight file variant on the hub, such as "fp16".
         batch_size: The most images made at once.
+        acceleration: How it is made faster or smaller; by device by default.
 
     Raises:
         ModelLoadError: The pipeline cannot be opened.
-        InvalidInputError: ``steps``, ``size`` or ``batch_size`` below 1.
+        InvalidInputError: ``steps``, ``size`` or ``batch_size`` below 1, or an acceleration that
+            the device or the pipeline cannot have.
     """
 
     def __init__(
@@ -45,29 +58,26 @@ class DiffusersGenerator:
         dtype: str | None = None,
         variant: str | None = None,
         batch_size: int = 8,
+        acceleration: Acceleration | None = None,
     ) -> None:
         if min(steps, batch_size, *(size or (1, 1))) < 1:
             raise InvalidInputError(
                 f"steps={steps}, batch_size={batch_size}, size={size}: all must be at least 1"
             )
         self._device = choose_device(device)
+        acceleration = (acceleration or Acceleration()).on(self._device)
         self._batch_size = batch_size
         self._options: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": guidance}
         if size is not None:
             self._options |= {"width": size[0], "height": size[1]}
         with loading("the text-to-image pipeline", model):
-            import torch
-
             self._pipeline = _open_pipeline(model, choose_dtype(dtype, self._device), variant)
-            self._pipeline.to(self._device)
+            # Offloaded weights can no longer be read.
+            self._fingerprint = _fingerprint(self._pipeline, self._options)
+            place(self._pipeline, self._device, acceleration)
         self._pipeline.set_progress_bar_config(disable=True)
         self._takes = frozenset(inspect.signature(self._pipeline.__call__).parameters)
         self._lock = Lock()
-        parts = [part for _, part in sorted(self._pipeline.components.items())]
-        self._fingerprint = fingerprint_of(
-            json.dumps({"scheduler": str(self._pipeline.scheduler.config), **self._options}),
-            *(part for part in parts if isinstance(part, torch.nn.Module)),
-        )
 
     @property
     def fingerprint(self) -> str:
@@ -79,14 +89,43 @@ class DiffusersGenerator:
         with self._lock:
             _go_on()
             made: list[GeneratedImage] = []
-            # SDXL takes an empty negative prompt for something else than none at all.
-            for _, group in groupby(requests, lambda request: bool(request.negative_prompt)):
-                alike = list(group)
-                for start in range(0, len(alike), self._batch_size):
-                    made += self._run(alike[start : start + self._batch_size])
+            while len(made) < len(requests):
+                batch = _alike(requests[len(made) : len(made) + self._batch_size])
+                try:
+                    made += self._run(batch)
+                except _OutOfMemoryError as error:
+                    if len(batch) == 1:
+                        if made:
+                            return made
+                        raise self._no_room(error) from None
+                    self._batch_size = len(batch) // 2
+                    _LOGGER.warning(
+                        "%d images at once do not fit the memory of %r (%s); from now on %d",
+                        len(batch),
+                        str(self._device),
+                        error,
+                        self._batch_size,
+                    )
             return made
 
     def _run(self, batch: Sequence[ImageRequest]) -> list[GeneratedImage]:
+        try:
+            return self._call(batch)
+        # A pipeline may fail in any of its libraries.
+        except Exception as error:
+            # One that failed, or was stopped, has not put its offloaded models back.
+            self._pipeline.maybe_free_model_hooks()
+            if not ran_out_of_memory(error):
+                prompts = [request.prompt for request in batch]
+                raise GenerationError(
+                    f"the pipeline failed on {prompts!r} ({type(error).__name__}: {error}); try "
+                    "fewer images, a smaller size or another model"
+                ) from error
+            reason = f"{type(error).__name__}: {str(error)[:200]}"
+        release_memory(self._device)
+        raise _OutOfMemoryError(reason)
+
+    def _call(self, batch: Sequence[ImageRequest]) -> list[GeneratedImage]:
         import torch
 
         options = dict(self._options)
@@ -97,21 +136,41 @@ class DiffusersGenerator:
         # Noise drawn on the CPU is the same on every device.
         noise = [torch.Generator("cpu").manual_seed(request.seed) for request in batch]
         prompts = [request.prompt for request in batch]
-        try:
-            with torch.inference_mode():
-                made = self._pipeline(
-                    prompt=prompts, generator=noise, output_type="pil", **options
-                ).images
-        # A pipeline may fail in any of its libraries; out of memory is a RuntimeError too.
-        except Exception as error:
-            raise GenerationError(
-                f"the pipeline failed on {prompts!r} ({type(error).__name__}: {error}); try fewer "
-                "images, a smaller size or another model"
-            ) from error
+        # Offloading moves weights here; inference mode would mark them, and compile them anew.
+        with torch.no_grad():
+            made = self._pipeline(
+                prompt=prompts, generator=noise, output_type="pil", **options
+            ).images
         return [
             GeneratedImage(image.convert("RGB"), request.prompt, request.seed)
             for image, request in zip(made, batch, strict=True)
         ]
+
+    def _no_room(self, error: _OutOfMemoryError) -> GenerationError:
+        size = self._options.get("width"), self._options.get("height")
+        shape = "its own size" if None in size else f"size={size}"
+        return GenerationError(
+            f"not a single image of {shape} fits the memory of device={str(self._device)!r} "
+            f"({error}); try a smaller size, acceleration=Acceleration(offload='model') on an "
+            "accelerator, or fewer models beside it"
+        )
+
+
+def _alike(requests: Sequence[ImageRequest]) -> list[ImageRequest]:
+    """The first ones that can share a call."""
+    # SDXL takes an empty negative prompt for something else than none at all.
+    ruled_out = bool(requests[0].negative_prompt)
+    return list(takewhile(lambda request: bool(request.negative_prompt) == ruled_out, requests))
+
+
+def _fingerprint(pipeline: Any, options: dict[str, Any]) -> str:
+    import torch
+
+    parts = [part for _, part in sorted(pipeline.components.items())]
+    return fingerprint_of(
+        json.dumps({"scheduler": str(pipeline.scheduler.config), **options}),
+        *(part for part in parts if isinstance(part, torch.nn.Module)),
+    )
 
 
 def _go_on() -> None:
@@ -132,5 +191,11 @@ def _open_pipeline(model: str, dtype: Any, variant: str | None) -> Any:
     try:
         return AutoPipelineForText2Image.from_pretrained(model, **options)
     except ValueError:
-        # Pipelines that the automatic table does not list name their own class.
+        # Pipelines that the automatic table does not list name their own class; a pair would name a
+        # file of code, which diffusers fetches and runs.
+        if not isinstance(DiffusionPipeline.load_config(model).get("_class_name"), str):
+            raise ModelLoadError(
+                f"{model!r} brings a pipeline of its own code, which is never run; use a model "
+                "whose pipeline is a part of diffusers"
+            ) from None
         return DiffusionPipeline.from_pretrained(model, **options)

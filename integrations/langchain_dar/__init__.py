@@ -8,12 +8,20 @@ with needs_extra("langchain"):
     from langchain_dar.messages import dialogue_from_messages
     from langchain_dar.retriever import DARRetriever
     from langchain_dar.tool import create_image_search_tool
+    from langchain_dar.vector_store import (
+        ImageEmbeddings,
+        LangChainImageStore,
+        predicate_filter,
+    )
 
 __all__ = [
     "DARRetriever",
     "DialogueRetriever",
+    "ImageEmbeddings",
+    "LangChainImageStore",
     "content_blocks",
     "create_image_search_tool",
     "dialogue_from_messages",
     "language_model",
+    "predicate_filter",
 ]

@@ -54,8 +54,8 @@ def dialogue_from_messages(
         messages: Messages, or whatever LangChain takes for one. Images may be in any shape that
             LangChain knows: standard blocks, those of version 0, and those of OpenAI, Anthropic,
             Bedrock and Google.
-        open_url: Opens the URL of an image block; data URLs alone by default, as opening any
-            address that a user writes is for the application to decide.
+        open_url: Opens the URL of an image block; data URLs alone by default, as what a user may
+            open is for the application to decide: see ``ImageAccess``.
         id: See ``Dialogue``.
 
     Raises:

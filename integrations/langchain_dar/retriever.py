@@ -18,7 +18,7 @@ from langchain_core.messages import HumanMessage, MessageLikeRepresentation
 from langchain_core.retrievers import BaseRetriever
 from pydantic import ConfigDict, Field
 
-from dar_retriever import DiffusionAugmentedRetriever, from_preset
+from dar_retriever import DiffusionAugmentedRetriever, StoreOpener, from_preset
 from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
 from dar_retriever.images import image_from_data_url
 from dar_retriever.threads import in_threads
@@ -65,7 +65,7 @@ class DARRetriever(BaseRetriever):
     def from_preset(
         cls,
         name: str,
-        store: str | os.PathLike[str] | None = None,
+        store: str | os.PathLike[str] | StoreOpener | None = None,
         *,
         device: str | None = None,
         cache_folder: str | os.PathLike[str] | None = None,
@@ -76,7 +76,8 @@ class DARRetriever(BaseRetriever):
 
         Args:
             name: Of the preset.
-            store: Folder of the image store; in memory by default.
+            store: Folder of the image store, or a function that opens one for the preset's
+                encoder; in memory by default.
             device: Where the models run.
             cache_folder: Where generated images are kept.
             llm: Reformulates dialogues; rules by default.

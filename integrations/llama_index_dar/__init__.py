@@ -7,12 +7,14 @@ with needs_extra("llama-index"):
     from llama_index_dar.messages import dialogue_from_chat_messages
     from llama_index_dar.retriever import ChatQueryBundle, DARRetriever, ImageSearchEvent
     from llama_index_dar.tool import ImageSearchProgress, create_image_search_tool
+    from llama_index_dar.vector_store import LlamaIndexImageStore
 
 __all__ = [
     "ChatQueryBundle",
     "DARRetriever",
     "ImageSearchEvent",
     "ImageSearchProgress",
+    "LlamaIndexImageStore",
     "create_image_search_tool",
     "dialogue_from_chat_messages",
     "language_model",

@@ -38,7 +38,7 @@ from dar_retriever.agents import (
     summary_message,
     user_message,
 )
-from dar_retriever.images import image_from_data_url, open_image, read_image
+from dar_retriever.images import image_from_data_url, read_image
 
 _ROLES: Final[Mapping[MessageRole, Role]] = {
     MessageRole.USER: "user",
@@ -69,8 +69,8 @@ def dialogue_from_chat_messages(
 
     Args:
         messages: Images may be blocks with bytes, a path or a URL.
-        open_url: Opens the URL of an image block; data URLs alone by default, as opening any
-            address that a user writes is for the application to decide.
+        open_url: Opens the URL or the path of an image block; data URLs alone by default, as
+            what a user may open is for the application to decide: see ``ImageAccess``.
         id: See ``Dialogue``.
 
     Raises:
@@ -167,7 +167,7 @@ def _opened(block: ImageBlock, open_url: OpenUrl) -> Image.Image:
     if block.image is not None:
         return read_image(block.resolve_image().read(), "an image block")
     if block.path is not None:
-        return open_image(block.path)
+        return open_url(str(block.path))
     if block.url is not None:
         return open_url(str(block.url))
     raise InvalidImageError("an image block of neither bytes, path nor URL; give it one of them")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from llama_index.core.schema import ImageNode, NodeWithScore
+from llama_index.core.schema import ImageNode, NodeWithScore, TextNode
 
 from dar_retriever import Hit, SearchResult
 from dar_retriever.agents import IncludeImages, hit_picture
@@ -18,11 +18,12 @@ def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> li
     Args:
         result: Of a search.
         include_images: Whether a node holds its image in base64, of at most 256 pixels a side or
-            in full; where the file is gone it does not.
+            in full.
 
     Returns:
         Nodes with the hit's id and title and with path or URL; the metadata are
-        ``Hit.as_metadata`` with "trace". What only programs read is kept from prompts.
+        ``Hit.as_metadata`` with "trace". What only programs read is kept from prompts. A hit whose
+        file is gone is a text node: LlamaIndex fails where the file of an image node is missing.
     """
     trace = result.trace.as_json()
     return [
@@ -31,7 +32,16 @@ def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> li
     ]
 
 
-def _node(hit: Hit, include_images: IncludeImages, trace: dict[str, object]) -> ImageNode:
+def _node(hit: Hit, include_images: IncludeImages, trace: dict[str, object]) -> TextNode:
+    metadata = hit.as_metadata() | {"trace": trace}
+    if hit.missing:
+        return TextNode(
+            id_=hit.id,
+            text=hit.title,
+            metadata=metadata,
+            excluded_llm_metadata_keys=_NOT_FOR_MODELS,
+            excluded_embed_metadata_keys=_NOT_FOR_MODELS,
+        )
     picture = hit_picture(hit, include_images)
     remote = "://" in hit.uri
     return ImageNode(
@@ -41,7 +51,7 @@ def _node(hit: Hit, include_images: IncludeImages, trace: dict[str, object]) -> 
         image_mimetype="image/jpeg" if picture else None,
         image_path=None if remote else hit.uri,
         image_url=hit.uri if remote else None,
-        metadata=hit.as_metadata() | {"trace": trace},
+        metadata=metadata,
         excluded_llm_metadata_keys=_NOT_FOR_MODELS,
         excluded_embed_metadata_keys=_NOT_FOR_MODELS,
     )

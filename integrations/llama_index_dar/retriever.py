@@ -22,10 +22,11 @@ from dar_retriever import (
     DiffusionAugmentedRetriever,
     Filter,
     InvalidInputError,
+    StoreOpener,
     from_preset,
 )
 from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
-from dar_retriever.images import image_from_data_url, open_image
+from dar_retriever.images import image_from_data_url
 from dar_retriever.threads import in_threads
 from llama_index_dar.language_model import language_model
 from llama_index_dar.messages import dialogue_from_chat_messages
@@ -70,7 +71,8 @@ class DARRetriever(BaseRetriever):
         min_score: Nodes below it are left out. Scores depend on encoder and fusion.
         include_images: Whether a node holds its image in base64: not at all, at most 256 pixels a
             side, or in full.
-        open_url: Opens URLs of images in messages; see ``dialogue_from_chat_messages``.
+        open_url: Opens URLs and paths of images in messages and queries; see
+            ``dialogue_from_chat_messages``.
         memory: The conversation before every query; see ``with_memory``.
         callback_manager: Of LlamaIndex.
 
@@ -115,7 +117,7 @@ class DARRetriever(BaseRetriever):
     def from_preset(
         cls,
         name: str,
-        store: str | os.PathLike[str] | None = None,
+        store: str | os.PathLike[str] | StoreOpener | None = None,
         *,
         device: str | None = None,
         cache_folder: str | os.PathLike[str] | None = None,
@@ -126,7 +128,8 @@ class DARRetriever(BaseRetriever):
 
         Args:
             name: Of the preset.
-            store: Folder of the image store; in memory by default.
+            store: Folder of the image store, or a function that opens one for the preset's
+                encoder; in memory by default.
             device: Where the models run.
             cache_folder: Where generated images are kept.
             llm: Reformulates dialogues; rules by default.
@@ -197,7 +200,7 @@ class DARRetriever(BaseRetriever):
         before = query.messages if isinstance(query, ChatQueryBundle) else history
         dialogue = dialogue_from_chat_messages(before, open_url=self.open_url)
         if query.image_path:
-            return dialogue.say(query.query_str, open_image(query.image_path))
+            return dialogue.say(query.query_str, self.open_url(query.image_path))
         said = dialogue.turns[-1:]
         # Some engines have put the query into their memory already.
         known = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
@@ -125,7 +125,9 @@ def create_server(
     def describe_store() -> str:
         """What the collection holds: number of images, and metadata fields with their values."""
         with _tool_errors():
-            lines = [f"{len(store)} images."]
+            # Few vector engines count what they hold.
+            count = len(store) if isinstance(store, Sized) else "An unknown number of"
+            lines = [f"{count} images."]
             for field, values in store.facets().items():
                 lines.append(f"{field}: {', '.join(values)}")
             return "\n".join(lines)

@@ -139,7 +139,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: OpenClipEnc
     image = drawn_image("a wide one", 0).resize((320, 160))
     image.save(folder / "wide_one.png")
     store = ImageStore.in_memory(tiny_encoder)
-    taken = {"score": 5, "size": "XL", "trace": "none", "image": "front", "uri": "elsewhere"}
+    taken = {"score": 5, "size": "XL", "trace": "none", "image": "front"}
     sizes = {"width": 320, "height": 160}
     plain = {"colour": "red", "price": 9.5, "new": True, "tags": ["a", "b"]}
     vectors = tiny_encoder.encode_images([image, drawn_image("another", 1)])

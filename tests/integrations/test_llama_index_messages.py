@@ -41,7 +41,7 @@ from llama_index_dar import dialogue_from_chat_messages
 from llama_index_dar.messages import history_of
 from PIL import Image
 
-from dar_retriever import DARError, Dialogue, InvalidImageError, InvalidInputError
+from dar_retriever import DARError, Dialogue, ImageAccess, InvalidImageError, InvalidInputError
 from dar_retriever.agents import Event, Listing, SearchCall, Unread
 from dar_retriever.dialogue import Turn
 from dar_retriever.images import image_from_data_url
@@ -167,16 +167,31 @@ def test_images_of_every_shape_are_read(block: ImageBlock) -> None:
         assert (image.mode, image.size, image.getpixel((2, 2))) == ("RGB", SIZE, RED)
 
 
-def test_images_are_read_from_paths(tmp_path: Path) -> None:
+def test_paths_are_opened_in_folders_that_the_application_allows(tmp_path: Path) -> None:
     path = tmp_path / "dress.png"
     path.write_bytes(PNG)
     message = user(ImageBlock(path=path))
+    allowed = ImageAccess(folders=(tmp_path,)).open
 
-    assert dialogue_from_chat_messages([message]).images[0].getpixel((0, 0)) == RED
+    dialogue = dialogue_from_chat_messages([message], open_url=allowed)
+    assert dialogue.images[0].getpixel((0, 0)) == RED
 
     path.unlink()
-    with pytest.raises(InvalidImageError, match=r"message 1: .*dress\.png: .*check the path"):
-        read(user("a dress"), message)
+    with pytest.raises(InvalidImageError, match=r"message 1: .*dress\.png.*: .*check the path"):
+        read(user("a dress"), message, open_url=allowed)
+
+
+def test_paths_are_not_opened_unless_the_application_allows_them(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path = tmp_path / "d.png"
+    path.write_bytes(PNG)
+    message = user(ImageBlock(path=path))
+
+    with pytest.raises(InvalidImageError, match=r"message 0: .*open_url=ImageAccess"):
+        read(message)
+    elsewhere = ImageAccess(folders=(tmp_path / "elsewhere",)).open
+    with pytest.raises(InvalidImageError, match=r"message 0: .*d\.png.*folders="):
+        read(message, open_url=elsewhere)
 
 
 def test_images_beside_a_message_are_read() -> None:

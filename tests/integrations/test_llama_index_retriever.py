@@ -29,6 +29,7 @@ from dar_retriever import (
     DiffusionAugmentedRetriever,
     EmptyDialogueError,
     GeneratedImage,
+    ImageAccess,
     ImageGenerator,
     ImageRequest,
     ImageStore,
@@ -40,6 +41,7 @@ from dar_retriever import (
     StoredImage,
     ingest,
 )
+from dar_retriever.agents import IncludeImages
 from dar_retriever.images import data_url, image_from_data_url, read_image
 
 K = 3
@@ -134,7 +136,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: OpenClipEnc
     image = drawn_image("a wide one", 0).resize((320, 160))
     image.save(folder / "wide_one.png")
     store = ImageStore.in_memory(tiny_encoder)
-    taken = {"score": 5, "size": "XL", "trace": "none", "image": "front", "uri": "elsewhere"}
+    taken = {"score": 5, "size": "XL", "trace": "none", "image": "front"}
     sizes = {"width": 320, "height": 160}
     plain = {"colour": "red", "price": 9.5, "new": True, "tags": ["a", "b"]}
     vectors = tiny_encoder.encode_images([image, *(drawn_image("another", n) for n in (1, 2))])
@@ -165,7 +167,7 @@ def image_node(node: NodeWithScore) -> ImageNode:
 
 
 def by_id(nodes: Sequence[NodeWithScore]) -> dict[str, ImageNode]:
-    return {node.node_id: image_node(node) for node in nodes}
+    return {node.node_id: image_node(node) for node in nodes if node.node_id != "gone"}
 
 
 def user(text: str) -> ChatMessage:
@@ -255,9 +257,10 @@ def test_stored_fields_of_taken_names_are_kept_under_others(
 def test_nodes_have_a_text_and_say_where_the_image_is(
     pictures: ImageStore, tiny_encoder: OpenClipEncoder
 ) -> None:
-    nodes = by_id(of(pictures, tiny_encoder).retrieve("x"))
+    found = of(pictures, tiny_encoder).retrieve("x")
+    nodes = by_id(found)
 
-    assert {id_: node.text for id_, node in nodes.items()} == {
+    assert {node.node_id: node.text for node in found} == {
         "wide": "wide one",
         "gone": "a hat",
         "remote": "remote hat",
@@ -266,7 +269,6 @@ def test_nodes_have_a_text_and_say_where_the_image_is(
     assert nodes["wide"].image_mimetype == "image/png"
     assert nodes["wide"].image_url is None
     assert (nodes["remote"].image_path, nodes["remote"].image_url) == (None, REMOTE)
-    assert nodes["gone"].metadata["size"] is None
 
 
 @pytest.mark.parametrize(
@@ -282,7 +284,25 @@ def test_images_come_in_base64(
     image = read_image(content.read())
     assert (image.mode, image.size) == ("RGB", size)
     assert nodes["wide"].image_mimetype == "image/jpeg"
-    assert (nodes["gone"].image, nodes["remote"].image) == (None, None)
+    assert nodes["remote"].image is None
+
+
+@pytest.mark.parametrize("include_images", ["none", "thumbnail"])
+def test_a_hit_whose_file_is_gone_is_a_text_node_that_says_so(
+    pictures: ImageStore, tiny_encoder: OpenClipEncoder, include_images: IncludeImages
+) -> None:
+    found = of(pictures, tiny_encoder, include_images=include_images).retrieve("x")
+
+    (gone,) = (node for node in found if node.node_id == "gone")
+    assert not isinstance(gone.node, ImageNode)
+    assert (gone.metadata["missing"], gone.metadata["size"]) == (True, None)
+    assert gone.metadata["uri"].endswith("gone.png")
+    # An image node would look for the file here, and fail.
+    (block,) = gone.node.get_content_blocks()
+    assert isinstance(block, TextBlock)
+    assert block.text == "a hat"
+    for node in by_id(found).values():
+        assert "missing" not in node.metadata
 
 
 def test_a_node_becomes_a_block_that_the_search_reads(demo: DiffusionAugmentedRetriever) -> None:
@@ -336,16 +356,27 @@ def test_nodes_below_a_score_are_left_out(demo: DiffusionAugmentedRetriever) -> 
 
 def test_a_query_may_show_an_image(demo: DiffusionAugmentedRetriever, tmp_path: Path) -> None:
     listener = Listener()
-    retriever = over(demo, reformulator=listener)
     (sofa,) = over(demo, k=1).retrieve("a sofa")
     path = image_node(sofa).image_path
+    access = ImageAccess(folders=(tmp_path, Path(path or "").parent))
+    retriever = over(demo, reformulator=listener, open_url=access.open)
 
     assert retriever.retrieve(QueryBundle("", image_path=path))[0].node_id == sofa.node_id
     retriever.retrieve(QueryBundle("like this", image_path=path))
     assert listener.turns == [("user", "like this")]
     assert len(listener.heard[-1].images) == 1
-    with pytest.raises(InvalidImageError, match=r"gone\.png: .*check the path"):
+    with pytest.raises(InvalidImageError, match=r"No such file.*check the path"):
         retriever.retrieve(QueryBundle("like this", image_path=str(tmp_path / "gone.png")))
+
+
+def test_the_path_of_a_query_is_not_opened_unless_it_is_allowed(
+    demo: DiffusionAugmentedRetriever,
+) -> None:
+    (sofa,) = over(demo, k=1).retrieve("a sofa")
+    path = image_node(sofa).image_path
+
+    with pytest.raises(InvalidImageError, match=r"open_url=ImageAccess"):
+        over(demo).retrieve(QueryBundle("like this", image_path=path))
 
 
 async def test_every_way_to_ask_finds_the_same(retriever: DARRetriever) -> None:

@@ -1,0 +1,88 @@
+"""A copy of Chroma's index files, for when a process dies while it writes them.
+
+Chroma keeps the newest vectors in its database. Once there are a thousand of them it writes them
+into the files of its index, in place, the table of ids last, and only then drops them from the
+database. If it is killed in between, the files fit together no more and the collection cannot be
+opened again. The files as they were before, with the database as it is, are the whole collection.
+"""
+
+from __future__ import annotations
+
+import pickletools
+import shutil
+from pathlib import Path
+from typing import Final
+
+_BACKUP: Final = "dar.backup"
+_PARTIAL: Final = "partial"
+# Chroma writes these first, and this last.
+_FIRST: Final = "header.bin"
+_LAST: Final = "index_metadata.pickle"
+
+
+def back_up(folder: Path) -> None:
+    """Copy what has changed of the indexes of a folder; nobody may write there."""
+    indexes = {path.name: path for path in _indexes(folder)}
+    for path in _indexes(folder / _BACKUP):
+        if path.name not in indexes:
+            shutil.rmtree(path)
+    for name, path in indexes.items():
+        copy = folder / _BACKUP / name
+        if _state(copy) != _state(path):
+            partial = folder / _BACKUP / _PARTIAL
+            shutil.rmtree(partial, ignore_errors=True)
+            shutil.copytree(path, partial)
+            shutil.rmtree(copy, ignore_errors=True)
+            partial.rename(copy)
+
+
+def is_backed_up(folder: Path) -> bool:
+    """Whether the copy is that of the indexes as they are."""
+    return all(_state(folder / _BACKUP / path.name) == _state(path) for path in _indexes(folder))
+
+
+def repair(folder: Path) -> None:
+    """Put the copy in the place of every index that was not written to its end.
+
+    To be called where a writer has died after ``back_up``, before Chroma opens the folder.
+    """
+    for path in _indexes(folder):
+        copy = folder / _BACKUP / path.name
+        if _state(copy) == _state(path) or _is_complete(path, copy):
+            continue
+        # New files in the place of the old: a client that has these open still does no harm.
+        partial = folder / _BACKUP / _PARTIAL
+        shutil.rmtree(partial, ignore_errors=True)
+        if copy.exists():
+            shutil.copytree(copy, partial)
+            shutil.rmtree(path)
+            partial.rename(path)
+        else:
+            shutil.rmtree(path)
+
+
+def _indexes(folder: Path) -> list[Path]:
+    """The folders of indexes, one for each collection that has any."""
+    found = (path.parent for path in folder.glob(f"*/{_FIRST}"))
+    return sorted(path for path in found if path.name not in (_BACKUP, _PARTIAL))
+
+
+def _state(index: Path) -> dict[str, tuple[int, int]]:
+    """What changes when Chroma writes to an index."""
+    files = {path.name: path.stat() for path in index.glob("*")}
+    return {name: (found.st_size, found.st_mtime_ns) for name, found in files.items()}
+
+
+def _is_complete(index: Path, before: Path) -> bool:
+    """Whether the file that is written last is new and has its end."""
+    last = _state(index).get(_LAST)
+    if last is None or last == _state(before).get(_LAST):
+        return False
+    try:
+        with (index / _LAST).open("rb") as table:
+            for _ in pickletools.genops(table):
+                pass
+            return not table.read(1)
+    # What pickletools raises where a file ends early.
+    except (ValueError, IndexError):
+        return False

@@ -1,0 +1,38 @@
+"""A folder's metadata, in the form of Hugging Face's ImageFolder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from dar_retriever.errors import IngestError
+from dar_retriever.hits import Metadata
+
+METADATA_FILE: Final = "metadata.jsonl"
+
+
+def folder_metadata(folder: Path) -> dict[str, Metadata]:
+    """What ``metadata.jsonl`` says of a folder's files, by their path within it; nothing without.
+
+    Raises:
+        IngestError: A line is no JSON object with a "file_name".
+    """
+    listing = folder / METADATA_FILE
+    if not listing.is_file():
+        return {}
+    entries: dict[str, Metadata] = {}
+    # Not splitlines, which breaks at characters that JSON allows within a string.
+    for number, line in enumerate(listing.read_text(encoding="utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            entries[str(entry.pop("file_name"))] = entry
+        # Deep nesting ends in a RecursionError.
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            raise IngestError(
+                f"{listing}, line {number}: no JSON object with a 'file_name' "
+                f"({type(error).__name__}: {error}); mend the line or move the file away"
+            ) from error
+    return entries

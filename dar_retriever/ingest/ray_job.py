@@ -1,0 +1,143 @@
+"""An ingest on many machines, as a Ray Data job."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.errors import IngestError, InvalidInputError
+from dar_retriever.extras import needs_extra
+from dar_retriever.hits import Metadata
+from dar_retriever.ingest.files import Folder, Source, files_of
+from dar_retriever.ingest.metadata import folder_metadata
+from dar_retriever.ingest.pipeline import ingest
+from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
+from dar_retriever.stores.base import FillableStore
+
+
+def ingest_on_ray(
+    source: Source,
+    open_store: Callable[[JointEncoder], FillableStore],
+    open_encoder: Callable[[], JointEncoder],
+    *,
+    metadata: Mapping[str, Metadata] | None = None,
+    workers: int = 2,
+    cpus: float = 1,
+    gpus: float = 0,
+    files_per_task: int = 512,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Like ``ingest``, on a Ray cluster, or on this machine where none is connected.
+
+    Each worker opens the encoder and the store once and then ingests as one machine does, reading,
+    encoding and writing overlapped, some hundred files at a time. Ray hands the files out and
+    starts a worker that died anew; what it had stored is known by then.
+
+    Args:
+        source: A folder or files; every machine has to see them under the same path.
+        open_store: Opens the store in each worker, such as
+            ``lambda encoder: ImageStore.on_server(encoder, "chroma.example", 8000)``. A folder can
+            be written by one process only.
+        open_encoder: Opens the encoder in each worker.
+        metadata: See ``ingest``.
+        workers: Processes that ingest.
+        cpus: Cores of each.
+        gpus: GPUs of each, such as 1 or 0.5.
+        files_per_task: Files handed out at once.
+        batch_size: See ``ingest``.
+        progress: Called with the number of files done and the number of all.
+
+    Returns:
+        The sum of what the workers did. A picture that two of them stored at the same moment under
+        two names is stored once and counted twice.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+        IngestError: The folder is missing or holds no image, or a worker failed.
+        InvalidInputError: ``workers``, ``files_per_task`` or ``batch_size`` is below 1.
+    """
+    if min(workers, files_per_task, batch_size) < 1:
+        raise InvalidInputError(
+            f"workers={workers}, files_per_task={files_per_task}, batch_size={batch_size}: "
+            "at least 1 each"
+        )
+    with needs_extra("ray"):
+        import ray.data
+    files = files_of(source)
+    if metadata is None:
+        metadata = folder_metadata(files.path) if isinstance(files, Folder) else {}
+    report, began = IngestReport(), time.monotonic()
+    handed_out: list[dict[str, Any]] = []
+    for file in files:
+        if isinstance(file, LeftOut):
+            report.left_out.append(file)
+        else:
+            handed_out.append({"file": str(file), "metadata": metadata.get(files.key(file), {})})
+    done, total = len(report.left_out), len(report.left_out) + len(handed_out)
+    # As text: Arrow, in which Ray keeps rows, would give all metadata the same fields.
+    tasks = [
+        json.dumps(handed_out[start : start + files_per_task])
+        for start in range(0, len(handed_out), files_per_task)
+    ]
+    parts = ray.data.from_items(
+        [{"task": task} for task in tasks], override_num_blocks=max(1, len(tasks))
+    ).map(
+        _Worker,
+        fn_constructor_args=(open_store, open_encoder, batch_size),
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=cpus,
+        num_gpus=gpus,
+    )
+    for row in _rows(parts):
+        part = json.loads(row["report"])
+        left_out = [LeftOut(**entry) for entry in part.pop("left_out")]
+        report.include(IngestReport(**part, left_out=left_out))
+        done += row["files"]
+        if progress is not None:
+            progress(done, total)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def _rows(parts: Any) -> Iterator[dict[str, Any]]:
+    import ray.exceptions
+
+    try:
+        yield from parts.iter_rows()
+    except ray.exceptions.RayError as error:
+        # The last line is the error in the worker; what is before is Ray's way there.
+        reason = str(error).strip().splitlines()[-1]
+        raise IngestError(
+            f"a Ray worker failed ({reason[:300]}); what was told of is stored: mend it and go on"
+        ) from error
+
+
+class _Worker:
+    """An encoder and a store in a process of their own."""
+
+    def __init__(
+        self,
+        open_store: Callable[[JointEncoder], FillableStore],
+        open_encoder: Callable[[], JointEncoder],
+        batch_size: int,
+    ) -> None:
+        self._encoder = open_encoder()
+        self._store = open_store(self._encoder)
+        self._batch_size = batch_size
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        entries = json.loads(row["task"])
+        metadata = {entry["file"]: entry["metadata"] for entry in entries}
+        report = ingest(
+            list(metadata),
+            self._store,
+            self._encoder,
+            metadata=metadata,
+            batch_size=self._batch_size,
+        )
+        return {"report": json.dumps(asdict(report)), "files": len(entries)}

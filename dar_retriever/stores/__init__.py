@@ -1,0 +1,19 @@
+"""What an image store is to the method, and how engines other than Chroma become one."""
+
+from dar_retriever.stores.base import FillableStore, SearchableStore, StoreOpener
+from dar_retriever.stores.engine import EngineStore, Record
+from dar_retriever.stores.filters import filter_parts, matches
+from dar_retriever.stores.vector_text import is_vector_text, text_of, vector_of
+
+__all__ = [
+    "EngineStore",
+    "FillableStore",
+    "Record",
+    "SearchableStore",
+    "StoreOpener",
+    "filter_parts",
+    "is_vector_text",
+    "matches",
+    "text_of",
+    "vector_of",
+]

@@ -1,0 +1,260 @@
+"""How long a turn takes with a generator of SD-Turbo's shape, on the device that is there.
+
+    python examples/benchmarks/turn_on_device.py [--small] [--images 2] [--only plain,compile]
+
+Nothing is downloaded: the pipeline (Stable Diffusion 2.1's parts, one step, 512 x 512) and the
+encoder (ViT-B-32) have random weights, which cost the same time and memory as trained ones. What
+they draw is noise. Each variant runs in a process of its own, so that none gains from another.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import statistics
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from dar_retriever import (
+    Acceleration,
+    DARQueryEncoder,
+    DiffusersGenerator,
+    DiffusionAugmentedRetriever,
+    ImageStore,
+    OpenClipEncoder,
+    StoredImage,
+)
+from dar_retriever.devices import choose_device
+
+STORED = 1000
+ENCODER = "ViT-B-32"
+VARIANTS = {
+    "plain": Acceleration(channels_last=False),
+    "channels_last": Acceleration(channels_last=True),
+    "vae_slicing": Acceleration(channels_last=False, vae_slicing=True),
+    "compile": Acceleration(channels_last=False, compile=True),
+    "channels_last + compile": Acceleration(channels_last=True, compile=True),
+    "model offload": Acceleration(channels_last=False, offload="model"),
+    "sequential offload": Acceleration(channels_last=False, offload="sequential"),
+}
+# The published configurations of SD-Turbo, and one that takes seconds on a laptop.
+FULL = {
+    "unet": {"block_out_channels": (320, 640, 1280, 1280), "attention_head_dim": (5, 10, 20, 20)},
+    "text": {"hidden_size": 1024, "num_hidden_layers": 23, "num_attention_heads": 16},
+    "vae": {"block_out_channels": (128, 256, 512, 512)},
+    "side": 512,
+}
+SMALL = {
+    "unet": {"block_out_channels": (32, 64, 128, 128), "attention_head_dim": (2, 4, 8, 8)},
+    "text": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
+    "vae": {"block_out_channels": (32, 32, 64, 64)},
+    "side": 128,
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one variant took.
+
+    Attributes:
+        steps: Median seconds of each step of a turn.
+        turn: Median seconds of a turn.
+        first: Seconds of the first turn, which compiles and warms up.
+        opening: Seconds until the models were open.
+        memory: GiB at most: allocated on the GPU, else resident.
+        images: Images that went into each turn's query.
+    """
+
+    steps: dict[str, float]
+    turn: float
+    first: float
+    opening: float
+    memory: float
+    images: int
+
+
+def save_models(folder: Path, shape: dict[str, Any]) -> None:
+    """Save a pipeline and an encoder with random weights, in half precision as published."""
+    import open_clip
+    from diffusers import (
+        AutoencoderKL,
+        EulerDiscreteScheduler,
+        StableDiffusionPipeline,
+        UNet2DConditionModel,
+    )
+    from safetensors.torch import save_file
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    tokenizer = clip_tokenizer()
+    width = shape["text"]["hidden_size"]
+    text = CLIPTextConfig(
+        **shape["text"],
+        intermediate_size=4 * width,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=77,
+        projection_dim=width // 2,
+        hidden_act="gelu",
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    pipeline = StableDiffusionPipeline(
+        unet=UNet2DConditionModel(
+            **shape["unet"],
+            sample_size=shape["side"] // 8,
+            cross_attention_dim=width,
+            use_linear_projection=True,
+        ),
+        vae=AutoencoderKL(
+            **shape["vae"],
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=2,
+            latent_channels=4,
+            sample_size=shape["side"],
+        ),
+        scheduler=EulerDiscreteScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            timestep_spacing="trailing",
+            steps_offset=1,
+        ),
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.to(dtype=torch.float16)
+    pipeline.save_pretrained(folder / "pipeline")
+    encoder = open_clip.create_model(ENCODER)
+    save_file(encoder.state_dict(), folder / "encoder.safetensors")
+
+
+def clip_tokenizer() -> Any:
+    """CLIP's tokenizer, from the vocabulary that open_clip ships."""
+    from open_clip.tokenizer import SimpleTokenizer
+    from transformers import CLIPTokenizer
+
+    source = SimpleTokenizer()
+    named = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
+    vocabulary = {named.get(token, token): number for token, number in source.encoder.items()}
+    return CLIPTokenizer(vocab=vocabulary, merges=list(source.bpe_ranks), model_max_length=77)
+
+
+def measure(folder: Path, variant: str, images: int, repeats: int) -> Measured:
+    """Play turns with one variant."""
+    device = choose_device()
+    began = time.perf_counter()
+    generator = DiffusersGenerator(
+        str(folder / "pipeline"), steps=1, guidance=0.0, acceleration=VARIANTS[variant]
+    )
+    encoder = OpenClipEncoder(ENCODER, str(folder / "encoder.safetensors"))
+    opening = time.perf_counter() - began
+    store = ImageStore.in_memory(encoder)
+    vectors = np.random.default_rng(0).normal(size=(STORED, encoder.dimension))
+    store.add(
+        [
+            StoredImage(f"{number:05}", vector.astype(np.float32), f"{number}.jpg")
+            for number, vector in enumerate(vectors)
+        ]
+    )
+    queries = DARQueryEncoder(encoder, generator, images_per_turn=images)
+    retriever = DiffusionAugmentedRetriever(queries, store)
+    turns, timings, used = [], [], 0
+    for number in range(repeats + 1):
+        began = time.perf_counter()
+        trace = retriever.search(f"a photo of dress number {number}, red, with white dots").trace
+        turns.append(time.perf_counter() - began)
+        timings.append(trace.timings)
+        used = len(trace.generated)
+        for fallback in trace.fallbacks:
+            print(f"{variant}: {fallback}")
+    return Measured(
+        steps={
+            step: statistics.median(timing[step] for timing in timings[1:]) for step in timings[0]
+        },
+        turn=statistics.median(turns[1:]),
+        first=turns[0],
+        opening=opening,
+        memory=most_memory(device),
+        images=used,
+    )
+
+
+def most_memory(device: torch.device) -> float:
+    """GiB at most in this process: allocated on the GPU, else resident."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated() / 2**30
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def table_of(measured: dict[str, Measured], title: str) -> Table:
+    """Steps by row, variants by column."""
+    table = Table(title=title)
+    table.add_column("")
+    for variant in measured:
+        table.add_column(variant, justify="right")
+    columns = list(measured.values())
+    for step in columns[0].steps:
+        table.add_row(f"{step}, s", *(f"{one.steps[step]:.4f}" for one in columns))
+    table.add_row("turn, s", *(f"{one.turn:.3f}" for one in columns), style="bold")
+    table.add_row("images/s", *(f"{one.images / one.steps['generate']:.3f}" for one in columns))
+    plain = measured.get("plain")
+    if plain:
+        ratios = (one.steps["generate"] / plain.steps["generate"] for one in columns)
+        table.add_row("generate to plain", *(f"{ratio:.2f}" for ratio in ratios))
+    table.add_row("first turn, s", *(f"{one.first:.2f}" for one in columns))
+    table.add_row("opening, s", *(f"{one.opening:.1f}" for one in columns))
+    table.add_row("peak memory, GiB", *(f"{one.memory:.2f}" for one in columns))
+    return table
+
+
+def main() -> None:
+    """Measure the variants that the device can have and print them side by side."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Help)
+    parser.add_argument("--repeats", type=int, default=5, help="turns after the first")
+    parser.add_argument("--images", type=int, default=2, help="generated at each turn")
+    parser.add_argument("--small", action="store_true", help="a small shape, for a quick run")
+    parser.add_argument("--only", help=f"some of: {', '.join(VARIANTS)}")
+    parser.add_argument("--folder", type=Path, help="keeps the models for the next run")
+    options = parser.parse_args()
+    device = choose_device()
+    can = [v for v, a in VARIANTS.items() if a.offload == "none" or device.type != "cpu"]
+    chosen = options.only.split(",") if options.only else can
+    unknown = set(chosen) - set(can)
+    if unknown:
+        parser.error(f"--only {', '.join(unknown)}: on {device} there are {', '.join(can)}")
+    with TemporaryDirectory() as temporary:
+        folder = (options.folder or Path(temporary)) / ("small" if options.small else "full")
+        if not (folder / "encoder.safetensors").exists():
+            save_models(folder, SMALL if options.small else FULL)
+        measured = {}
+        for variant in chosen:
+            # A process of its own: its peak of memory, its compiled code.
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+                work = process.submit(measure, folder, variant, options.images, options.repeats)
+                measured[variant] = work.result()
+    size = (SMALL if options.small else FULL)["side"]
+    where = torch.cuda.get_device_name() if device.type == "cuda" else str(device)
+    title = f"{options.images} images of {size} x {size}, 1 step, {where}, p50 of {options.repeats}"
+    Console(width=160).print(table_of(measured, title))
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Keeps the description's lines."""
+
+
+if __name__ == "__main__":
+    main()
