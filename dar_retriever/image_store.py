@@ -57,7 +57,8 @@ class ImageStore:
     holds its Chroma client, ``ImageStore(client, encoder, collection)`` opens it.
 
     Threads may share a store. What ``add`` has returned from is stored, whatever happens to the
-    process then; an ``add`` that fails or is killed may have stored a part, and can be repeated.
+    process then; an ``add`` that fails or is killed may have stored a part, and can be repeated. A
+    folder holds a copy of the index for that, in ``dar.backup``: about the size of the vectors.
 
     Processes may share a folder through ``on_disk``: one writes at a time, the others wait, and
     every search sees what was written before it. After another process has written, the next
