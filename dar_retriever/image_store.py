@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from dar_retriever.chroma import (
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import EncoderMismatchError, InvalidInputError, StoreError
 from dar_retriever.hits import Hit, StoredImage, document_and_metadata, hit_of, is_unicode
+from dar_retriever.stores.fields import filterable_fields, some_captions
 
 DEFAULT_COLLECTION: Final = "images"
 SAMPLE: Final = 1024
@@ -36,7 +36,6 @@ _PAGE: Final = 2000
 _PAGE_BYTES: Final = 16 * 2**20
 # A number of a vector in base64, or as text where an old server asks for that.
 _NUMBER_BYTES: Final = 12
-_FACET_VALUES: Final = 50
 _PEEKED: Final = 20
 _STRETCH: Final = 32
 _GROWN: Final = 0.1
@@ -257,9 +256,7 @@ class ImageStore:
         """Captions of some of the images, at random, each once; the same at every call."""
         found = self._get(limit=_PAGE, include=["documents", "metadatas"])
         rows = zip(found["documents"], found["metadatas"], strict=True)
-        texts = {hit_of("", 0.0, document, metadata).caption for document, metadata in rows}
-        known = sorted(texts - {""})
-        return Random(len(known)).sample(known, min(most, len(known)))
+        return some_captions((hit_of("", 0.0, *row).caption for row in rows), most)
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
         """The vectors of stored images: float32 (N, d) of unit length, in the order asked for.
@@ -283,17 +280,7 @@ class ImageStore:
             sample: The number of images that are looked at.
         """
         found = self._get(limit=sample, include=["metadatas"])["metadatas"]
-        counts: dict[str, Counter[str]] = {}
-        for metadata in found:
-            for name, value in hit_of("", 0.0, None, metadata).metadata.items():
-                if isinstance(value, str) and value:
-                    counts.setdefault(name, Counter())[value] += 1
-        return {
-            name: sorted(count, key=lambda value: (-count[value], value))
-            for name, count in sorted(counts.items())
-            # Where hardly any value comes twice, they are names, not kinds.
-            if len(count) <= min(_FACET_VALUES, count.total() / 2)
-        }
+        return filterable_fields(hit_of("", 0.0, None, each).metadata for each in found)
 
     def _product(self, distance: float, norm: float) -> float:
         """The product of a stored vector of unit length with a query vector of length ``norm``."""
@@ -349,11 +336,19 @@ def _record_of(image: StoredImage, width: int) -> _Record:
 
 def _upsert(page: Sequence[_Record], collection: Any) -> None:
     ids, vectors, documents, metadatas = zip(*page, strict=True)
+    before = collection.get(_once(ids), include=["metadatas"])
+    # Chroma keeps the fields of an image that is replaced, except those that are told to go.
+    gone = {
+        id_: dict.fromkeys(metadata or ())
+        for id_, metadata in zip(before["ids"], before["metadatas"], strict=True)
+    }
     collection.upsert(
         ids=list(ids),
         embeddings=np.stack(vectors),
         documents=list(documents),
-        metadatas=list(metadatas),
+        metadatas=[
+            gone.get(id_, {}) | metadata for id_, metadata in zip(ids, metadatas, strict=True)
+        ],
     )
 
 

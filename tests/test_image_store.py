@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import itertools
 from collections.abc import Callable
@@ -399,6 +400,15 @@ def test_vectors_that_are_not_finite_are_refused(store: ImageStore, value: float
     with pytest.raises(InvalidInputError, match="not finite"):
         store.add(images)
     assert len(store) == 0
+
+
+def test_an_image_that_is_replaced_keeps_nothing_of_before(store: ImageStore) -> None:
+    [first] = stored_images(1)
+    store.add([dataclasses.replace(first, metadata={"colour": "red", "price": 3})])
+    store.add([dataclasses.replace(first, metadata={"colour": "blue"})])
+    [hit] = store.get([first.id])
+    assert hit.metadata == {"colour": "blue"}
+    assert store.search(first.vector, where={"price": 3}) == []
 
 
 def test_vectors_of_another_length_are_refused(store: ImageStore) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 _BACKUP: Final = "dar.backup"
 _PARTIAL: Final = "partial"
+_BLOCK: Final = 2**20
 # Chroma writes these first, and this last.
 _FIRST: Final = "header.bin"
 _LAST: Final = "index_metadata.pickle"
@@ -28,12 +29,13 @@ def back_up(folder: Path) -> None:
             shutil.rmtree(path)
     for name, path in indexes.items():
         copy = folder / _BACKUP / name
-        if _state(copy) != _state(path):
-            partial = folder / _BACKUP / _PARTIAL
-            shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(path, partial)
-            shutil.rmtree(copy, ignore_errors=True)
-            partial.rename(copy)
+        copy.mkdir(parents=True, exist_ok=True)
+        there, wanted = _state(copy), _state(path)
+        for file in there.keys() - wanted.keys():
+            (copy / file).unlink()
+        for file in wanted:
+            if there.get(file) != wanted[file]:
+                _copy_changes(path / file, copy / file)
 
 
 def is_backed_up(folder: Path) -> bool:
@@ -59,6 +61,20 @@ def repair(folder: Path) -> None:
             partial.rename(path)
         else:
             shutil.rmtree(path)
+
+
+def _copy_changes(source: Path, copy: Path) -> None:
+    """Make a file like another one; of a large one little has changed since the last time."""
+    copy.touch()
+    with source.open("rb") as new, copy.open("r+b") as old:
+        while block := new.read(_BLOCK):
+            place = old.tell()
+            if old.read(len(block)) != block:
+                old.seek(place)
+                old.write(block)
+        old.truncate()
+    # Last, so that a copy that was not finished does not pass for one.
+    shutil.copystat(source, copy)
 
 
 def _indexes(folder: Path) -> list[Path]:
