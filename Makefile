@@ -18,8 +18,8 @@ bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python examples/benchmarks/ingest_speed.py
 	$(BIN)/python examples/benchmarks/search_speed.py
-	$(BIN)/python examples/benchmarks/index_scale.py
-	$(BIN)/python examples/benchmarks/turn_on_device.py
+	$(BIN)/python examples/benchmarks/index_scale.py --folder bench-output/index
+	$(BIN)/python examples/benchmarks/turn_on_device.py --folder bench-output/models
 
 lint: $(READY)
 	$(BIN)/ruff check .

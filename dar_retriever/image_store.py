@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -40,6 +40,10 @@ _PEEKED: Final = 20
 _STRETCH: Final = 32
 _GROWN: Final = 0.1
 _NEARLY: Final = 0.02
+# Texts lie apart from images, and the more there are of these, the further the index has to look
+# from them: examples/benchmarks/index_scale.py.
+_WIDTH: Final = 2.6
+_WIDER: Final = 1.25
 # Twice Chroma's links and search width: near-exact ranking for some milliseconds.
 _INDEX: Final = {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 200}
 
@@ -84,7 +88,9 @@ class ImageStore:
         opened = self._chroma.open(collection, named, _INDEX)
         configuration = opened.configuration
         self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
-        if not _require_same_encoder(opened, encoder):
+        if _require_same_encoder(opened, encoder):
+            self._look_far_enough(configuration.get("hnsw") or {})
+        else:
             peeked = self._chroma.read(lambda c: c.peek(_PEEKED)["embeddings"])
             some = np.asarray(peeked, np.float32)
             _require_fitting_vectors(opened.name, some, self._space, encoder)
@@ -281,6 +287,13 @@ class ImageStore:
         """
         found = self._get(limit=sample, include=["metadatas"])["metadatas"]
         return filterable_fields(hit_of("", 0.0, None, each).metadata for each in found)
+
+    def _look_far_enough(self, index: Mapping[str, Any]) -> None:
+        """Widen the index's search for as many images as there are; it counts from now on."""
+        wanted = int(_WIDTH * len(self) ** 0.5)
+        if wanted > _WIDER * index.get("ef_search", wanted):
+            change = {"hnsw": {"ef_search": wanted}}
+            self._chroma.write(lambda collection: collection.modify(configuration=change))
 
     def _product(self, distance: float, norm: float) -> float:
         """The product of a stored vector of unit length with a query vector of length ``norm``."""

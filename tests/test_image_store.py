@@ -429,6 +429,23 @@ def test_a_store_on_disk_is_opened_again(tiny_encoder: OpenClipEncoder, tmp_path
     assert ids(again.search(images[11].vector, k=1)) == ["id11"]
 
 
+def search_width(store: ImageStore) -> int:
+    return store._chroma.read(lambda collection: collection.configuration["hnsw"]["ef_search"])
+
+
+def test_a_store_that_has_grown_is_searched_further(
+    tiny_encoder: OpenClipEncoder, tmp_path: Path
+) -> None:
+    store = ImageStore.on_disk(tmp_path, tiny_encoder)
+    store.add(stored_images(50))
+    assert search_width(ImageStore.on_disk(tmp_path, tiny_encoder)) == 200
+    many = unit_vectors(10_000, seed=1)
+    store.add([StoredImage(f"n{n}", vector, "x") for n, vector in enumerate(many)])
+    again = ImageStore.on_disk(tmp_path, tiny_encoder)
+    assert search_width(again) == int(2.6 * 10_050**0.5)
+    assert again.search(many[7], k=1)[0].id == "n7"
+
+
 def test_collections_of_one_folder_are_apart(tiny_encoder: OpenClipEncoder, tmp_path: Path) -> None:
     dresses = ImageStore.on_disk(tmp_path, tiny_encoder, "dresses")
     chairs = ImageStore.on_disk(tmp_path, tiny_encoder, "chairs")

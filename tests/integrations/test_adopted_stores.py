@@ -132,7 +132,7 @@ def test_a_dialogue_finds_in_it(adopted: ImageStore, demo: DiffusionAugmentedRet
 def test_opening_it_changes_nothing(
     adopted: ImageStore, client: Any, demo: DiffusionAugmentedRetriever
 ) -> None:
-    name = adopted._collection.name
+    name = adopted._chroma.read(lambda collection: collection.name)
 
     ImageStore(client, demo.query_encoder.encoder, name)
 
