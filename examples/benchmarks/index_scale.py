@@ -7,8 +7,7 @@ long both take, and what the store costs in time, memory and disk. The vectors a
 
     python examples/benchmarks/index_scale.py --folder FOLDER --sizes 50000 1000000
 
-A store that is there is asked as it is, and one that was cut off is filled up. With
-``--ef-search 200 400`` every store is set to these search widths in turn, and keeps the last.
+A store that is there is asked as it is, and one that was cut off is filled up.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -124,15 +122,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--sizes", type=int, nargs="+", default=[50_000, 1_000_000])
-    parser.add_argument("--ef-search", type=int, nargs="+", default=[None], dest="widths")
     options = parser.parse_args()
     if any(size < BLOCK or size % BLOCK for size in options.sizes):
         parser.error(f"--sizes: multiples of {BLOCK:,}, which is how many are drawn at a time")
     results = []
-    for size, width in product(options.sizes, options.widths):
+    for size in options.sizes:
         folder = options.folder / str(size)
         filling = alone(fill, folder, size)
-        results.append(Result(size, filling, *alone(ask, folder, size, width)))
+        results.append(Result(size, filling, *alone(ask, folder, size)))
         written = json.dumps([asdict(result) for result in results], indent=1)
         (options.folder / "results.json").write_text(written)
     console = Console(width=110)
@@ -143,10 +140,10 @@ def main() -> None:
         )
 
 
-def alone(work: Callable[..., T], *arguments: Any) -> T:
+def alone(work: Callable[[Path, int], T], folder: Path, size: int) -> T:
     """Do it in a process of its own, whose memory is this work's alone."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
+        return pool.submit(work, folder, size).result()
 
 
 def fill(folder: Path, size: int) -> Filling:
@@ -175,19 +172,17 @@ def fill(folder: Path, size: int) -> Filling:
     return filled
 
 
-def ask(folder: Path, size: int, width: int | None) -> tuple[Opening, list[Answers]]:
-    """Open the store of a folder, at a search width or its own, and ask both kinds of questions."""
+def ask(folder: Path, size: int) -> tuple[Opening, list[Answers]]:
+    """Open the store of a folder and ask it both kinds of questions."""
     import chromadb
 
-    client = chromadb.PersistentClient(str(folder / "store"))
-    collection = client.get_collection(DEFAULT_COLLECTION, embedding_function=None)
-    if width:
-        # It counts from when the index is read, with the first question.
-        collection.modify(configuration={"hnsw": {"ef_search": width}})
     before, began = peak_memory(), time.perf_counter()
     store = ImageStore.on_disk(folder / "store", NoModel())
     store.search(np.full(DIMENSION, DIMENSION**-0.5, np.float32), K)
     seconds, memory = time.perf_counter() - began, peak_memory() - before
+    # Chroma's clients of one folder share what is opened.
+    client = chromadb.PersistentClient(str(folder / "store"))
+    collection = client.get_collection(DEFAULT_COLLECTION, embedding_function=None)
     files = [path for path in (folder / "store").rglob("*") if path.is_file()]
     disk = sum(path.stat().st_size for path in files) / 2**30
     opening = Opening(seconds, memory, disk, dict(collection.configuration["hnsw"]))
@@ -278,7 +273,7 @@ def costs_table(results: Sequence[Result]) -> Table:
     names = "vectors,vectors/s in,minutes,filling,opened,seconds,NumPy,disk"
     for name in names.split(","):
         table.add_column(name, justify="right", no_wrap=True)
-    for result in {result.size: result for result in results}.values():
+    for result in results:
         filling, opening = result.filling, result.opening
         table.add_row(
             f"{result.size:,}",

@@ -1,10 +1,10 @@
 """Indexing photographs: this ingest, the encoder alone, and LangChain's way, side by side.
 
-python examples/benchmarks/ingest_speed.py --images 512 --width 2048 --height 1536
+python examples/benchmarks/ingest_speed.py --images 512 --sizes 640x480 2048x1536
 
-The same JPEG files and the same ViT-B-32 (random weights, saved once) for all, each contestant in
-a process of its own, in turn: ``ingest`` into a store on disk, and LangChain's ``OpenCLIPEmbeddings``
-with ``Chroma.add_images`` into another. The encoder alone gets ready tensors in the same batch size,
+All get the same JPEG files and the same ViT-B-32, with random weights that are saved once, each in
+a process of its own: ``ingest`` into a store on disk, and LangChain's ``OpenCLIPEmbeddings`` with
+``Chroma.add_images`` into another. The encoder alone gets ready tensors in the same batch size,
 before and after the ingest of the same process. Opening the model is not counted.
 """
 

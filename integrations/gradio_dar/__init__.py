@@ -1,0 +1,19 @@
+"""The web page: talk, see what was understood, pick. Needs the extra ``app``."""
+
+from dar_retriever.extras import needs_extra
+
+with needs_extra("app"):
+    from gradio_dar.agent import INSTRUCTIONS, AgentResponder
+    from gradio_dar.app import create_app
+    from gradio_dar.serving import serve
+    from gradio_dar.talk import Responder, SearchResponder, Talk
+
+__all__ = [
+    "INSTRUCTIONS",
+    "AgentResponder",
+    "Responder",
+    "SearchResponder",
+    "Talk",
+    "create_app",
+    "serve",
+]

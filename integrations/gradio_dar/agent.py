@@ -1,0 +1,126 @@
+"""An LLM agent that answers on the page, with the image search as its tool."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar, copy_context
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final
+
+from PIL import Image
+
+from dar_retriever import Dialogue, DiffusionAugmentedRetriever, Hit, SearchResult, Turn
+from dar_retriever.images import data_url
+from gradio_dar.talk import Judgement, Talk, reduced
+
+_SHOWN: Final = 512
+# For the agent's model.
+INSTRUCTIONS: Final = (
+    "You help people find images in a collection. Search at every turn with the tool. The page "
+    "shows the hits beside the chat, numbered: never list them; say in one or two sentences what "
+    "you searched for and ask at most one question that would narrow it down."
+)
+_FOUND: Final[ContextVar[Callable[[SearchResult], None] | None]] = ContextVar(
+    "dar_found", default=None
+)
+
+
+class _WatchedRetriever(DiffusionAugmentedRetriever):
+    """Tells whoever watches what it finds, wherever in an agent it is called."""
+
+    def stream(self, *args: Any, **options: Any) -> Iterator[SearchResult]:
+        tell = _FOUND.get()
+        for result in super().stream(*args, **options):
+            if tell is not None:
+                tell(result)
+            yield result
+
+
+class AgentResponder:
+    """Answers with an agent; what its searches find is shown beside the chat.
+
+    Args:
+        retriever: What the agent searches with.
+        build: Makes the agent around the retriever that it is given, which tells the page what it
+            finds. The agent is one of LangGraph, such as ``create_agent`` makes it:
+            ``agent.invoke({"messages": [...]})`` gives the messages with its answer.
+    """
+
+    def __init__(
+        self,
+        retriever: DiffusionAugmentedRetriever,
+        build: Callable[[DiffusionAugmentedRetriever], Any],
+    ) -> None:
+        watched = _WatchedRetriever(
+            retriever.query_encoder, retriever.store, closeness=retriever.closeness
+        )
+        self._agent = build(watched)
+
+    def say(self, talk: Talk, text: str, images: Sequence[Image.Image]) -> Iterator[Talk]:
+        """See ``Responder``."""
+        begun = talk.begun(talk.dialogue.say(text, *images))
+        yield from self._run(begun, _message(Turn("user", text, tuple(images))))
+
+    def judge(self, talk: Talk, hit: Hit, judgement: Judgement) -> Iterator[Talk]:
+        """See ``Responder``. The agent is told which hit it is, and searches with that."""
+        image, named = [reduced(hit.open())], f"number {talk.rank(hit)} (id={hit.id})"
+        if judgement == "like":
+            begun, said = talk.begun(talk.dialogue.say(like=image)), f"More like {named}."
+        else:
+            begun = talk.begun(talk.dialogue.say(unlike=image), [hit.id])
+            said = f"Not like {named}."
+        yield from self._run(begun, _message(Turn("user", said)))
+
+    def again(self, dialogue: Dialogue, rejected: Sequence[str]) -> Iterator[Talk]:
+        """See ``Responder``. What was judged before is told to the agent as pictures."""
+        place = max(n for n, turn in enumerate(dialogue.turns) if turn.role == "user")
+        *earlier, last = dialogue.turns[: place + 1]
+        talk = Talk(messages=tuple(map(_message, earlier)))
+        begun = talk.begun(dataclasses.replace(dialogue, turns=(*earlier, last)), rejected)
+        yield from self._run(begun, _message(last))
+
+    def _run(self, talk: Talk, message: dict[str, Any]) -> Iterator[Talk]:
+        yield talk
+        messages = [*talk.messages, message]
+        told: SimpleQueue[SearchResult | _Ended] = SimpleQueue()
+        context = copy_context()
+        context.run(_FOUND.set, told.put)
+
+        def run() -> None:
+            try:
+                told.put(_Ended(self._agent.invoke({"messages": messages})["messages"]))
+            # Whatever goes wrong in an agent is said in the chat.
+            except Exception as error:
+                told.put(_Ended(error=error))
+
+        Thread(target=context.run, args=(run,), daemon=True).start()
+        while not isinstance(event := told.get(), _Ended):
+            talk = talk.found(event)
+            yield talk
+        if event.error is not None:
+            raise event.error
+        answer = str(event.messages[-1].text)
+        dialogue = talk.dialogue.ask(answer) if answer.strip() else talk.dialogue
+        yield dataclasses.replace(talk, dialogue=dialogue, messages=tuple(event.messages))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Ended:
+    """A run of the agent that is over."""
+
+    messages: Sequence[Any] = ()
+    error: Exception | None = None
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    """A turn as chat models read it."""
+    parts = (("", turn.images), ("More like this:", turn.like), ("Not like this:", turn.unlike))
+    blocks: list[dict[str, Any]] = [{"type": "text", "text": turn.text}] if turn.text else []
+    for words, images in parts:
+        if words and images:
+            blocks.append({"type": "text", "text": words})
+        urls = [data_url(image, _SHOWN) for image in images]
+        blocks += [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    return {"role": turn.role, "content": blocks}

@@ -1,0 +1,616 @@
+"""The page, driven in a real browser as people do."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browsing import DESKTOP, PHONE, Person, chromium, png, served
+from chat_models import Caller
+from fakes import FailingGenerator, HangingGenerator, drawn_image
+from gradio_dar import AgentResponder, create_app
+from langchain.agents import create_agent
+from langchain_dar import DARRetriever, create_image_search_tool
+from playwright.sync_api import Browser, BrowserContext, ViewportSize
+
+from dar_retriever import (
+    DARQueryEncoder,
+    DiffusionAugmentedRetriever,
+    ImageStore,
+    StoreUnavailableError,
+    ingest,
+)
+from dar_retriever.demo.gallery import gallery_products, picture_name
+
+TARGET = 16
+PRODUCT = gallery_products(120)[TARGET]
+SAID = [
+    f"I am looking for a {PRODUCT.kind}",
+    f"it has a {PRODUCT.detail}",
+    f"in {PRODUCT.colour}",
+    f"with {PRODUCT.second_colour} {PRODUCT.pattern}",
+    f"the background is {PRODUCT.background}",
+]
+PICTURE = png(drawn_image("a picture", 1))
+VIOLENT = "<img src=x onerror=alert(1)><b>bold</b> ${alert(2)} {{constructor}} `\\"
+
+Opener = Callable[..., Person]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser) -> BrowserContext:
+    """A window whose tabs share what was loaded before; conversations they never share."""
+    return browser.new_context(viewport=DESKTOP)
+
+
+@pytest.fixture
+def opens(window: BrowserContext) -> Iterator[Opener]:
+    """Opens tabs; in none anything may be asked for elsewhere, or fail in a script."""
+    with ExitStack() as stack:
+        people: list[Person] = []
+
+        def open_page(address: str, size: ViewportSize = DESKTOP) -> Person:
+            page = window.new_page()
+            stack.callback(page.close)
+            page.set_viewport_size(size)
+            people.append(Person(page, address))
+            return people[-1]
+
+        yield open_page
+        assert [url for person in people for url in person.elsewhere] == []
+        assert [trouble for person in people for trouble in person.troubles] == []
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    """Where screenshots go."""
+    folder = Path(os.environ.get("DAR_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(demo: DiffusionAugmentedRetriever) -> Iterator[str]:
+    with served(create_app(demo)) as address:
+        yield address
+
+
+def searching(demo: DiffusionAugmentedRetriever, generator: Any) -> DiffusionAugmentedRetriever:
+    """The demo with another generator, one drawing a turn."""
+    queries = DARQueryEncoder(demo.query_encoder.encoder, generator, images_per_turn=1)
+    return DiffusionAugmentedRetriever(queries, demo.store)
+
+
+def test_five_turns_lead_to_the_target(
+    demo: DiffusionAugmentedRetriever,
+    address: str,
+    opens: Opener,
+    capsys: pytest.CaptureFixture[str],
+):
+    person = opens(address)
+
+    sent = [person.asks(turn, text) for turn, text in enumerate(SAID, 1)]
+
+    best = demo.store.get(person.ids[:1])[0]
+    assert best.file_name == picture_name(TARGET)
+    person.has_said(SAID)
+    assert PRODUCT.pattern in person.caption
+    generated = person.page.locator("#understanding figure")
+    assert generated.count() > 0
+    assert "generated" in generated.first.inner_text()
+    assert "weight 0." in generated.first.inner_text()
+    assert person.page.locator("#hits .dar-moved").count() == len(person.ids)
+    times = dict(person.states)
+    for turn, began in enumerate(sent, 1):
+        first, refined = (times[f"{turn} {state}"] - began for state in ("pending", "final"))
+        with capsys.disabled():
+            sys.stdout.write(f"\nturn {turn}: first hits {first:.0f} ms, refined {refined:.0f} ms")
+
+
+def test_what_the_words_find_is_shown_until_the_drawings_are_there(
+    demo: DiffusionAugmentedRetriever, opens: Opener
+):
+    drawing = HangingGenerator()
+    with served(create_app(searching(demo, drawing))) as address:
+        person = opens(address)
+        person.say("a red handbag")
+        person.waits(1, "pending")
+
+        assert len(person.ids) == 12
+        assert person.page.locator("#understanding progress").is_visible()
+        assert "drawing" in person.status.inner_text()
+        person.box.fill("written meanwhile")
+
+        drawing.released.set()
+        person.waits(1, "final")
+        assert person.page.locator("#understanding figure").count() == 1
+        assert person.box.input_value() == "written meanwhile"
+        assert [state for state, _ in person.states] == [
+            "0 empty",
+            "1 searching",
+            "1 pending",
+            "1 final",
+        ]
+
+
+def test_a_turn_goes_on_from_one_that_is_still_drawing(
+    demo: DiffusionAugmentedRetriever, opens: Opener
+):
+    drawing = HangingGenerator()
+    with served(create_app(searching(demo, drawing))) as address:
+        person = opens(address)
+        person.say("a red handbag")
+        person.waits(1, "pending")
+        # Sent twice by mistake: one turn.
+        person.say("a red handbag")
+        person.say("with two handles")
+        person.waits(2, "pending")
+        drawing.released.set()
+        person.waits(2, "final")
+
+        person.has_said(["a red handbag", "with two handles"])
+        assert "red handbag" in person.caption
+        assert "two handles" in person.caption
+
+
+def test_undo_stops_a_turn_that_is_still_drawing(demo: DiffusionAugmentedRetriever, opens: Opener):
+    drawing = HangingGenerator()
+    with served(create_app(searching(demo, drawing))) as address:
+        person = opens(address)
+        person.say("a red handbag")
+        person.waits(1, "pending")
+        person.presses("#undo")
+        person.waits(0, "empty")
+        drawing.released.set()
+        person.asks(1, "a mug")
+
+        person.has_said(["a mug"])
+
+
+def test_hits_are_judged_by_keyboard_and_judgements_taken_back(address: str, opens: Opener):
+    person = opens(address)
+    person.asks(1, "a handbag")
+    first, *_ = before = person.ids
+
+    person.presses(f'[data-hit="{first}"] [data-action=unlike]')
+    person.waits(2)
+    assert first not in person.ids
+    assert person.page.get_by_alt_text("a hit that you turned down").count() == 1
+
+    liked = person.ids[3]
+    person.presses(f'[data-hit="{liked}"] [data-action=like]')
+    person.waits(3)
+    assert person.page.get_by_alt_text("a hit that you liked").count() == 1
+    assert person.ids.index(liked) < 3
+
+    person.presses("#undo")
+    person.waits(2)
+    person.presses("#undo")
+    person.waits(1)
+    assert person.ids == before
+    person.presses("#undo")
+    person.waits(0, "empty")
+    person.has_said([])
+    person.presses("#undo")
+    person.reads("nothing to undo")
+
+
+def test_the_question_is_answered_by_its_buttons(address: str, opens: Opener):
+    person = opens(address)
+    person.asks(1, "a handbag")
+    question = person.sees("[data-testid=question]").inner_text()
+    choice = person.sees("#question button").inner_text()
+
+    person.presses("#question button")
+    person.waits(2)
+
+    assert person.page.locator(".dar-assistant > p").inner_text() == question
+    assert person.said[-1].endswith(choice)
+    assert choice in person.caption
+
+
+def test_an_example_begins_the_conversation(address: str, opens: Opener):
+    person = opens(address)
+    example = person.sees("#chat button").inner_text()
+
+    person.presses("#chat button")
+    person.waits(1)
+
+    assert person.titles[0] == example
+
+
+def test_a_hit_is_looked_at_as_often_as_one_likes(address: str, opens: Opener):
+    person = opens(address)
+    person.asks(1, "a handbag")
+
+    for _ in range(2):
+        person.presses("[data-action=details]")
+        dialog = person.sees("dialog[open]")
+        parts = person.page.get_by_test_id("parts").locator("td").all_inner_texts()
+        words, drawings, score = map(float, parts)
+        assert words + drawings == pytest.approx(score, abs=0.002)
+        assert score == pytest.approx(float(person.sees(".dar-place span").inner_text()), abs=0.001)
+        assert "handbag" in dialog.inner_text()
+        person.page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+        focused = person.page.evaluate("document.activeElement.dataset.action")
+        assert focused == "details"
+    person.presses("[data-action=full]")
+    assert person.sees("dialog[open] img.dar-full").get_attribute("alt")
+    person.page.get_by_role("button", name="Close").press("Enter")
+    person.page.locator("dialog").wait_for(state="detached")
+
+
+@pytest.mark.parametrize("way", ["chosen", "paste", "drop"])
+def test_a_picture_is_shown_as_a_reference(
+    demo: DiffusionAugmentedRetriever, address: str, opens: Opener, way: str
+):
+    person = opens(address)
+    wanted = next(hit for hit in demo.store.get(demo_ids(demo)) if "skirt" in hit.title)
+    content = Path(wanted.uri).read_bytes()
+    if way == "chosen":
+        file = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": content}
+        person.page.locator("#message input[type=file]").set_input_files(file)
+    else:
+        person.hands_over(way, content)
+    person.sees("#message .thumbnails img, #message .thumbnail-item")
+    person.box.press("Enter")
+    person.waits(1)
+
+    assert person.page.get_by_alt_text("a picture that you showed").count() == 1
+    assert wanted.id in person.ids[:3]
+    assert person.page.locator("#message .thumbnail-item").count() == 0
+
+
+def demo_ids(demo: DiffusionAugmentedRetriever) -> list[str]:
+    return [hit.id for hit in demo.search("a skirt", 30).hits]
+
+
+def test_an_upload_that_is_no_image_is_refused_and_the_words_are_kept(address: str, opens: Opener):
+    person = opens(address)
+    person.asks(1, "a handbag")
+    file = {"name": "holiday.png", "mimeType": "image/png", "buffer": b"no image at all"}
+    person.page.locator("#message input[type=file]").set_input_files(file)
+    person.sees("#message .thumbnail-item")
+    person.say("like this")
+
+    person.reads("holiday.png: cannot be read as an image")
+    assert person.box.input_value() == "like this"
+    person.has_said(["a handbag"])
+    person.asks(2, "in red")
+    person.has_said(["a handbag", "in red"])
+
+
+def test_a_conversation_is_saved_loaded_elsewhere_and_gone_on_with(
+    address: str, opens: Opener, tmp_path: Path
+):
+    person, other = opens(address), opens(address)
+    person.asks(1, "a handbag")
+    person.presses("[data-action=unlike]")
+    person.waits(2)
+    said = person.said
+    with person.page.expect_download() as saving:
+        person.presses("#save")
+    saving.value.save_as(tmp_path / "conversation.json")
+
+    other.loads(tmp_path / "conversation.json")
+    other.waits(2)
+    assert other.ids == person.ids
+    other.has_said(said)
+    other.asks(3, "in red")
+    # The same file once more.
+    other.loads(tmp_path / "conversation.json")
+    other.waits(2)
+
+    broken = {"name": "c.json", "mimeType": "application/json", "buffer": b'{"turns": 3}'}
+    other.loads(broken)
+    other.reads("no saved conversation")
+    other.has_said(said)
+
+
+def test_starting_over_and_reloading_begin_anew(address: str, opens: Opener):
+    person = opens(address)
+    person.asks(1, "a handbag")
+    person.presses("#start")
+    person.waits(0, "empty")
+    person.has_said([])
+    person.presses("#undo")
+    person.waits(1)
+    assert person.ids
+
+    person.page.reload()
+    person.waits(0, "empty")
+    person.asks(1, "a mug")
+    person.has_said(["a mug"])
+
+
+def test_two_people_do_not_meet(address: str, browser: Browser):
+    one, other = (Person(browser.new_context().new_page(), address) for _ in range(2))
+
+    for turn, (text, another) in enumerate([("a handbag", "a mug"), ("in red", "in yellow")], 1):
+        one.say(text)
+        other.say(another)
+        one.waits(turn)
+        other.waits(turn)
+
+    one.has_said(["a handbag", "in red"])
+    other.has_said(["a mug", "in yellow"])
+    assert "handbag" in one.titles[0]
+    assert "mug" in other.titles[0]
+    assert "handbag" in one.caption
+    assert "mug" in other.caption
+    for person in (one, other):
+        person.page.context.close()
+
+
+def test_who_waits_sees_the_place_in_the_queue(
+    demo: DiffusionAugmentedRetriever, opens: Opener, shots: Path
+):
+    drawing = HangingGenerator()
+    with served(create_app(searching(demo, drawing), users=1)) as address:
+        people = [opens(address) for _ in range(3)]
+        texts = ["a handbag", "a mug", "a skirt"]
+        people[0].say(texts[0])
+        people[0].waits(1, "pending")
+        for place, (person, text) in enumerate(zip(people[1:], texts[1:], strict=True), 1):
+            person.say(text)
+            waiting = person.page.locator("#status .progress-text")
+            waiting.filter(has_text=f"queue: {place}/").wait_for()
+        people[2].page.screenshot(path=shots / "queue.png")
+        drawing.released.set()
+        for person, text in zip(people, texts, strict=True):
+            person.waits(1)
+            person.has_said([text])
+            assert person.caption == text
+
+
+def test_a_reload_in_the_middle_of_a_turn_leaves_the_queue_free(
+    demo: DiffusionAugmentedRetriever, opens: Opener
+):
+    drawing = HangingGenerator()
+    with served(create_app(searching(demo, drawing), users=1)) as address:
+        person = opens(address)
+        person.say("a handbag")
+        person.waits(1, "pending")
+        person.page.reload()
+        person.waits(0, "empty")
+        drawing.released.set()
+        person.asks(1, "a mug")
+
+        person.has_said(["a mug"])
+
+
+def test_a_generator_that_fails_leaves_what_the_words_found(
+    demo: DiffusionAugmentedRetriever, opens: Opener
+):
+    broken = FailingGenerator(RuntimeError("out of memory"))
+    with served(create_app(searching(demo, broken))) as address:
+        person = opens(address)
+        person.asks(1, "a handbag")
+
+        assert "out of memory" in person.page.get_by_test_id("fallback").first.inner_text()
+        assert "handbag" in person.titles[0]
+
+
+def test_a_store_that_fails_is_said_and_nothing_is_lost(
+    demo: DiffusionAugmentedRetriever, opens: Opener, monkeypatch: pytest.MonkeyPatch
+):
+    retriever = searching(demo, None)
+    with served(create_app(retriever)) as address:
+        person = opens(address)
+        person.asks(1, "a handbag")
+        before = person.ids
+
+        def fail(*_: Any, **__: Any) -> None:
+            raise StoreUnavailableError("the store is away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(demo.store, "search", fail)
+            person.say("in red")
+            person.reads("the store is away")
+            person.has_said(["a handbag"])
+            assert person.ids == before
+            person.has_back("in red")
+        person.box.press("Enter")
+        person.waits(2)
+        person.has_said(["a handbag", "in red"])
+
+
+def test_nothing_that_is_said_or_stored_becomes_part_of_the_page(
+    demo: DiffusionAugmentedRetriever, opens: Opener, tmp_path: Path, gallery_folder: Path
+):
+    encoder = demo.query_encoder.encoder
+    store = ImageStore.in_memory(encoder)
+    for number in range(3):
+        shutil.copy(gallery_folder / picture_name(number), tmp_path)
+    lines = [
+        {"file_name": picture_name(number), "caption": VIOLENT, "kind": VIOLENT}
+        for number in range(3)
+    ]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    ingest(tmp_path, store, encoder)
+    retriever = DiffusionAugmentedRetriever(DARQueryEncoder(encoder), store)
+    with served(create_app(retriever)) as address:
+        person = opens(address)
+        person.page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+        person.asks(1, VIOLENT)
+
+        person.has_said([VIOLENT])
+        assert person.titles == [VIOLENT] * 3
+        person.presses("[data-action=details]")
+        assert VIOLENT in person.sees("dialog[open] table >> nth=1").inner_text()
+        assert person.page.locator("b, [onerror]").count() == 0
+        person.page.keyboard.press("Escape")
+
+        (tmp_path / picture_name(0)).unlink()
+        gone = next(hit.id for hit in store.get(person.ids) if hit.file_name == picture_name(0))
+        person.presses(f'[data-hit="{gone}"] [data-action=like]')
+        person.reads("check the path")
+        person.presses(f'[data-hit="{gone}"] [data-action=full]')
+        assert "check the path" in person.sees("dialog[open] [role=alert]").inner_text()
+        person.page.keyboard.press("Escape")
+        person.asks(2, "a word " * 1430)
+        assert len(person.said) == 2
+
+
+def test_an_agent_answers_on_the_page(demo: DiffusionAugmentedRetriever, opens: Opener):
+    model = Caller(arguments=lambda said: {"request": said})
+
+    def build(retriever: DiffusionAugmentedRetriever) -> Any:
+        return create_agent(
+            model, [create_image_search_tool(DARRetriever(retriever=retriever, k=5))]
+        )
+
+    with served(create_app(demo, responder=AgentResponder(demo, build))) as address:
+        person = opens(address)
+        person.asks(1, "a handbag")
+        person.sees(".dar-assistant")
+
+        assert person.titles[0].split()[1].startswith("handbag")
+        assert "What should be different?" in person.page.locator(".dar-assistant").inner_text()
+        liked = person.ids[2]
+        person.presses(f'[data-hit="{liked}"] [data-action=like]')
+        person.waits(2)
+        person.sees(".dar-assistant >> nth=1")
+        assert any(liked in str(message.content) for message in model.given[-1])
+
+        before = person.ids
+        model.arguments = _fail
+        person.say("in red")
+        person.reads("the model is away")
+        person.has_back("in red")
+        assert person.ids == before
+        assert len(person.said) == 2
+
+
+def _fail(_: str) -> dict[str, Any]:
+    raise ConnectionError("the model is away")
+
+
+def test_a_folder_is_indexed_from_the_page(
+    demo: DiffusionAugmentedRetriever, opens: Opener, gallery_folder: Path
+):
+    encoder = demo.query_encoder.encoder
+    store = ImageStore.in_memory(encoder)
+    retriever = DiffusionAugmentedRetriever(DARQueryEncoder(encoder), store)
+    with served(create_app(retriever, indexing=True)) as address:
+        person = opens(address)
+        person.page.get_by_role("button", name="Index a folder of this machine").press("Enter")
+        person.page.locator("#folder textarea, #folder input").first.fill(str(gallery_folder))
+        person.presses("#index")
+        person.sees("#indexed [role=status]")
+        assert "120 images added" in person.page.locator("#indexed").inner_text()
+        person.asks(1, "a handbag")
+        assert len(person.ids) == 12
+
+        person.page.locator("#folder textarea, #folder input").first.fill("/no/such/folder")
+        person.presses("#index")
+        person.page.locator("#indexed").filter(has_text="/no/such/folder").wait_for()
+
+
+def test_what_a_closed_tab_held_is_given_up(demo: DiffusionAugmentedRetriever, opens: Opener):
+    app = create_app(searching(demo, None))
+    with served(app) as address:
+        person, other = opens(address), opens(address)
+        person.asks(1, "a handbag")
+        sessions = app.app.state_holder.session_data
+        assert [len(session.state_data) for session in sessions.values()] == [1]
+
+        person.page.close()
+        for session in sessions.values():
+            session.STATE_TTL_WHEN_CLOSED = 0
+        for _ in range(300):
+            if not any(session.state_data for session in sessions.values()):
+                break
+            other.page.wait_for_timeout(100)
+        assert [len(session.state_data) for session in sessions.values()] == [0]
+
+
+def test_the_page_offers_no_indexing_unless_told_to(address: str, opens: Opener):
+    person = opens(address)
+
+    assert person.page.locator("#folder, #index").count() == 0
+
+
+def test_no_file_of_the_machine_is_served(address: str, gallery_folder: Path):
+    picture = str(gallery_folder / picture_name(0))
+    paths = [picture, "/etc/passwd", f"{gallery_folder}/../x", "../../etc/passwd", "pyproject.toml"]
+
+    assert httpx.get(f"{address}/config").status_code == 200
+    for path in paths:
+        for prefix in ("/gradio_api/file=", "/file=", "/static/", "/assets/"):
+            quoted = quote(path)
+            assert httpx.get(f"{address}{prefix}{quoted}").status_code in (403, 404), prefix + path
+
+
+def test_no_call_reads_a_conversation_or_a_file_from_outside(
+    address: str, opens: Opener, gallery_folder: Path
+):
+    person = opens(address)
+    person.asks(1, "a handbag")
+
+    assert httpx.get(f"{address}/gradio_api/info").json()["named_endpoints"] == {}
+    # What the page itself calls, by a stranger who names a file of the machine.
+    asked = httpx.post(f"{address}/gradio_api/queue/join", json=joined("stranger", gallery_folder))
+    assert asked.status_code == 200
+    with httpx.stream(
+        "GET", f"{address}/gradio_api/queue/data?session_hash=stranger", timeout=60
+    ) as answer:
+        told = next(line for line in answer.iter_lines() if "process_completed" in line)
+    assert '"success":false' in told.replace(" ", "")
+    assert "handbag" not in told
+
+
+def joined(session: str, folder: Path) -> dict[str, Any]:
+    picture = {"path": str(folder / picture_name(0)), "meta": {"_type": "gradio.FileData"}}
+    return {
+        "data": [None, {"text": "", "files": [picture]}],
+        "fn_index": 0,
+        "session_hash": session,
+    }
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_page_is_accessible_and_fits(
+    address: str, opens: Opener, shots: Path, size: ViewportSize, theme: str
+):
+    width = size["width"]
+    person = opens(f"{address}/?__theme={theme}", size)
+
+    def checked(name: str) -> None:
+        found = [
+            f"{v['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+            for v in Axe().run(person.page).response["violations"]
+            if v["impact"] in ("serious", "critical")
+            for node in v["nodes"]
+        ]
+        person.page.screenshot(path=shots / f"{name}-{width}-{theme}.png", full_page=False)
+        assert not found, f"{name}: {found}"
+        assert person.page.evaluate("document.documentElement.scrollWidth") <= width
+
+    checked("empty")
+    person.asks(1, "a handbag")
+    person.sees("[data-testid=question]")
+    person.presses("#question button")
+    person.waits(2)
+    checked("hits")
+    person.presses("[data-action=details]")
+    person.sees("dialog[open]")
+    checked("details")

@@ -1,0 +1,378 @@
+"""What is behind the page: conversations, who answers, files, rendering; without a browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from chat_models import Caller
+from fakes import DrawingGenerator, FailingGenerator, drawn_image
+from gradio_dar import AgentResponder, SearchResponder, Talk, create_app, view
+from gradio_dar.files import as_file, from_file
+from gradio_dar.session import Session
+from gradio_dar.talk import readable
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain.agents import create_agent
+from langchain_dar import DARRetriever, create_image_search_tool
+from PIL import Image
+
+from dar_retriever import (
+    DARQueryEncoder,
+    Dialogue,
+    DiffusionAugmentedRetriever,
+    Hit,
+    InvalidImageError,
+    InvalidInputError,
+    NoQuestions,
+    Turn,
+)
+from dar_retriever.images import data_url
+
+PICTURE = drawn_image("a picture", 1)
+URL = data_url(PICTURE)
+HUGE = Image.new("RGB", (3000, 2000), "teal")
+
+
+@pytest.fixture(scope="module")
+def words(demo: DiffusionAugmentedRetriever) -> DiffusionAugmentedRetriever:
+    """The demo without generated images."""
+    return DiffusionAugmentedRetriever(DARQueryEncoder(demo.query_encoder.encoder), demo.store)
+
+
+@pytest.fixture(scope="module")
+def responder(words: DiffusionAugmentedRetriever) -> SearchResponder:
+    return SearchResponder(words, 5, NoQuestions())
+
+
+def say(session: Session, responder: Any, text: str, *images: Image.Image) -> Talk:
+    *_, talk = session.step(lambda talk: responder.say(talk, text, images))
+    return talk
+
+
+def test_a_step_begins_and_ends(responder: SearchResponder):
+    session = Session()
+    stages = [
+        talk.stage for talk in session.step(lambda talk: responder.say(talk, "a handbag", ()))
+    ]
+
+    assert stages == ["searching", "final", "final"]
+    assert len(session.talk.hits) == 5
+    assert session.undo()
+    assert session.talk == Talk()
+    assert not session.undo()
+
+
+def test_a_step_that_fails_leaves_all_as_it_was(
+    responder: SearchResponder, words: DiffusionAugmentedRetriever, tmp_path: Path
+):
+    session = Session()
+    before = say(session, responder, "a handbag")
+    gone = Hit("gone", 0.0, str(tmp_path / "gone.jpg"))
+
+    with pytest.raises(InvalidImageError):
+        list(session.step(lambda talk: responder.judge(talk, gone, "like")))
+    assert session.talk == before
+
+    def break_off(talk: Talk) -> Iterator[Talk]:
+        yield talk.begun(talk.dialogue.say("in red"))
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        list(session.step(break_off))
+    assert session.talk == before
+    assert session.undo()
+    assert session.talk == Talk()
+
+
+def test_a_step_ends_where_another_begins(responder: SearchResponder):
+    session = Session()
+    first = session.step(lambda talk: responder.say(talk, "a handbag", ()))
+    next(first)
+    say(session, responder, "in red")
+
+    assert list(first) == []
+    assert [turn.text for turn in session.talk.dialogue.turns] == ["a handbag", "in red"]
+    assert session.undo()
+    assert session.talk.stage != "searching"
+    assert [turn.text for turn in session.talk.dialogue.turns] == ["a handbag"]
+
+
+def test_a_message_sent_twice_at_once_counts_once(responder: SearchResponder):
+    session, turn = Session(), Turn("user", "a handbag")
+    session.send(turn)
+    session.send(turn)
+    assert list(session.waiting) == [turn]
+
+    step = session.step(lambda talk: responder.say(talk, turn.text, ()))
+    session.waiting.clear()
+    next(step)
+    session.send(turn)
+    assert not session.waiting
+    list(step)
+    # Said again later, it is meant.
+    session.send(turn)
+    assert list(session.waiting) == [turn]
+    assert session.undo()
+    assert not session.waiting
+
+
+def test_starting_over_can_be_taken_back(responder: SearchResponder):
+    session = Session()
+    before = say(session, responder, "a handbag")
+    session.start_over()
+
+    assert session.talk == Talk()
+    assert session.undo()
+    assert session.talk == before
+
+
+def test_fifty_turns_are_searched_and_the_last_thirty_can_be_taken_back(
+    responder: SearchResponder,
+):
+    session = Session()
+    for turn in range(50):
+        say(session, responder, f"a handbag with {turn} dots")
+
+    assert len(session.talk.dialogue.turns) == 50
+    assert len(session.talk.hits) == 5
+    undone = 0
+    while session.undo():
+        undone += 1
+    assert undone == 30
+
+
+def test_large_pictures_are_kept_small(
+    demo: DiffusionAugmentedRetriever, responder: SearchResponder, tmp_path: Path
+):
+    class Large(DrawingGenerator):
+        def _image(self, request: Any) -> Image.Image:
+            return super()._image(request).resize((1500, 1500))
+
+    HUGE.save(tmp_path / "huge.jpg")
+    hit = Hit("huge", 0.0, str(tmp_path / "huge.jpg"))
+    queries = DARQueryEncoder(demo.query_encoder.encoder, Large(), images_per_turn=1)
+    drawing = SearchResponder(DiffusionAugmentedRetriever(queries, demo.store), 5, NoQuestions())
+
+    said = list(drawing.say(Talk(), "a handbag", ()))[-1]
+    talk = list(drawing.judge(said, hit, "like"))[-1]
+
+    assert talk.result is not None
+    kept = [*talk.dialogue.like, *(made.image for made in talk.result.trace.generated)]
+    kept += [made.image for made in talk.result.query.trace.generated]
+    assert len(kept) == 3
+    assert max(side for image in kept for side in image.size) <= 512
+
+
+def test_an_answer_is_read_with_its_question(demo: DiffusionAugmentedRetriever):
+    session, responder = Session(), SearchResponder(demo)
+    question = say(session, responder, "a handbag").question
+    assert question is not None
+    talk = say(session, responder, "1")
+
+    assert [turn.text for turn in talk.dialogue.turns[1:]] == [question.text, question.choices[0]]
+
+
+def test_movements_are_against_the_step_before(responder: SearchResponder):
+    session = Session()
+    before = say(session, responder, "a handbag")
+    after = say(session, responder, "in red")
+
+    for place, hit in enumerate(after.hits):
+        ids = [other.id for other in before.hits]
+        expected = ids.index(hit.id) - place if hit.id in ids else None
+        assert after.moved(hit) == expected
+    assert any(hit.id not in [other.id for other in before.hits] for hit in after.hits)
+    assert "dar-new" in view.hits(after)
+
+
+def test_texts_are_made_fit_to_be_sent_on():
+    assert readable("a\ud800b") == "a?b"
+    with pytest.raises(InvalidInputError, match="20,001 characters"):
+        readable("a" * 20_001)
+
+
+def test_what_is_rendered_is_escaped():
+    hostile = '"><script>alert(1)</script>'
+    turn = Turn("user", hostile)
+    hit = Hit(hostile, 0.5, "nowhere.jpg", hostile, {hostile: hostile})
+    assert "<script" not in view.chat((turn,), (hostile,))
+    assert "<script" not in view.chat((), (hostile,))
+    assert "<script" not in view.trouble(hostile)
+    assert "<script" not in view.status(hostile)
+    assert "<script" not in view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
+
+
+def test_failed_drawings_are_told(demo: DiffusionAugmentedRetriever):
+    queries = DARQueryEncoder(
+        demo.query_encoder.encoder, FailingGenerator(RuntimeError("no memory")), images_per_turn=1
+    )
+    responder = SearchResponder(DiffusionAugmentedRetriever(queries, demo.store))
+
+    talk = list(responder.say(Talk(), "a handbag", ()))[-1]
+
+    assert "no memory" in view.understanding(talk, 1)
+
+
+def test_a_conversation_comes_back_from_its_file():
+    dialogue = Dialogue().say("a handbag", PICTURE).ask("Which colour?").say("red")
+    dialogue = dialogue.say(like=[PICTURE], unlike=[PICTURE])
+    read, rejected = from_file(as_file(Talk(dialogue, rejected=frozenset({"b", "a"}))).encode())
+
+    assert rejected == ["a", "b"]
+    assert [(t.role, t.text) for t in read.turns] == [(t.role, t.text) for t in dialogue.turns]
+    assert [len(images) for images in (read.images, read.like, read.unlike)] == [1, 1, 1]
+    assert read.images[0].size == PICTURE.size
+
+
+@given(st.binary())
+def test_any_bytes_are_read_or_refused(content: bytes):
+    with pytest.raises(InvalidInputError):
+        from_file(content)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+TURN = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant"]) | JSON, "text": st.text() | JSON},
+    optional={
+        name: st.lists(st.just(data_url(PICTURE)) | JSON) | JSON for name in ("images", "like")
+    },
+)
+
+
+@given(turns=st.lists(TURN | JSON) | JSON, rejected=st.lists(st.text()) | JSON)
+def test_any_file_of_the_format_is_read_or_refused(turns: Any, rejected: Any):
+    saved = {"format": "dar-conversation", "version": 1, "turns": turns, "rejected": rejected}
+    try:
+        dialogue, ids = from_file(json.dumps(saved).encode())
+    except InvalidInputError as error:
+        str(error).encode()
+    else:
+        # What is read can be shown, and saved again.
+        view.chat(dialogue.turns, ()).encode()
+        assert from_file(as_file(Talk(dialogue, rejected=frozenset(ids))).encode())[0].turns
+
+
+@pytest.mark.parametrize("place", ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/x.png"])
+def test_a_file_opens_neither_paths_nor_urls(place: str):
+    turn = {"role": "user", "text": "", "images": [place]}
+    saved = {"format": "dar-conversation", "version": 1, "turns": [turn], "rejected": []}
+
+    with pytest.raises(InvalidImageError, match="only data:image"):
+        from_file(json.dumps(saved).encode())
+
+
+@pytest.mark.parametrize(
+    ("changed", "problem"),
+    [
+        ({"turns": [{"role": "user", "text": "a"}] * 201}, "201 turns"),
+        ({"turns": [{"role": "user", "text": "a", "like": ["x"] * 101}]}, "101 pictures"),
+        ({"turns": [{"role": "user", "text": "a" * 20_001}]}, "20,001 characters"),
+        ({"rejected": ["a"] * 101}, "are the most"),
+        ({"version": 2}, "version 2"),
+        ({"turns": [{"role": "assistant", "text": "Which colour?"}]}, "no word and no image"),
+    ],
+)
+def test_files_that_are_too_much_or_too_new_are_refused(changed: dict[str, Any], problem: str):
+    saved = json.loads(as_file(Talk(Dialogue.from_text("a handbag"))))
+
+    with pytest.raises(InvalidInputError, match=problem):
+        from_file(json.dumps(saved | changed).encode())
+
+
+def test_pictures_of_a_file_are_kept_small():
+    turn = {"role": "user", "text": "", "images": [data_url(HUGE)]}
+    saved = {"format": "dar-conversation", "version": 1, "turns": [turn], "rejected": []}
+
+    assert max(from_file(json.dumps(saved).encode())[0].images[0].size) == 512
+
+
+@pytest.fixture
+def model() -> Caller:
+    return Caller(arguments=lambda said: {"request": said})
+
+
+@pytest.fixture
+def agent(words: DiffusionAugmentedRetriever, model: Caller) -> AgentResponder:
+    def build(retriever: DiffusionAugmentedRetriever) -> Any:
+        tool = create_image_search_tool(DARRetriever(retriever=retriever, k=5))
+        return create_agent(model, [tool])
+
+    return AgentResponder(words, build)
+
+
+def test_an_agents_hits_come_before_its_answer(agent: AgentResponder):
+    talks = list(agent.say(Talk(), "a handbag", ()))
+
+    assert [(talk.stage, len(talk.hits)) for talk in talks] == [
+        ("searching", 0),
+        ("final", 5),
+        ("final", 5),
+    ]
+    assert [turn.role for turn in talks[-1].dialogue.turns] == ["user", "assistant"]
+    assert len(talks[-1].messages) == 4
+
+
+def test_an_agent_is_told_which_hit_is_meant(agent: AgentResponder, model: Caller):
+    talk = list(agent.say(Talk(), "a handbag", ()))[-1]
+    hit = talk.hits[1]
+
+    liked = list(agent.judge(talk, hit, "like"))[-1]
+    turned_down = list(agent.judge(liked, hit, "unlike"))[-1]
+
+    assert len(liked.dialogue.like) == 1
+    assert turned_down.rejected == {hit.id}
+    said = [str(message.text) for message in model.given[-1] if message.type == "human"]
+    assert said[1:] == [f"More like number 2 (id={hit.id}).", said[2]]
+    assert said[2].startswith("Not like number")
+
+
+def test_an_agent_takes_up_a_conversation_at_the_users_last_turn(
+    agent: AgentResponder, model: Caller
+):
+    dialogue = Dialogue().say("like this", like=[PICTURE]).ask("Which colour?").say("red")
+    dialogue = dialogue.ask("Here they are.")
+
+    talk = list(agent.again(dialogue, ["x"]))[-1]
+
+    read = model.given[0]
+    assert [(message.type, str(message.text)) for message in read] == [
+        ("human", "like thisMore like this:"),
+        ("ai", "Which colour?"),
+        ("human", "red"),
+    ]
+    assert "data:image/jpeg" in str(read[0].content)
+    assert [turn.text for turn in talk.dialogue.turns][:3] == ["like this", "Which colour?", "red"]
+    assert talk.rejected == {"x"}
+
+
+def test_an_agent_that_fails_ends_the_step(words: DiffusionAugmentedRetriever):
+    def fail(_: str) -> dict[str, Any]:
+        raise ConnectionError("the model is away")
+
+    def build(retriever: DiffusionAugmentedRetriever) -> Any:
+        tool = create_image_search_tool(DARRetriever(retriever=retriever))
+        return create_agent(Caller(arguments=fail), [tool])
+
+    with pytest.raises(ConnectionError, match="the model is away"):
+        list(AgentResponder(words, build).say(Talk(), "a handbag", ()))
+
+
+def test_a_page_keeps_conversations_for_a_day_and_offers_no_calls(
+    words: DiffusionAugmentedRetriever,
+):
+    app = create_app(words, users=3)
+
+    (state,) = (block for block in app.blocks.values() if isinstance(block, gr.State))
+    assert state.time_to_live == 24 * 3600
+    assert not app.analytics_enabled
+    assert {function.api_visibility for function in app.fns.values()} == {"private"}
+    limits = {function.concurrency_limit for function in app.fns.values() if function.fn}
+    assert limits == {3, None}
