@@ -6,6 +6,8 @@ import ipaddress
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Two test processes share the cores; threads of tiny models would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 import socket

@@ -434,16 +434,19 @@ def search_width(store: ImageStore) -> int:
 
 
 def test_a_store_that_has_grown_is_searched_further(
-    tiny_encoder: OpenClipEncoder, tmp_path: Path
+    tiny_encoder: OpenClipEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    many = unit_vectors(900)
     store = ImageStore.on_disk(tmp_path, tiny_encoder)
-    store.add(stored_images(50))
-    assert search_width(ImageStore.on_disk(tmp_path, tiny_encoder)) == 200
-    many = unit_vectors(10_000, seed=1)
     store.add([StoredImage(f"n{n}", vector, "x") for n, vector in enumerate(many)])
+    assert search_width(ImageStore.on_disk(tmp_path, tiny_encoder)) == 600
+    monkeypatch.setattr("dar_retriever.image_store._WIDTH", 30.0)
     again = ImageStore.on_disk(tmp_path, tiny_encoder)
-    assert search_width(again) == int(2.6 * 10_050**0.5)
-    assert again.search(many[7], k=1)[0].id == "n7"
+    assert search_width(again) == 900
+    for opened in (again, store):
+        assert opened.search(many[7], k=1)[0].id == "n7"
+    store.add([StoredImage("more", many[8], "x")])
+    assert len(again) == 901
 
 
 def test_collections_of_one_folder_are_apart(tiny_encoder: OpenClipEncoder, tmp_path: Path) -> None:

@@ -53,6 +53,14 @@ class Connection:
         """
         return self.read(call)
 
+    def configure(self, index: Mapping[str, Any]) -> None:
+        """Change settings of the collection's index, where that is possible after its creation.
+
+        Raises:
+            StoreError: As ``chroma_errors``.
+        """
+        self.write(lambda collection: collection.modify(configuration={"hnsw": dict(index)}))
+
     def _get_or_create(
         self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]
     ) -> Any:
@@ -112,6 +120,12 @@ class FolderConnection(Connection):
         """See ``Connection.write``."""
         with self._errors(), self._folder.writing() as client:
             return call(self._seen_by(client))
+
+    def configure(self, index: Mapping[str, Any]) -> None:
+        """See ``Connection.configure``."""
+        super().configure(index)
+        # An index in memory goes by the settings that it was read with.
+        self._folder.open_anew()
 
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
         return chroma_errors(where=where, folder=self._folder.path)

@@ -98,6 +98,11 @@ class ChromaFolder:
 
         return self._guarded(mark_after)
 
+    def open_anew(self) -> None:
+        """Forget what is in memory; ``client`` gives a new one from now on."""
+        with self._alone():
+            self._client = _opened_anew(self._client)
+
     @contextmanager
     def _guarded(self, mark_after: Callable[[str], str]) -> Iterator[Any]:
         with self._alone():
