@@ -281,9 +281,10 @@ def test_ranks_are_places_among_the_products_hits(
             hits = retriever.search(state, k=POOL).hits
             scores = {Path(hit.uri).name: hit.score for hit in hits}
             own = scores[dataset.pool[case.target]]
-            # Where scores are as close as this, either order is right.
-            best = sum(score > own + 1e-5 for score in scores.values()) + 1
-            worst = sum(score > own - 1e-5 for score in scores.values())
+            # Where scores are as close as this, either order is right; an ingest decodes large JPEG
+            # files smaller.
+            best = sum(score > own + 1e-3 for score in scores.values()) + 1
+            worst = sum(score > own - 1e-3 for score in scores.values())
             assert best <= rank <= worst
 
 
@@ -299,7 +300,8 @@ def test_the_demo_presets_queries_are_measured(dataset: Dataset, tmp_path: Path)
     assert ingest(pictures, opened.store, product.encoder).added == POOL
     assert product.generator.fingerprint == outcome.generator
     expected = products_queries(small, product)
-    np.testing.assert_allclose(outcome.queries, expected, atol=1e-5)
+    # The weights depend on the stored vectors, and an ingest decodes large JPEG files smaller.
+    np.testing.assert_allclose(outcome.queries, expected, atol=1e-3)
     assert all(image.cached for image in product.encode(small.cases[0].rounds[-1]).trace.generated)
     assert outcome.undrawn == 0
 

@@ -216,6 +216,19 @@ def test_duplicates_are_stored_once(
     assert (report.added, report.known, len(store)) == (3, 3, 3)
 
 
+@pytest.mark.parametrize("batch_size", [1, 64])
+def test_every_copy_of_a_broken_file_is_reported(
+    batch_size: int, store: ImageStore, run: Callable[..., Any], tmp_path: Path
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(b"no image")
+    report = run(tmp_path, batch_size=batch_size)
+    assert (report.known, [Path(left.path).name for left in report.left_out]) == (
+        0,
+        ["a.jpg", "b.jpg"],
+    )
+
+
 def test_metadata_and_captions_are_read_from_the_folder(
     store: ImageStore, run: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -106,10 +106,10 @@ class _Batch:
         steps: Steps,
     ) -> _Batch:
         """Begin to read those files of a batch that are not stored."""
-        identified = [file for file in files if isinstance(file, Identified)]
-        by_id = {file.id: file for file in reversed(identified)}
-        known = store.known(by_id)
-        new = [file for id_, file in reversed(by_id.items()) if id_ not in known]
+        ids = [file.id for file in files if isinstance(file, Identified)]
+        known = store.known(ids)
+        # Copies are read too: where one cannot be, none can.
+        new = [file for file in files if isinstance(file, Identified) and file.id not in known]
         return cls(
             len(files),
             [file for file in files if isinstance(file, LeftOut)],

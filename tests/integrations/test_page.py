@@ -304,6 +304,8 @@ def test_a_conversation_is_saved_loaded_elsewhere_and_gone_on_with(
     person.asks(1, "a handbag")
     person.presses("[data-action=unlike]")
     person.waits(2)
+    # The chat may be drawn a moment after the hits.
+    person.page.wait_for_function("document.querySelectorAll('.dar-user').length === 2")
     said = person.said
     with person.page.expect_download() as saving:
         person.presses("#save")
