@@ -12,7 +12,7 @@ app: $(READY)
 	$(BIN)/dar app --gallery demo-output
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench
