@@ -26,7 +26,7 @@ from dar_retriever.reformulation.statements import statement_of
 RULES = RuleReformulator()
 PICTURE = Image.new("RGB", (4, 4))
 DOG = "a dog on a beach with a red ball"
-AT_ONCE = 0.05
+AT_ONCE = 0.1
 # Opening CLIP's tokenizer takes seconds, once; what is timed below is the rules.
 count_clip_tokens("")
 
