@@ -40,3 +40,12 @@ def choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     return torch.float16 if device.type == "mps" else torch.float32
+
+
+def choose_batch_size(size: int | None, device: torch.device) -> int:
+    """The given number of items, or what suits the device: CPUs hold fewer in their caches."""
+    if size is None:
+        return 16 if device.type == "cpu" else 64
+    if size < 1:
+        raise InvalidInputError(f"batch_size={size}: must be at least 1")
+    return size

@@ -156,6 +156,8 @@ class ImageStore:
     def add(self, images: Sequence[StoredImage]) -> None:
         """Store images; one whose id is there already replaces the other.
 
+        Chroma keeps numbers with a fraction to 15 digits; the last bits of some change.
+
         Raises:
             InvalidInputError: An image cannot be stored, for its id, its vector, its caption or
                 its metadata; then none is.

@@ -60,6 +60,14 @@ class PreprocessingEncoder(JointEncoder, Protocol):
         """Pixels of an image's side beyond which more change nothing; None where all count."""
         ...
 
+    @property
+    def parallel_calls(self) -> int:
+        """How many calls of ``encode_preprocessed`` are best made at once, on one core each.
+
+        1 where a single call keeps the device busy.
+        """
+        ...
+
     def preprocess(self, image: Image.Image) -> Any:
         """An RGB image as the model reads it; safe to call from many threads at once."""
         ...

@@ -36,7 +36,7 @@ class OpenClipEncoder(TorchEncoder):
             file; not for the other two forms, which bring their own.
         device: "cuda", "mps", "cpu"; the best there is by default.
         dtype: "float16", "bfloat16", "float32"; by device by default.
-        batch_size: The most texts or images encoded at once.
+        batch_size: The most texts or images encoded at once; 16 on CPUs, 64 elsewhere.
         pickled_weights: Whether weights may come from a pickled file (.bin, .pt, .pth), read by
             PyTorch's restricted unpickler; only safetensors by default.
 
@@ -51,7 +51,7 @@ class OpenClipEncoder(TorchEncoder):
         *,
         device: str | None = None,
         dtype: str | None = None,
-        batch_size: int = 64,
+        batch_size: int | None = None,
         pickled_weights: bool = False,
     ) -> None:
         if model.startswith(_LOCAL):

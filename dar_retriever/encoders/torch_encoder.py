@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from PIL import Image
 
-from dar_retriever.devices import choose_device, choose_dtype
+from dar_retriever.devices import choose_batch_size, choose_device, choose_dtype
 from dar_retriever.encoders.base import Vectors
-from dar_retriever.errors import InvalidInputError
 from dar_retriever.model_files import fingerprint_of
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class TorchEncoder(ABC):
         image_size: Width and height that images are scaled to, the larger; None for any.
         device: "cuda", "mps", "cpu"; the best there is by default.
         dtype: "float16", "bfloat16", "float32"; by device by default.
-        batch_size: The most texts or images encoded at once.
+        batch_size: The most texts or images encoded at once; by device by default.
     """
 
     def __init__(
@@ -51,10 +50,8 @@ class TorchEncoder(ABC):
         image_size: int | None,
         device: str | None,
         dtype: str | None,
-        batch_size: int,
+        batch_size: int | None,
     ) -> None:
-        if batch_size < 1:
-            raise InvalidInputError(f"batch_size={batch_size}: must be at least 1")
         self.name = name
         self.dimension = dimension
         self.max_tokens = max_tokens
@@ -62,10 +59,17 @@ class TorchEncoder(ABC):
         self.fingerprint = fingerprint_of(preprocessing, model)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
-        self._batch_size = batch_size
+        self._batch_size = choose_batch_size(batch_size, self.device)
         # Tokenizers keep their padding in a state that every call sets anew.
         self._tokenizing = Lock()
         self._model: Any = model.to(self.device, self.dtype)
+
+    @property
+    def parallel_calls(self) -> int:
+        """See ``PreprocessingEncoder``: as many as PyTorch would use cores for one call."""
+        import torch
+
+        return torch.get_num_threads() if self.device.type == "cpu" else 1
 
     @abstractmethod
     def count_tokens(self, text: str) -> int:

@@ -26,7 +26,8 @@ from dar_retriever.generation.base import (
     ImageRequest,
     requests_for,
 )
-from dar_retriever.images import is_blank, open_image
+from dar_retriever.images import is_blank, printable, read_file, read_reduced
+from dar_retriever.ingest.mapper import Steps
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
 
@@ -401,8 +402,12 @@ class _Bench:
         return rows
 
     def _encode_pool(self, start: int, stop: int) -> Vectors:
+        encoder = self.models.encoder
+        # As an ingest reads them: what is measured are the vectors of a store.
+        side = Steps.of(encoder).side
         paths = [self._dataset.path(place) for place in range(start, stop)]
-        return self.models.encoder.encode_images([open_image(path) for path in paths])
+        images = [read_reduced(read_file(path), printable(path), side)[0] for path in paths]
+        return encoder.encode_images(images)
 
     def _told(self, step: str) -> Callable[[int, int], None] | None:
         return self._progress(step) if self._progress else None

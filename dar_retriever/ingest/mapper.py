@@ -28,17 +28,24 @@ class Steps:
         preprocess: What it does to one picture, in a thread.
         encode: What it does then to many at once.
         side: Pixels of a picture's side that it makes use of; all where None.
+        parallel_calls: How many calls of ``encode`` it likes at once.
     """
 
     preprocess: Preprocess
     encode: Encode
     side: int | None = None
+    parallel_calls: int = 1
 
     @classmethod
     def of(cls, encoder: JointEncoder) -> Steps:
         """An encoder's steps; one that takes both in one goes it all at once."""
         if isinstance(encoder, PreprocessingEncoder):
-            return cls(encoder.preprocess, encoder.encode_preprocessed, encoder.useful_side)
+            return cls(
+                encoder.preprocess,
+                encoder.encode_preprocessed,
+                encoder.useful_side,
+                encoder.parallel_calls,
+            )
         return cls(_as_it_is, encoder.encode_images)
 
 

@@ -20,6 +20,7 @@ from dar_retriever.ingest.mapper import Encode, MetadataOf, Steps, images_of
 from dar_retriever.ingest.metadata import folder_metadata
 from dar_retriever.ingest.reader import Identified, Prepared, identify, prepare
 from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
+from dar_retriever.ingest.side_by_side import encoding
 from dar_retriever.stores.base import FillableStore
 
 S = TypeVar("S")
@@ -73,15 +74,17 @@ def ingest(
         metadata = folder_metadata(files.path) if isinstance(files, Folder) else {}
     known_as = metadata
     steps = Steps.of(encoder)
-    with ThreadPoolExecutor(threads, "dar-read") as readers, ThreadPoolExecutor(1) as writer:
+    with (
+        ThreadPoolExecutor(threads, "dar-read") as readers,
+        ThreadPoolExecutor(1, "dar-write") as writer,
+        encoding(steps) as encode,
+    ):
         run = _Run(store, len(files), progress)
         batches = _in_batches(_ahead(readers, _identified, files, 2 * batch_size), batch_size)
         reading = (_Batch.begun(batch, store, readers, steps) for batch in batches)
         try:
             for batch in _one_ahead(reading):
-                run.write(
-                    batch, writer, steps.encode, lambda path: known_as.get(files.key(path), {})
-                )
+                run.write(batch, writer, encode, lambda path: known_as.get(files.key(path), {}))
             run.finish()
         finally:
             # After an error nobody waits for what is still to be read.

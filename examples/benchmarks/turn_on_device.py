@@ -2,6 +2,8 @@
 
     python examples/benchmarks/turn_on_device.py [--small] [--images 2] [--only plain,compile]
 
+On a CPU, where an image takes about a minute, a run is short unless it is asked for more.
+
 Nothing is downloaded: the pipeline (Stable Diffusion 2.1's parts, one step, 512 x 512) and the
 encoder (ViT-B-32) have random weights, which cost the same time and memory as trained ones. What
 they draw is noise. Each variant runs in a process of its own, so that none gains from another.
@@ -224,15 +226,18 @@ def table_of(measured: dict[str, Measured], title: str) -> Table:
 def main() -> None:
     """Measure the variants that the device can have and print them side by side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Help)
-    parser.add_argument("--repeats", type=int, default=5, help="turns after the first")
-    parser.add_argument("--images", type=int, default=2, help="generated at each turn")
+    parser.add_argument("--repeats", type=int, help="turns after the first: 5, on a CPU 1")
+    parser.add_argument("--images", type=int, help="generated at each turn: 2, on a CPU 1")
     parser.add_argument("--small", action="store_true", help="a small shape, for a quick run")
-    parser.add_argument("--only", help=f"some of: {', '.join(VARIANTS)}")
+    parser.add_argument("--only", help=f"some of: {', '.join(VARIANTS)}; on a CPU plain")
     parser.add_argument("--folder", type=Path, help="keeps the models for the next run")
     options = parser.parse_args()
     device = choose_device()
+    short = device.type == "cpu" and not options.small
     can = [v for v, a in VARIANTS.items() if a.offload == "none" or device.type != "cpu"]
-    chosen = options.only.split(",") if options.only else can
+    chosen = options.only.split(",") if options.only else can[:1] if short else can
+    images = options.images or (1 if short else 2)
+    repeats = options.repeats or (1 if short else 5)
     unknown = set(chosen) - set(can)
     if unknown:
         parser.error(f"--only {', '.join(unknown)}: on {device} there are {', '.join(can)}")
@@ -244,11 +249,11 @@ def main() -> None:
         for variant in chosen:
             # A process of its own: its peak of memory, its compiled code.
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                work = process.submit(measure, folder, variant, options.images, options.repeats)
+                work = process.submit(measure, folder, variant, images, repeats)
                 measured[variant] = work.result()
     size = (SMALL if options.small else FULL)["side"]
     where = torch.cuda.get_device_name() if device.type == "cuda" else str(device)
-    title = f"{options.images} images of {size} x {size}, 1 step, {where}, p50 of {options.repeats}"
+    title = f"{images} images of {size} x {size}, 1 step, {where}, p50 of {repeats}"
     Console(width=160).print(table_of(measured, title))
 
 
