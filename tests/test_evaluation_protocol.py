@@ -13,7 +13,7 @@ from PIL import Image
 
 from dar_retriever.demo.gallery import picture_name
 from dar_retriever.dialogue import Dialogue
-from dar_retriever.encoders import OpenClipEncoder
+from dar_retriever.encoders import JointEncoder, OpenClipEncoder, Vectors
 from dar_retriever.errors import (
     GenerationError,
     InvalidImageError,
@@ -37,7 +37,6 @@ from dar_retriever.evaluation.row_cache import RowCache, Rows
 from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
 from dar_retriever.generation import GeneratedImage, ImageRequest, StoredImageGenerator
 from dar_retriever.image_store import ImageStore
-from dar_retriever.images import open_image
 from dar_retriever.ingest import ingest
 from dar_retriever.presets import from_preset
 from dar_retriever.query_encoder import DARQueryEncoder
@@ -164,10 +163,21 @@ def outcome_of(
     return outcome
 
 
+def stored(dataset: Dataset, encoder: JointEncoder) -> Vectors:
+    """The vectors that a store would hold, in the order of the pool."""
+    store = ImageStore.in_memory(encoder)
+    paths = [dataset.path(place) for place in range(len(dataset.pool))]
+    assert ingest(paths, store, encoder).added == len(paths)
+    ids, vectors = store.vectors()
+    by_name = {
+        Path(hit.uri).name: vector for hit, vector in zip(store.get(ids), vectors, strict=True)
+    }
+    return np.stack([by_name[path.name] for path in paths])
+
+
 def product_of(dataset: Dataset, models: Models, chosen: Method, seed: int = 0) -> DARQueryEncoder:
     """What a user has who runs a method on the same models."""
-    pictures = [open_image(dataset.path(place)) for place in range(len(dataset.pool))]
-    calibration = Calibration(PoolNeighbours(models.encoder.encode_images(pictures)))
+    calibration = Calibration(PoolNeighbours(stored(dataset, models.encoder)))
     return DARQueryEncoder(
         models.encoder,
         models.generator if chosen.draws else None,
@@ -337,10 +347,8 @@ def test_the_pool_is_encoded_in_its_order(
 ):
     evaluation = run(dataset, tmp_path, Models(tiny_encoder, None, 0), "text")
 
-    images = [Image.open(dataset.path(place)) for place in range(POOL)]
-    np.testing.assert_allclose(
-        evaluation.pools["demo"], tiny_encoder.encode_images(images), atol=1e-5
-    )
+    expected = stored(dataset, tiny_encoder)
+    np.testing.assert_allclose(evaluation.pools["demo"], expected, atol=1e-5)
     (outcome,) = evaluation.outcomes
     for case, queries, ranks in zip(dataset.cases, outcome.queries, outcome.ranks, strict=True):
         targets = np.full(ROUNDS, case.target)
@@ -508,8 +516,7 @@ def test_another_pool_of_the_same_names_is_encoded_anew(
     evaluation = run(other, tmp_path / "encodings", Models(encoder, None, 0), "text")
 
     assert encoder.images == POOL
-    images = [Image.open(other.path(place)) for place in range(POOL)]
-    expected = tiny_encoder.encode_images(images)
+    expected = stored(other, tiny_encoder)
     np.testing.assert_allclose(evaluation.pools["demo"], expected, atol=1e-5)
 
 

@@ -560,6 +560,7 @@ def test_pixels_of_few_files_are_in_memory_at_once(
 
         waiting = most = 0
         useful_side = None
+        parallel_calls = 1
 
         def preprocess(self, image: Image.Image) -> Image.Image:
             self.waiting += 1

@@ -118,7 +118,7 @@ def test_two_workers_store_what_one_machine_stores(
         # The copy may have been the first.
         assert (got.caption, got.metadata) == (wanted.caption, wanted.metadata)
 
-    again = ingest_on_ray(pictures, open_store, open_encoder, files_per_task=100)
+    again = ingest_on_ray(pictures, open_store, open_encoder, workers=1)
     assert (again.added, again.known, len(again.left_out)) == (0, FILES + 1, 1)
 
 
@@ -127,8 +127,9 @@ def test_a_worker_that_cannot_open_its_store_is_named(pictures: Path, openers: O
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         closed = probe.getsockname()[1]
+    open_store = partial(on_server, port=closed, collection="none")
     with pytest.raises(IngestError, match="no Chroma server answers"):
-        ingest_on_ray(pictures, partial(on_server, port=closed, collection="none"), open_encoder)
+        ingest_on_ray(pictures, open_store, open_encoder, workers=1)
 
 
 @pytest.mark.parametrize("option", ["workers", "files_per_task", "batch_size"])

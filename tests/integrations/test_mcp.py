@@ -114,7 +114,7 @@ async def over_http(
         yield client
 
 
-@pytest.fixture(params=["in process", "legacy", "stdio", "http"])
+@pytest.fixture(params=["in process", "legacy", "http"])
 def connect(
     request: pytest.FixtureRequest, demo: DiffusionAugmentedRetriever, folder: Path
 ) -> Connect:
@@ -147,6 +147,7 @@ def conversation_of(result: Any) -> str:
     return text_of(result).rsplit("conversation=", 1)[1]
 
 
+@pytest.mark.parametrize("connect", ["in process", "legacy", "stdio", "http"], indirect=True)
 async def test_a_client_searches_and_gets_images_over_every_transport(connect: Connect) -> None:
     async with connect() as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
