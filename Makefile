@@ -3,7 +3,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo app test bench lint types check clean
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+.PHONY: demo app test coverage bench lint types check clean
 
 demo: $(READY)
 	$(BIN)/dar demo
@@ -12,7 +14,10 @@ app: $(READY)
 	$(BIN)/dar app --gallery demo-output
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
+	$(PYTEST)
+
+coverage: $(READY)
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench

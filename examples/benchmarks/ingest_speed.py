@@ -1,6 +1,6 @@
 """Indexing photographs: this ingest, the encoder alone, and LangChain's way, side by side.
 
-python examples/benchmarks/ingest_speed.py --images 512 --sizes 640x480 2592x1944
+python examples/benchmarks/ingest_speed.py --images 512 --sizes 640x480 2048x1536
 
 All get the same JPEG files and the same ViT-B-32, with random weights that are saved once, each in
 a process of its own: ``ingest`` into a store on disk, and LangChain's ``OpenCLIPEmbeddings`` with
@@ -176,7 +176,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("bench-output/ingest"))
     parser.add_argument("--images", type=int, default=512)
-    parser.add_argument("--sizes", nargs="+", default=["640x480", "2592x1944"])
+    parser.add_argument("--sizes", nargs="+", default=["640x480", "2048x1536"])
     parser.add_argument("--contestant", choices=list(_CONTESTANTS), help=argparse.SUPPRESS)
     parser.add_argument("--scratch", help=argparse.SUPPRESS)
     return parser.parse_args()
