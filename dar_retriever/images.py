@@ -16,7 +16,9 @@ from dar_retriever.errors import InvalidImageError
 
 MAX_PIXELS: Final = 64_000_000
 MAX_BYTES: Final = 256 * 2**20
-SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
+)
 # Pillow opens forty more; some start programs, such as Ghostscript for EPS. MPO comes with JPEG.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _ANIMATED_FORMATS: Final = frozenset({"GIF", "PNG", "WEBP", "AVIF"})

@@ -55,6 +55,7 @@ def save_all_kinds(folder: Path) -> list[str]:
         "plain.JPG": (photograph(1), {"quality": 90}),
         "screen.png": (photograph(2), {}),
         "web.webp": (photograph(3), {"quality": 90}),
+        "modern.avif": (photograph(8), {"quality": 90}),
         "print.jpeg": (photograph(4).convert("CMYK"), {"quality": 90}),
         "sub/palette.png": (photograph(5).quantize(64), {}),
         "sub/alpha.png": (faded, {}),
@@ -232,14 +233,14 @@ def test_every_copy_of_a_broken_file_is_reported(
 def test_metadata_and_captions_are_read_from_the_folder(
     store: ImageStore, run: Callable[..., Any], tmp_path: Path
 ) -> None:
-    save_all_kinds(tmp_path)
+    names = save_all_kinds(tmp_path)
     write_lines(
         tmp_path,
         {"file_name": "web.webp", "caption": "ein Kleid, größer", "price": 30, "tags": ["a"]},
         {"file_name": "sub/deeper/sixteen bits.png", "caption": "grey", "width": 7},
         {"file_name": "not there.png", "caption": "nothing"},
     )
-    assert run(tmp_path).added == 8
+    assert run(tmp_path).added == len(names)
     hits = {Path(hit.uri).name: hit for hit in store.get(store.vectors()[0])}
     assert hits["web.webp"].caption == "ein Kleid, größer"
     assert hits["web.webp"].metadata["price"] == 30
