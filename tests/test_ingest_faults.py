@@ -119,7 +119,7 @@ def test_an_ingest_outlives_a_restart_of_its_server(tmp_path: Path, pictures: Pa
     alone = ImageStore.in_memory(ENCODER)
     into(alone, pictures, lambda done, total: None)
     undisturbed = contents(alone)
-    # In one of sixty runs a Chroma server that was killed had an image that its vector did not find.
+    # In one of sixty runs a killed Chroma server had an image that its vector did not find.
     assert len(found["lost"]) <= 1
     assert alike(found | {"lost": []}, undisturbed)
 
