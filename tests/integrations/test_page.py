@@ -32,6 +32,9 @@ from dar_retriever import (
 )
 from dar_retriever.demo.gallery import gallery_products, picture_name
 
+# A key pressed while a busy machine redraws the page may be lost; a fault is there every time.
+pytestmark = pytest.mark.flaky(reruns=2)
+
 TARGET = 16
 PRODUCT = gallery_products(120)[TARGET]
 SAID = [
