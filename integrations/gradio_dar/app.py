@@ -111,13 +111,10 @@ def create_app(
         sent = box.submit(page.send, [session, box], [*shown, box], **quick)
         replied = sent.then(page.reply, [session], shown, **turn)
         replied.then(page.give_back, [session, box], box, **quick)
-        answered = (
-            answers.click(page.answer, [session], shown, **turn) for answers in (question, chat)
-        )
-        judged = hits.judge(page.judge, [session], shown, **turn)
-        loaded = load.upload(page.load, [session, load], shown, **turn)
-        for done in (replied, *answered, judged, loaded):
-            done.then(page.settle, [session], shown, **quick)
+        for answers in (question, chat):
+            answers.click(page.answer, [session], shown, **turn)
+        hits.judge(page.judge, [session], shown, **turn)
+        load.upload(page.load, [session, load], shown, **turn)
         hits.look(page.look, [session], dialog, **quick)
         undo.click(page.undo, [session], shown, **quick)
         restart.click(page.start_over, [session], shown, **quick)
@@ -173,17 +170,11 @@ class _Page:
         said = readable(_field(event, "id"))
         yield from self._steps(session, lambda talk: self.responder.say(talk, said, ()))
 
-    def settle(self, session: Session) -> Shown:
-        """What a turn showed last comes once more at its end, perhaps after what undid it."""
-        if session.working or session.streamed is session.talk:
-            return _UNCHANGED  # type: ignore[no-any-return]
-        return self._shown(session, self._state(session))
-
     def judge(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
         """More, or less, like a hit is wanted."""
         hit = session.talk.hit(_field(event, "id"))
         if hit is None:
-            yield self._streamed(session, "That hit is gone; search anew.", problem=True)
+            yield self._shown(session, "That hit is gone; search anew.", problem=True)
         elif _field(event, "action") == "like":
             yield from self._steps(session, lambda talk: self.responder.judge(talk, hit, "like"))
         else:
@@ -207,7 +198,7 @@ class _Page:
         try:
             dialogue, rejected = from_file(content)
         except DARError as error:
-            yield self._streamed(session, str(error), problem=True)
+            yield self._shown(session, str(error), problem=True)
             return
         yield from self._steps(session, lambda _: self.responder.again(dialogue, rejected))
 
@@ -219,7 +210,7 @@ class _Page:
     def start_over(self, session: Session) -> Shown:
         """Begin anew."""
         session.start_over()
-        return self._shown(session, self._state(session))
+        return self._shown(session, "A new conversation.")
 
     def understanding(self, talk: Talk) -> str:
         """See ``view.understanding``."""
@@ -237,7 +228,7 @@ class _Page:
         shown: Any = _UNCHANGED
         try:
             for _ in session.step(take):
-                shown = self._streamed(session, self._state(session))
+                shown = self._shown(session, self._state(session))
                 yield shown
             # Gradio empties what a generator shows nothing in.
             if shown is _UNCHANGED:
@@ -250,24 +241,18 @@ class _Page:
 
     def _failed(self, session: Session, error: Exception) -> Shown:
         if isinstance(error, DARError):
-            return self._streamed(session, str(error), problem=True)
+            return self._shown(session, str(error), problem=True)
         _LOGGER.error("a turn on the page failed", exc_info=error)
-        return self._streamed(session, f"That failed: {of_error(error)}", problem=True)
+        return self._shown(session, f"That failed: {of_error(error)}", problem=True)
 
     def _state(self, session: Session) -> str:
         talk = session.talk
-        if not talk.dialogue.turns:
-            return "A new conversation."
         found = f"{len(talk.hits)} hits"
         if talk.stage == "searching":
             return "Searching…"
         if talk.stage == "pending":
             return f"{found} by your words; drawing what you mean…"
         return f"{found}."
-
-    def _streamed(self, session: Session, status: str, *, problem: bool = False) -> Shown:
-        session.streamed = session.talk
-        return self._shown(session, status, problem=problem)
 
     def _shown(self, session: Session, status: str, *, problem: bool = False) -> Shown:
         talk = session.talk

@@ -22,21 +22,14 @@ class Session:
         talk: As it is shown.
         waiting: Messages that were sent and whose steps are not begun.
         unsent: The text of a message that nothing came of, to be sent again.
-        streamed: What a step showed last.
     """
 
     def __init__(self) -> None:
         self.talk = Talk()
         self.waiting: deque[Turn] = deque()
         self.unsent = ""
-        self.streamed = self.talk
         self._past: deque[Talk] = deque(maxlen=_UNDOABLE)
         self._working: object | None = None
-
-    @property
-    def working(self) -> bool:
-        """Whether a step is being worked on."""
-        return self._working is not None
 
     def send(self, turn: Turn) -> None:
         """Let a message wait for its step; one that is sent twice at once counts once."""
