@@ -1,16 +1,7 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
-from dar_retriever import telemetry as telemetry  # First: some libraries read it on import.
-from dar_retriever.chroma import Filter
-from dar_retriever.closeness import Closeness, StoreCloseness, Verdict
-from dar_retriever.composition import (
-    CaptionedReference,
-    Captioner,
-    Composition,
-    PromptDirection,
-    WeightedModalities,
-)
-from dar_retriever.dialogue import Dialogue, DialogueLike, Role, Round, Turn
+from dar_retriever.conversation.dialogue import Dialogue, DialogueLike, Role, Round, Turn
+from dar_retriever.conversation.image_access import ImageAccess
 from dar_retriever.encoders import (
     JointEncoder,
     OpenClipEncoder,
@@ -33,7 +24,6 @@ from dar_retriever.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from dar_retriever.feedback import BoundedRocchio, Feedback
 from dar_retriever.fusion import (
     AdaptiveFusion,
     Budget,
@@ -58,11 +48,8 @@ from dar_retriever.generation import (
     ImageRequest,
     StoredImageGenerator,
 )
-from dar_retriever.hits import Hit, StoredImage
-from dar_retriever.image_access import ImageAccess
-from dar_retriever.image_store import ImageStore
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
-from dar_retriever.language_model import LanguageModel
+from dar_retriever.language_models.base import LanguageModel
 from dar_retriever.presets import PRESETS, Preset, from_preset, open_encoder, open_generator
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.questions import (
@@ -72,6 +59,7 @@ from dar_retriever.questions import (
     Question,
     Questioner,
 )
+from dar_retriever.ranking.closeness import Closeness, StoreCloseness, Verdict
 from dar_retriever.reformulation import (
     JoinedTurns,
     LLMReformulator,
@@ -81,7 +69,19 @@ from dar_retriever.reformulation import (
 )
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores import EngineStore, FillableStore, SearchableStore, StoreOpener
+from dar_retriever.stores.filters import Filter
+from dar_retriever.stores.hits import Hit, StoredImage
+from dar_retriever.stores.image_store import ImageStore
+from dar_retriever.support import telemetry as telemetry  # First: some libraries read it on import.
 from dar_retriever.trace import Trace
+from dar_retriever.understanding.composition import (
+    CaptionedReference,
+    Captioner,
+    Composition,
+    PromptDirection,
+    WeightedModalities,
+)
+from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
 
 __version__ = "0.1.0"
 

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, TypeGuard
 from urllib.parse import urlsplit
 
-from dar_retriever.closeness import StoreCloseness
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
@@ -20,12 +19,13 @@ from dar_retriever.generation import (
     DiffusersGenerator,
     ImageGenerator,
 )
-from dar_retriever.image_store import DEFAULT_COLLECTION, ImageStore
-from dar_retriever.language_model import LanguageModel
+from dar_retriever.language_models.base import LanguageModel
 from dar_retriever.query_encoder import DARQueryEncoder
+from dar_retriever.ranking.closeness import StoreCloseness
 from dar_retriever.reformulation import LLMReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.base import SearchableStore, StoreOpener
+from dar_retriever.stores.image_store import DEFAULT_COLLECTION, ImageStore
 
 _SERVERS: Final = ("http://", "https://")
 _WEIGHTS: Final = Path(__file__).parent / "demo" / "weights"

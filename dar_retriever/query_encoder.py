@@ -11,12 +11,9 @@ from typing import Final
 
 import numpy as np
 
-from dar_retriever.composition import Captioner, Composition, PromptDirection
-from dar_retriever.deadline import call_within
-from dar_retriever.dialogue import Dialogue, DialogueLike
+from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import GenerationError, InvalidInputError
-from dar_retriever.feedback import BoundedRocchio, Feedback
 from dar_retriever.fusion.base import Fusion
 from dar_retriever.fusion.scheduled import paper_schedule
 from dar_retriever.fusion.spending import Spending
@@ -26,11 +23,14 @@ from dar_retriever.generation.base import (
     as_generated,
     requests_for,
 )
-from dar_retriever.images import is_blank
 from dar_retriever.reformulation.base import Reformulator
 from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.support.deadline import call_within
+from dar_retriever.support.images import is_blank
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
-from dar_retriever.understanding import Meaning, understand
+from dar_retriever.understanding.composition import Captioner, Composition, PromptDirection
+from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
+from dar_retriever.understanding.meaning import Meaning, understand
 
 _LOGGER: Final = logging.getLogger(__name__)
 

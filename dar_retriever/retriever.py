@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from dar_retriever.chroma import Filter
-from dar_retriever.closeness import Closeness, Verdict
-from dar_retriever.dialogue import Dialogue, DialogueLike
+from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.hits import Hit
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.ranking.closeness import Closeness, Verdict
 from dar_retriever.stores.base import SearchableStore
-from dar_retriever.threads import in_thread, in_threads
+from dar_retriever.stores.filters import Filter
+from dar_retriever.stores.hits import Hit
+from dar_retriever.support.threads import in_thread, in_threads
 from dar_retriever.trace import Trace, of_error
 
 

@@ -10,10 +10,10 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from dar_retriever import Dialogue, from_preset, ingest_images
+from dar_retriever.cli.display import contact_sheet
 from dar_retriever.demo.captions import description
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import sample_products
-from dar_retriever.display import contact_sheet
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ from threading import Event
 
 from PIL import Image
 
-from dar_retriever.closeness import Verdict
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import sample_products
-from dar_retriever.dialogue import Dialogue
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.ranking.closeness import Verdict
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 

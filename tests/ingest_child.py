@@ -22,9 +22,9 @@ import numpy as np
 from PIL import Image
 
 from dar_retriever.errors import DARError
-from dar_retriever.hits import StoredImage
-from dar_retriever.image_store import ImageStore
 from dar_retriever.ingest import IngestReport, ingest
+from dar_retriever.stores.hits import StoredImage
+from dar_retriever.stores.image_store import ImageStore
 
 PICTURES = 160
 BATCH = 8

@@ -22,20 +22,20 @@ from fakes import (
 )
 from PIL import Image
 
-from dar_retriever.composition import (
+from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.encoders import OpenClipEncoder
+from dar_retriever.errors import EmptyDialogueError, GenerationError, InvalidInputError
+from dar_retriever.fusion import Budget, FusedQuery, paper_schedule
+from dar_retriever.generation import GeneratedImage
+from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
+from dar_retriever.reformulation import JoinedTurns, Reformulation
+from dar_retriever.understanding.composition import (
     CaptionedReference,
     Parts,
     PromptDirection,
     WeightedModalities,
 )
-from dar_retriever.dialogue import Dialogue
-from dar_retriever.encoders import OpenClipEncoder
-from dar_retriever.errors import EmptyDialogueError, GenerationError, InvalidInputError
-from dar_retriever.feedback import BoundedRocchio
-from dar_retriever.fusion import Budget, FusedQuery, paper_schedule
-from dar_retriever.generation import GeneratedImage
-from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
-from dar_retriever.reformulation import JoinedTurns, Reformulation
+from dar_retriever.understanding.feedback import BoundedRocchio
 
 DIALOGUE = Dialogue.from_visdial(["a red dress", "is it striped? yes", "any people? no"], id="d7")
 SHOWN = drawn_image("what the user shows", 0)

@@ -10,16 +10,16 @@ import pytest
 from fakes import DrawingGenerator, FailingGenerator, HangingGenerator
 from PIL import Image
 
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import Product, sample_products
-from dar_retriever.dialogue import Dialogue
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import EmptyDialogueError, InvalidFilterError, InvalidInputError
 from dar_retriever.generation import ImageGenerator
-from dar_retriever.hits import StoredImage
-from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+from dar_retriever.stores.hits import StoredImage
+from dar_retriever.stores.image_store import ImageStore
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dar_retriever.dialogue import Dialogue, Turn
+from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.errors import InvalidImageError, InvalidInputError
 from dar_retriever.stores.base import SearchableStore
 

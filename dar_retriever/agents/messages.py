@@ -9,7 +9,7 @@ from typing import Final
 
 from PIL import Image
 
-from dar_retriever.dialogue import Dialogue, Turn
+from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.errors import InvalidImageError, InvalidInputError
 
 OpenUrl = Callable[[str], Image.Image]

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
-from dar_retriever.dialogue import Dialogue
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidImageError
-from dar_retriever.hits import Hit
-from dar_retriever.images import data_url
 from dar_retriever.questions import Question
 from dar_retriever.retriever import SearchResult
 from dar_retriever.stores.base import SearchableStore
+from dar_retriever.stores.hits import Hit
+from dar_retriever.support.images import data_url
 
 TOOL_NAME: Final = "search_images"
 TOOL_DESCRIPTION: Final = (

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 
 from dar_retriever.agents.conversation import Conversation, Event, SearchCall
-from dar_retriever.chroma import Filter, both
 from dar_retriever.questions import FacetQuestions, Question, Questioner, ask_back
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+from dar_retriever.stores.filters import Filter, both
 
 
 class AgentSearch:

@@ -12,8 +12,8 @@ from typing import Final
 
 from PIL import Image
 
-from dar_retriever.hits import Hit
 from dar_retriever.retriever import SearchResult
+from dar_retriever.stores.hits import Hit
 
 _TEMPLATE: Final = "page.html.jinja"
 _PICTURE: Final = 256

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from dar_retriever.demo.captioner import CatalogueCaptioner
 from dar_retriever.demo.gallery import draw_gallery, gallery_products
-from dar_retriever.display import progress_bar, quiet_libraries
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.image_store import ImageStore
 from dar_retriever.ingest import METADATA_FILE, ingest
 from dar_retriever.presets import from_preset
 from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.stores.image_store import ImageStore
+from dar_retriever.support.progress import progress_bar, quiet_libraries
 
 
 def demo_retriever(

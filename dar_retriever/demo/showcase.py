@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rich.console import Console
-
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.demo.page import ShownTurn, write_page
 from dar_retriever.demo.retriever import demo_retriever
 from dar_retriever.demo.simulated_user import simulate
-from dar_retriever.dialogue import Dialogue
-from dar_retriever.display import hits_table
 from dar_retriever.encoders import Vectors
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.hits import Hit
-from dar_retriever.image_store import ImageStore
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.stores.hits import Hit
+from dar_retriever.stores.image_store import ImageStore
 
 _TARGET: Final = 17
 _DIALOGUE_SEED: Final = 7
@@ -28,22 +25,28 @@ _ROUNDS: Final = 7
 _HITS: Final = 5
 
 
-def run(
-    folder: Path,
-    gallery: int,
-    queries: Sequence[str],
-    console: Console,
-) -> Path:
-    """Prepare the gallery, play a conversation, print it and write the page.
+@dataclass(frozen=True, slots=True)
+class Show:
+    """A played conversation.
+
+    Attributes:
+        turns: What was said and found.
+        target: What was looked for, if that is known.
+        page: The HTML file that shows it.
+    """
+
+    turns: tuple[ShownTurn, ...]
+    target: Hit | None
+    page: Path
+
+
+def play(folder: Path, gallery: int, queries: Sequence[str]) -> Show:
+    """Prepare the gallery, play a conversation and write its page.
 
     Args:
         folder: Where pictures, store, generated images and page go; what is there is used.
         gallery: Number of products.
         queries: The user's own turns; without them a simulated user looks for one product.
-        console: Where it is printed.
-
-    Returns:
-        The page.
 
     Raises:
         InvalidInputError: ``gallery`` is too small for the simulated user's target.
@@ -64,12 +67,8 @@ def run(
         dialogue = simulate(product, _DIALOGUE_SEED, rounds=_ROUNDS, correction=True).dialogue
         wanted = _Wanted.find(store, picture_name(_TARGET))
     target = wanted.hit if wanted else None
-    turns = _play(retriever, dialogue, wanted)
-    for number, turn in enumerate(turns):
-        _print(console, number, turn, target)
-    page = write_page(folder / "index.html", turns, target, len(store))
-    console.print(f"\nLook at it: [bold]{page.resolve()}[/bold]", soft_wrap=True, highlight=False)
-    return page
+    turns = tuple(_play(retriever, dialogue, wanted))
+    return Show(turns, target, write_page(folder / "index.html", turns, target, len(store)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +104,3 @@ def _play(
         ranks = (wanted.rank(first.query), wanted.rank(result.query)) if wanted else (0, 0)
         turns.append(ShownTurn((entry.question, entry.answer.text), result, *ranks))
     return turns
-
-
-def _print(console: Console, number: int, turn: ShownTurn, target: Hit | None) -> None:
-    question, answer = turn.said
-    trace = turn.result.trace
-    console.print()
-    console.rule(f"turn {number}", align="left")
-    if question:
-        console.print(f"  asked:      {question}", highlight=False)
-    console.print(f"  said:       [bold]{answer}[/bold]", highlight=False)
-    console.print(f"  understood: {trace.caption}", highlight=False)
-    console.print(
-        f"  drawn:      {len(trace.generated)} images, {trace.cached_count} of them from the cache "
-        f"({sum(trace.timings.values()):.2f} s)",
-        highlight=False,
-    )
-    if target is not None:
-        console.print(
-            f"  target:     rank {turn.text_rank} by text alone, [bold]{turn.rank}[/bold] by DAR",
-            highlight=False,
-        )
-    console.print(hits_table(turn.result.hits, target.id if target else ""))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.demo.captions import FIELDS, caption, colour_name
 from dar_retriever.demo.products import BACKGROUNDS, COLOURS, KINDS, PATTERNS, Product
-from dar_retriever.dialogue import Dialogue
 
 ROUNDS: Final = 10
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from PIL import Image
 
 from dar_retriever.encoders.torch_encoder import PROBE, TorchEncoder
-from dar_retriever.model_files import loading, pickle_refused, require_folder
+from dar_retriever.support.model_files import loading, pickle_refused, require_folder
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from PIL import Image
 
-from dar_retriever.devices import choose_batch_size, choose_device, choose_dtype
 from dar_retriever.encoders.base import Vectors
-from dar_retriever.model_files import fingerprint_of
+from dar_retriever.support.devices import choose_batch_size, choose_device, choose_dtype
+from dar_retriever.support.model_files import fingerprint_of
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from PIL import Image
 
 from dar_retriever.encoders.torch_encoder import PROBE, TorchEncoder
 from dar_retriever.errors import ModelLoadError
-from dar_retriever.model_files import loading, pickle_refused
+from dar_retriever.support.model_files import loading, pickle_refused
 
 if TYPE_CHECKING:
     import torch

@@ -6,17 +6,11 @@ from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.evaluation.diagnostics import Diagnosis, diagnose
 from dar_retriever.evaluation.methods import METHODS, Method, method
 from dar_retriever.evaluation.models import preset_models
-from dar_retriever.evaluation.protocol import (
-    Encodings,
-    Evaluation,
-    Models,
-    Outcome,
-    encode,
-    evaluate,
-)
+from dar_retriever.evaluation.protocol import encode, evaluate
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
 from dar_retriever.evaluation.results import figures_of, table_of, write_csv, write_json
 from dar_retriever.evaluation.statistics import bootstrap, paired_difference
+from dar_retriever.evaluation.values import Encodings, Evaluation, Models, Outcome
 
 __all__ = [
     "METHODS",

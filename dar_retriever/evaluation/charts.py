@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dar_retriever.evaluation.results import PLACES, Figures
-from dar_retriever.extras import needs_extra
+from dar_retriever.support.extras import needs_extra
 
 _SIZE: Final = (6.0, 3.6)
 # Okabe and Ito's colours, told apart by everyone.

@@ -12,7 +12,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from dar_retriever.display import progress_bar, quiet_libraries
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.evaluation.charts import charts_of, write_charts
 from dar_retriever.evaluation.datasets import Dataset, load_dataset, missing_images
@@ -29,7 +28,8 @@ from dar_retriever.evaluation.results import (
     write_csv,
     write_json,
 )
-from dar_retriever.extras import needs_extra
+from dar_retriever.support.extras import needs_extra
+from dar_retriever.support.progress import progress_bar, quiet_libraries
 
 _DEMO: Final = "demo"
 _WIDE: Final = 110

@@ -5,23 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
 
-from dar_retriever.dialogue import Dialogue
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.images import SUFFIXES
-
-# The default's 30 characters would cut the path that a message is about.
-_SHORT: Final = reprlib.Repr()
-_SHORT.maxstring = 120
-
-# What a parser can trip over where a file ends within a literal, a number or an escape.
-_LAST_TOKEN: Final = re.compile(r"[\w.+\\-]{0,8}")
+from dar_retriever.evaluation.json_files import SHORT, list_in, refuse
+from dar_retriever.ingest.files import Folder
+from dar_retriever.support.images import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,27 +146,23 @@ def _files_of(folder: Path) -> frozenset[str]:
 
 def _images_in(folder: Path) -> tuple[str, ...]:
     """A folder's images, relative to it, in an order that does not depend on the machine."""
-    paths = sorted(
-        (Path(parent) / name).relative_to(folder).as_posix()
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if Path(name).suffix.lower() in SUFFIXES
-    )
+    files = Folder(folder)
+    paths = sorted(files.key(path) for path in files if isinstance(path, Path))
     if not paths:
-        _refuse(folder, f"holds no image ({', '.join(sorted(SUFFIXES))}); check the path")
+        refuse(folder, f"holds no image ({', '.join(sorted(SUFFIXES))}); check the path")
     return tuple(paths)
 
 
 def _paths_in(file: Path) -> tuple[str, ...]:
     places: dict[str, int] = {}
-    for number, path in enumerate(_list_in(file, "image paths")):
+    for number, path in enumerate(list_in(file, "image paths")):
         where = f"entry {number} (counted from 0)"
         if not isinstance(path, str) or not path.strip():
-            _refuse(file, f"{where}: {_SHORT.repr(path)} is no path; the pool is a list of paths")
+            refuse(file, f"{where}: {SHORT.repr(path)} is no path; the pool is a list of paths")
         if path in places:
-            _refuse(
+            refuse(
                 file,
-                f"{where}: {_SHORT.repr(path)} stands at entry {places[path]} already; an image "
+                f"{where}: {SHORT.repr(path)} stands at entry {places[path]} already; an image "
                 "that is listed twice spoils the ranks, leave one of them out",
             )
         places[path] = number
@@ -185,11 +173,11 @@ def _cases_in(
     file: Path, places: Mapping[str, int], pool: Path, *, whole_queries: bool
 ) -> tuple[Case, ...]:
     cases: list[Case] = []
-    for number, entry in enumerate(_list_in(file, "dialogues")):
+    for number, entry in enumerate(list_in(file, "dialogues")):
         where = f"entry {number} (counted from 0)"
         image, texts = _parts_of(entry, file, where)
         if cases and len(texts) != len(cases[0].rounds):
-            _refuse(
+            refuse(
                 file,
                 f"{where} has {len(texts)} rounds, but entry 0 has {len(cases[0].rounds)}; all "
                 "need equally many, so complete the shorter ones or leave them out",
@@ -197,16 +185,16 @@ def _cases_in(
         # A round without an answer adds nothing to a dialogue, but an empty query finds nothing.
         for round_, text in enumerate(texts if whole_queries else texts[:1]):
             if not text.strip():
-                _refuse(
+                refuse(
                     file,
-                    f"{where}: the text of round {round_} is blank ({_SHORT.repr(text)}); there "
+                    f"{where}: the text of round {round_} is blank ({SHORT.repr(text)}); there "
                     "is nothing to search with, fill it in or leave the dialogue out",
                 )
         if image not in places:
-            _refuse(
+            refuse(
                 file,
-                f"{where}: the target {_SHORT.repr(image)} is not in the pool {str(pool)!r}, "
-                f"which lists paths like {_SHORT.repr(next(iter(places)))}; spell them alike, or "
+                f"{where}: the target {SHORT.repr(image)} is not in the pool {str(pool)!r}, "
+                f"which lists paths like {SHORT.repr(next(iter(places)))}; spell them alike, or "
                 "add the image to the pool",
             )
         rounds = _rounds_of(texts, str(number), whole_queries=whole_queries)
@@ -217,24 +205,24 @@ def _cases_in(
 def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
     """Target and texts of an entry."""
     if not isinstance(entry, dict) or not {"img", "dialog"} <= entry.keys():
-        _refuse(
+        refuse(
             file,
-            f"{where}: {_SHORT.repr(entry)} is no object with 'img' and 'dialog'; give each "
+            f"{where}: {SHORT.repr(entry)} is no object with 'img' and 'dialog'; give each "
             "dialogue its target's path and its list of texts",
         )
     image, texts = entry["img"], entry["dialog"]
     if not isinstance(image, str):
-        _refuse(file, f"{where}: img={_SHORT.repr(image)} is no path; name the target's as a str")
+        refuse(file, f"{where}: img={SHORT.repr(image)} is no path; name the target's as a str")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        _refuse(
+        refuse(
             file,
-            f"{where}: dialog={_SHORT.repr(texts)} is no list of texts; begin with the "
+            f"{where}: dialog={SHORT.repr(texts)} is no list of texts; begin with the "
             "description, then one 'question? answer' for each round",
         )
     try:
         "".join(texts).encode()
     except UnicodeEncodeError as error:
-        _refuse(
+        refuse(
             file,
             f"{where}: a text holds {error.object[error.start]!r}, half of a character, which no "
             "tokenizer reads; write the whole character",
@@ -249,54 +237,3 @@ def _rounds_of(texts: Sequence[str], id_: str, *, whole_queries: bool) -> tuple[
     # The states share their turns.
     dialogue = Dialogue.from_visdial(texts, id_)
     return tuple(dialogue.at_round(n) for n in range(len(texts)))
-
-
-def _list_in(file: Path, what: str) -> list[object]:
-    value = _parsed(_text_of(file), file)
-    if not isinstance(value, list) or not value:
-        _refuse(file, f"{_SHORT.repr(value)} where a JSON list of {what} is needed, one at least")
-    return value
-
-
-def _text_of(file: Path) -> str:
-    try:
-        content = file.read_bytes()
-    # ValueError: a path that no file system can have.
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        _refuse(file, f"cannot be read ({reason}); check the path and who may read it", error)
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        if error.reason == "unexpected end of data":
-            _refuse(file, f"cut off at line {line}, within a character; fetch it again", error)
-        _refuse(file, f"line {line} is not UTF-8 ({error.reason}); save it as UTF-8", error)
-
-
-def _parsed(text: str, file: Path) -> object:
-    if not text.strip():
-        _refuse(file, "the file is empty; fetch or write it again")
-    try:
-        value: object = json.loads(text)
-        return value
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        if _is_cut(text, error):
-            _refuse(file, f"cut off at {place} ({error.msg}); fetch or write it again", error)
-        _refuse(file, f"broken JSON at {place} ({error.msg}); mend it or fetch it again", error)
-    # Python refuses numbers of thousands of digits and lists nested as deep.
-    except (ValueError, RecursionError) as error:
-        _refuse(file, f"beyond what can be read as JSON ({error}); is it another file?", error)
-
-
-def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether a text is no JSON because its end is missing."""
-    if error.msg.startswith("Extra data"):
-        return False
-    rest = text[error.pos :].strip()
-    return error.msg.startswith("Unterminated") or _LAST_TOKEN.fullmatch(rest) is not None
-
-
-def _refuse(file: Path, problem: str, cause: Exception | None = None) -> NoReturn:
-    raise InvalidInputError(f"{str(file)!r}: {problem}") from cause

@@ -10,11 +10,11 @@ from typing import Final
 
 import numpy as np
 
-from dar_retriever.dialogue import Dialogue, Turn
-from dar_retriever.evaluation.protocol import Evaluation, Models, Outcome
+from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.evaluation.ranking import Ranks, target_ranks
 from dar_retriever.evaluation.statistics import Interval, bootstrap
-from dar_retriever.reformulation.lexicon import COLOURS
+from dar_retriever.evaluation.values import Evaluation, Models, Outcome
+from dar_retriever.reformulation.english.lexicon import COLOURS
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
 
 _SEED: Final = 0

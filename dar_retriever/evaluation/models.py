@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dar_retriever.evaluation.protocol import Models, ModelsOf
+from dar_retriever.evaluation.values import Models, ModelsOf
 from dar_retriever.generation import StoredImageGenerator
 from dar_retriever.presets import open_encoder, open_generator, preset
 

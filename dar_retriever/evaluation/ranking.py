@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
-from dar_retriever.image_store import SAMPLE
+from dar_retriever.stores.image_store import SAMPLE
 
 Ranks = NDArray[np.int64]
 

@@ -9,14 +9,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from dar_retriever.dialogue import Round
+from dar_retriever.conversation.dialogue import Round
 from dar_retriever.evaluation.charts import as_svg
 from dar_retriever.evaluation.diagnostics import Diagnosis
-from dar_retriever.evaluation.protocol import Evaluation, Outcome, generated_for, requests_of
+from dar_retriever.evaluation.drawing import generated_for, requests_of
 from dar_retriever.evaluation.ranking import top
 from dar_retriever.evaluation.results import Figures, baseline
-from dar_retriever.images import data_url, open_image
+from dar_retriever.evaluation.values import Evaluation, Outcome
 from dar_retriever.reformulation.base import Reformulation
+from dar_retriever.support.images import data_url, open_image
 
 _TEMPLATE: Final = "report.html.jinja"
 _EXAMPLES: Final = 3

@@ -16,9 +16,9 @@ from rich.table import Column, Table
 
 from dar_retriever.evaluation import metrics
 from dar_retriever.evaluation.methods import METHODS
-from dar_retriever.evaluation.protocol import Evaluation, Outcome
 from dar_retriever.evaluation.ranking import Ranks
 from dar_retriever.evaluation.statistics import Interval, bootstrap, paired_difference
+from dar_retriever.evaluation.values import Evaluation, Outcome
 
 KS: Final = (1, 5, 10)
 PLACES: Final = 10

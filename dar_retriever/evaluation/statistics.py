@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.extras import needs_extra
+from dar_retriever.support.extras import needs_extra
 
 Floats: TypeAlias = NDArray[np.float64]
 Numbers: TypeAlias = NDArray[np.number[Any]] | NDArray[np.bool_]

@@ -10,7 +10,7 @@ from typing import Protocol
 from PIL import Image
 
 from dar_retriever.errors import GenerationError
-from dar_retriever.images import to_rgb
+from dar_retriever.support.images import to_rgb
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from dar_retriever.errors import GenerationError, InvalidInputError
 from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
-from dar_retriever.threads import Gone, waited_for_by, who_waits
+from dar_retriever.support.threads import Gone, waited_for_by, who_waits
 
 _LOOK: Final = 0.05
 

@@ -23,7 +23,7 @@ from dar_retriever.generation.base import (
     ImageRequest,
     answered,
 )
-from dar_retriever.images import open_image, to_rgb
+from dar_retriever.support.images import open_image, to_rgb
 
 _LOGGER: Final = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from itertools import takewhile
 from threading import Lock
 from typing import Any, Final
 
-from dar_retriever.devices import choose_device, choose_dtype
 from dar_retriever.errors import GenerationError, InvalidInputError, ModelLoadError
 from dar_retriever.generation.acceleration import Acceleration, place
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
 from dar_retriever.generation.memory import ran_out_of_memory, release_memory
-from dar_retriever.model_files import fingerprint_of, loading
-from dar_retriever.threads import stop_requested
+from dar_retriever.support.devices import choose_device, choose_dtype
+from dar_retriever.support.model_files import fingerprint_of, loading
+from dar_retriever.support.threads import stop_requested
 
 _LOGGER: Final = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dar_retriever.errors import GenerationError, InvalidImageError
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
-from dar_retriever.images import open_image
-from dar_retriever.model_files import require_folder
+from dar_retriever.support.images import open_image
+from dar_retriever.support.model_files import require_folder
 
 
 class StoredImageGenerator:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dar_retriever.errors import IngestError
-from dar_retriever.images import SUFFIXES
 from dar_retriever.ingest.report import LeftOut
+from dar_retriever.support.images import SUFFIXES
 
 Source: TypeAlias = str | Path | Iterable[str | Path]
 

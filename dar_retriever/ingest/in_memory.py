@@ -11,11 +11,11 @@ from PIL import Image
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import InvalidImageError
-from dar_retriever.hits import Metadata
-from dar_retriever.images import to_rgb
 from dar_retriever.ingest.pipeline import ingest
 from dar_retriever.ingest.report import IngestReport
 from dar_retriever.stores.base import FillableStore
+from dar_retriever.stores.hits import Metadata
+from dar_retriever.support.images import to_rgb
 
 _PNG_MODES: Final = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from dar_retriever.encoders.base import JointEncoder, PreprocessingEncoder, Vectors
 from dar_retriever.errors import DARError
-from dar_retriever.hits import Metadata, StoredImage, document_and_metadata, uri_of
 from dar_retriever.ingest.reader import Prepared, Preprocess
 from dar_retriever.ingest.report import LeftOut
+from dar_retriever.stores.hits import Metadata, StoredImage, document_and_metadata, uri_of
 
 Encode: TypeAlias = Callable[[Sequence[Any]], Vectors]
 MetadataOf: TypeAlias = Callable[[Path], Metadata]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dar_retriever.errors import IngestError
-from dar_retriever.hits import Metadata
+from dar_retriever.stores.hits import Metadata
 
 METADATA_FILE: Final = "metadata.jsonl"
 

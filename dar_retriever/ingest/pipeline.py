@@ -14,7 +14,6 @@ from typing import Final, TypeVar
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.hits import Metadata
 from dar_retriever.ingest.files import Folder, Source, files_of
 from dar_retriever.ingest.mapper import Encode, MetadataOf, Steps, images_of
 from dar_retriever.ingest.metadata import folder_metadata
@@ -22,6 +21,7 @@ from dar_retriever.ingest.reader import Identified, Prepared, identify, prepare
 from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
 from dar_retriever.ingest.side_by_side import encoding
 from dar_retriever.stores.base import FillableStore
+from dar_retriever.stores.hits import Metadata
 
 S = TypeVar("S")
 T = TypeVar("T")

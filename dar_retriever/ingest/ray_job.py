@@ -10,13 +10,13 @@ from typing import Any
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import IngestError, InvalidInputError
-from dar_retriever.extras import needs_extra
-from dar_retriever.hits import Metadata
 from dar_retriever.ingest.files import Folder, Source, files_of
 from dar_retriever.ingest.metadata import folder_metadata
 from dar_retriever.ingest.pipeline import ingest
 from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
 from dar_retriever.stores.base import FillableStore
+from dar_retriever.stores.hits import Metadata
+from dar_retriever.support.extras import needs_extra
 
 
 def ingest_on_ray(

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 from PIL import Image
 
 from dar_retriever.errors import DARError
-from dar_retriever.images import read_file, read_reduced
 from dar_retriever.ingest.report import LeftOut
+from dar_retriever.support.images import read_file, read_reduced
 
 Preprocess: TypeAlias = Callable[[Image.Image], Any]
 

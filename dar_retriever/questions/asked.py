@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Final
 
-from dar_retriever.dialogue import Dialogue
+from dar_retriever.conversation.dialogue import Dialogue
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _SAME: Final = 0.7

@@ -14,14 +14,14 @@ from pydantic import BaseModel, Field
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.language_model import LanguageModel, Phrase, ask
-from dar_retriever.prompts import instructions as filled_in
+from dar_retriever.language_models import LanguageModel, Phrase, ask
+from dar_retriever.language_models.instructions import instructions as filled_in
 from dar_retriever.questions.asked import was_asked
 from dar_retriever.questions.base import Question, Questioner
 from dar_retriever.questions.facets import FacetQuestions
 from dar_retriever.questions.trials import Candidates, Trials
+from dar_retriever.reformulation.english.phrases import says
 from dar_retriever.reformulation.llm import turns_as_data
-from dar_retriever.reformulation.phrases import says
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.trace import WarnOnce, of_error
 
@@ -60,8 +60,8 @@ class LLMQuestions:
         model: Any ``LanguageModel``.
         proposals: Number of questions that the model is asked for.
         time_limit: Seconds that the model has; None for no limit.
-        instructions: In place of this package's ``prompts/next_question.txt``: a text, or the path
-            of one, with the placeholder ``$questions``.
+        instructions: In place of this package's ``next_question.txt``: a text, or the path of one,
+            with the placeholder ``$questions``.
         fallback: Asked where the model fails; ``FacetQuestions`` by default.
 
     Raises:

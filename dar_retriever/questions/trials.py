@@ -8,13 +8,13 @@ from typing import Final
 
 import numpy as np
 
-from dar_retriever.dialogue import Dialogue
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.fusion.calibration import FLAT, Calibration
-from dar_retriever.hits import Hit
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+from dar_retriever.stores.hits import Hit
 
 # In standard deviations of the query's scores over the store: where the targets of simulated
 # dialogues come out likeliest (examples/benchmarks/understanding.md).

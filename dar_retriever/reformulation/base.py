@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from dar_retriever.dialogue import Dialogue
+from dar_retriever.conversation.dialogue import Dialogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +34,34 @@ class Reformulator(Protocol):
 
     def reformulate(self, dialogue: Dialogue) -> Reformulation:
         """Rewrite a dialogue that holds at least one word or image of the user."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a dialogue says, phrase by phrase.
+
+    Attributes:
+        phrases: What the wanted image shows, in the order in which it was said.
+        excluded: What it does not show.
+        since: See ``Reformulation``.
+    """
+
+    phrases: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    since: int = 0
+
+
+class LanguageRules(Protocol):
+    """One language: how people describe, answer, correct and rule out in it.
+
+    ``english/`` implements it; another language is a folder beside that one.
+    """
+
+    def read(self, dialogue: Dialogue) -> Reading:
+        """Read a dialogue that holds at least one word or image of the user."""
+        ...
+
+    def visibility(self, phrase: str) -> float:
+        """How much of a phrase a picture shows; what shows least is left out first."""
         ...

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final
 
-from dar_retriever.reformulation.lexicon import visibility
-
 CLIP_TOKENS: Final = 77
 
 
@@ -17,7 +15,10 @@ def count_clip_tokens(text: str) -> int:
 
 
 def within_budget(
-    phrases: Sequence[str], count_tokens: Callable[[str], int], max_tokens: int
+    phrases: Sequence[str],
+    count_tokens: Callable[[str], int],
+    max_tokens: int,
+    visibility: Callable[[str], float],
 ) -> str:
     """Phrases as one caption of at most so many tokens.
 
@@ -28,6 +29,7 @@ def within_budget(
         phrases: In the order they were said.
         count_tokens: Length of a text for the encoder in use, start and end included.
         max_tokens: The most that the caption may have.
+        visibility: How much of a phrase a picture shows.
     """
     texts = list(phrases)
     seen = [visibility(text) for text in texts]

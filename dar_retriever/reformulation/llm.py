@@ -11,13 +11,14 @@ from typing import Final
 
 from pydantic import BaseModel, Field
 
-from dar_retriever.dialogue import Dialogue
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.language_model import LanguageModel, Line, ask
-from dar_retriever.prompts import instructions as filled_in
+from dar_retriever.language_models import LanguageModel, Line, ask
+from dar_retriever.language_models.instructions import instructions as filled_in
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens, within_budget
-from dar_retriever.reformulation.phrases import says
+from dar_retriever.reformulation.english.lexicon import visibility
+from dar_retriever.reformulation.english.phrases import says
 
 # English has some 1.3 tokens a word; the rest is room for names and for counting badly.
 _WORDS_A_TOKEN: Final = 0.6
@@ -54,8 +55,8 @@ class LLMReformulator:
         max_tokens: The most tokens a caption may have; what is beyond is cut by the rules' order.
         prompts: Number K of prompts to ask for.
         time_limit: Seconds for a dialogue, both tries together; None for no limit.
-        instructions: In place of this package's ``prompts/reformulate.txt``: a text, or the path
-            of one, with placeholders ``$max_words`` and ``$prompts``.
+        instructions: In place of this package's ``reformulate.txt``: a text, or the path of one,
+            with placeholders ``$max_words`` and ``$prompts``.
         cache_size: Number of dialogues whose answers are remembered.
 
     Raises:
@@ -114,7 +115,9 @@ class LLMReformulator:
         return made
 
     def _checked(self, answer: SearchText, tries: int, dialogue: Dialogue) -> Reformulation:
-        caption = within_budget(answer.caption.split(", "), self._count_tokens, self._max_tokens)
+        caption = within_budget(
+            answer.caption.split(", "), self._count_tokens, self._max_tokens, visibility
+        )
         notes = ["reformulated by a language model"]
         if tries > 1:
             notes.append("the language model's first answer was invalid, its second was used")

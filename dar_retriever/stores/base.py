@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
-from dar_retriever.chroma import Filter
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.hits import Hit, StoredImage
+from dar_retriever.stores.filters import Filter
+from dar_retriever.stores.hits import Hit, StoredImage
 
 
 class FillableStore(Protocol):

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from dar_retriever.chroma import Filter, where_of
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import (
     DARError,
@@ -20,8 +19,9 @@ from dar_retriever.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from dar_retriever.hits import Hit, Metadata, StoredImage, document_and_metadata, hit_of
 from dar_retriever.stores.fields import filterable_fields, some_captions
+from dar_retriever.stores.filters import Filter, where_of
+from dar_retriever.stores.hits import Hit, Metadata, StoredImage, document_and_metadata, hit_of
 from dar_retriever.stores.vector_text import text_of, vector_of
 
 _SAMPLE: Final = 1024

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from random import Random
 from typing import Final
 
-from dar_retriever.hits import Metadata
+from dar_retriever.stores.hits import Metadata
 
 _VALUES: Final = 50
 

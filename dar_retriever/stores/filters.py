@@ -1,4 +1,4 @@
-"""Metadata filters for engines that do not speak Chroma's language."""
+"""Metadata filters in Chroma's language: joined, read part by part, and tried on metadata."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from dar_retriever.chroma import Filter, where_of
 from dar_retriever.errors import InvalidFilterError
 
+Filter: TypeAlias = Mapping[str, Any]
 # A junction with its parts, or a field with its operator and operand.
 Junction: TypeAlias = tuple[str, list[Filter]]
 Condition: TypeAlias = tuple[str, str, Any]
@@ -21,6 +21,20 @@ _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$lte": operator.le,
 }
 _OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *_ORDER)
+
+
+def both(one: Filter | None, other: Filter | None) -> Filter | None:
+    """The filter that two filters make together."""
+    filters = [filter_ for filter_ in (one, other) if filter_]
+    return {"$and": filters} if len(filters) > 1 else next(iter(filters), None)
+
+
+def where_of(filter_: Filter | None) -> dict[str, Any] | None:
+    """A filter as Chroma takes it: one field or operator in each mapping."""
+    if not filter_:
+        return None
+    parts = [part for name, value in filter_.items() for part in _conditions(name, value)]
+    return parts[0] if len(parts) == 1 else {"$and": parts}
 
 
 def filter_parts(where: Filter) -> Junction | Condition:
@@ -95,3 +109,12 @@ def _refused(where: object) -> InvalidFilterError:
         f"{where!r} is no filter that can be translated; write {{'field': value}} or use the "
         f"operators {', '.join(_OPERATORS)}, joined by $and and $or"
     )
+
+
+def _conditions(name: str, value: Any) -> list[dict[str, Any]]:
+    """One entry of a filter, such as {"price": {"$gte": 10, "$lt": 20}}, operator by operator."""
+    if name in _JUNCTIONS:
+        return [{name: [where_of(part) for part in value]}]
+    if isinstance(value, Mapping) and value:
+        return [{name: {operator: operand}} for operator, operand in value.items()]
+    return [{name: value}]

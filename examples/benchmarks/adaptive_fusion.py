@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.table import Table
 
 from dar_retriever import AdaptiveFusion, Calibration, Fusion, Vectors, paper_schedule, text_only
-from dar_retriever.display import progress_bar, quiet_libraries
 from dar_retriever.evaluation import (
     Encodings,
     PoolNeighbours,
@@ -35,6 +34,7 @@ from dar_retriever.evaluation import (
     preset_models,
     target_ranks,
 )
+from dar_retriever.support.progress import progress_bar, quiet_libraries
 
 METHODS = ("joined", "text", "images", "dar", "adaptive", "sparing")
 ROUNDS = (0, 2, 5, 10)

@@ -35,11 +35,11 @@ from dar_retriever import (
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.demo.products import Product
 from dar_retriever.demo.simulated_user import SimulatedDialogue, simulate
-from dar_retriever.display import progress_bar
 from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.facets import entropy, facets_of, question_about
 from dar_retriever.questions.trials import Trials
+from dar_retriever.support.progress import progress_bar
 
 TOP: Final = 10
 FIELDS: Final = ("kind", "colour", "pattern", "second_colour", "detail", "background")

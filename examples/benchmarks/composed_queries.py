@@ -34,9 +34,9 @@ from dar_retriever import (
 from dar_retriever.demo.captioner import CatalogueCaptioner
 from dar_retriever.demo.changes import ComposedQuery, composed_queries
 from dar_retriever.demo.gallery import gallery_products
-from dar_retriever.display import progress_bar, quiet_libraries
 from dar_retriever.evaluation import bootstrap, demo_dataset
-from dar_retriever.images import open_image
+from dar_retriever.support.images import open_image
+from dar_retriever.support.progress import progress_bar, quiet_libraries
 
 KS = (1, 10, 50)
 # Those that constants were chosen on had seed 5.

@@ -30,8 +30,8 @@ from rich.table import Table
 from vectors import BLOCK, SyntheticVectors
 
 from dar_retriever import ImageStore, StoredImage, Vectors
-from dar_retriever.display import progress_bar
-from dar_retriever.image_store import DEFAULT_COLLECTION
+from dar_retriever.stores.image_store import DEFAULT_COLLECTION
+from dar_retriever.support.progress import progress_bar
 
 T = TypeVar("T")
 

@@ -34,9 +34,9 @@ from dar_retriever import (
 from dar_retriever.demo.captions import description
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.demo.products import KINDS
-from dar_retriever.display import progress_bar, quiet_libraries
 from dar_retriever.evaluation import encode, preset_models
 from dar_retriever.evaluation.demo_dataset import demo_dataset
+from dar_retriever.support.progress import progress_bar, quiet_libraries
 
 ROUNDS: Final = (0, 2, 5, 10)
 UNKNOWN: Final = (

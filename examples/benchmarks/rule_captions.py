@@ -28,11 +28,11 @@ from dar_retriever.demo.captions import caption
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.demo.products import BACKGROUNDS, COLOURS
 from dar_retriever.demo.simulated_user import ROUNDS, SimulatedDialogue, simulate
-from dar_retriever.display import progress_bar
 from dar_retriever.evaluation import metrics, paired_difference
 from dar_retriever.evaluation.demo_dataset import demo_dataset
-from dar_retriever.images import open_image
-from dar_retriever.reformulation.phrases import says
+from dar_retriever.reformulation.english.phrases import says
+from dar_retriever.support.images import open_image
+from dar_retriever.support.progress import progress_bar
 
 _BATCH: Final = 256
 _NO: Final = ("no", "no, it isn't", "nope", "no it's not")

@@ -26,9 +26,9 @@ from rich.progress import track
 from rich.table import Table
 
 from dar_retriever import DiffusionAugmentedRetriever, from_preset, ingest
+from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.demo.captions import FIELDS, caption
 from dar_retriever.demo.gallery import draw_gallery, gallery_products
-from dar_retriever.dialogue import Dialogue
 
 USERS: Final = 32
 _STORE: Final = ("search", "nearest", "sample", "captions", "get", "vectors_of", "known", "facets")

@@ -36,7 +36,7 @@ from dar_retriever import (
     OpenClipEncoder,
     StoredImage,
 )
-from dar_retriever.devices import choose_device
+from dar_retriever.support.devices import choose_device
 
 STORED = 1000
 ENCODER = "ViT-B-32"

@@ -1,6 +1,6 @@
 """The web page: talk, see what was understood, pick. Needs the extra ``app``."""
 
-from dar_retriever.extras import needs_extra
+from dar_retriever.support.extras import needs_extra
 
 with needs_extra("app"):
     from gradio_dar.agent import INSTRUCTIONS, AgentResponder

@@ -12,7 +12,7 @@ from typing import Any, Final
 from PIL import Image
 
 from dar_retriever import Dialogue, DiffusionAugmentedRetriever, Hit, SearchResult, Turn
-from dar_retriever.images import data_url
+from dar_retriever.support.images import data_url
 from gradio_dar.talk import Judgement, Talk, reduced
 
 _SHOWN: Final = 512

@@ -8,7 +8,7 @@ from typing import Any, Final
 from PIL import Image
 
 from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Turn
-from dar_retriever.images import data_url, image_from_data_url
+from dar_retriever.support.images import data_url, image_from_data_url
 from gradio_dar.talk import Talk, readable, reduced
 
 _FORMAT: Final = "dar-conversation"

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from dar_retriever import DARError, Hit, IngestReport, SearchableStore, SearchResult, Turn
-from dar_retriever.images import data_url
+from dar_retriever.support.images import data_url
 from gradio_dar.talk import Talk
 
 _TILE: Final = 256

@@ -1,6 +1,6 @@
 """Diffusion Augmented Retrieval for LangChain: a retriever, chain helpers and an agent tool."""
 
-from dar_retriever.extras import needs_extra
+from dar_retriever.support.extras import needs_extra
 
 with needs_extra("langchain"):
     from langchain_dar.chains import DialogueRetriever, content_blocks

@@ -28,7 +28,7 @@ from dar_retriever.agents import (
     summary_message,
     user_message,
 )
-from dar_retriever.images import image_from_data_url
+from dar_retriever.support.images import image_from_data_url
 
 _CHAT_ROLES: Final[Mapping[str, Role]] = {
     "user": "user",

@@ -20,8 +20,8 @@ from pydantic import ConfigDict, Field
 
 from dar_retriever import DiffusionAugmentedRetriever, StoreOpener, from_preset
 from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
-from dar_retriever.images import image_from_data_url
-from dar_retriever.threads import in_threads
+from dar_retriever.support.images import image_from_data_url
+from dar_retriever.support.threads import in_threads
 from langchain_dar.documents import documents_of
 from langchain_dar.language_model import language_model
 from langchain_dar.messages import as_messages, dialogue_from_messages, role_of

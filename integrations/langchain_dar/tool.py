@@ -38,7 +38,7 @@ from dar_retriever.agents import (
     reply_text,
     tool_description,
 )
-from dar_retriever.threads import in_threads
+from dar_retriever.support.threads import in_threads
 from langchain_dar.chains import image_block
 from langchain_dar.documents import documents_of
 from langchain_dar.messages import as_messages, read_message

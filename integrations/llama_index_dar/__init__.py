@@ -1,6 +1,6 @@
 """Diffusion Augmented Retrieval for LlamaIndex: a retriever and an agent tool."""
 
-from dar_retriever.extras import needs_extra
+from dar_retriever.support.extras import needs_extra
 
 with needs_extra("llama-index"):
     from llama_index_dar.language_model import language_model

@@ -38,7 +38,7 @@ from dar_retriever.agents import (
     summary_message,
     user_message,
 )
-from dar_retriever.images import image_from_data_url, read_image
+from dar_retriever.support.images import image_from_data_url, read_image
 
 _ROLES: Final[Mapping[MessageRole, Role]] = {
     MessageRole.USER: "user",

@@ -26,8 +26,8 @@ from dar_retriever import (
     from_preset,
 )
 from dar_retriever.agents import IncludeImages, OpenUrl, progress_events
-from dar_retriever.images import image_from_data_url
-from dar_retriever.threads import in_threads
+from dar_retriever.support.images import image_from_data_url
+from dar_retriever.support.threads import in_threads
 from llama_index_dar.language_model import language_model
 from llama_index_dar.messages import dialogue_from_chat_messages
 from llama_index_dar.nodes import nodes_of

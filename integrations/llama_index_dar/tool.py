@@ -29,7 +29,7 @@ from dar_retriever.agents import (
     reply_text,
     tool_description,
 )
-from dar_retriever.threads import in_threads
+from dar_retriever.support.threads import in_threads
 from llama_index_dar.messages import history_of
 from llama_index_dar.nodes import nodes_of
 from llama_index_dar.retriever import DARRetriever

@@ -1,6 +1,6 @@
 """Diffusion Augmented Retrieval for any agent: a server of the Model Context Protocol."""
 
-from dar_retriever.extras import needs_extra
+from dar_retriever.support.extras import needs_extra
 
 with needs_extra("mcp"):
     from mcp_dar.server import create_server

@@ -37,8 +37,8 @@ from dar_retriever.agents import (
     listed_ids,
     reply_text,
 )
-from dar_retriever.images import data_url
-from dar_retriever.threads import in_threads
+from dar_retriever.support.images import data_url
+from dar_retriever.support.threads import in_threads
 from mcp_dar.conversations import Conversations
 
 _INSTRUCTIONS: Final = (

@@ -17,7 +17,7 @@ from dar_retriever import (
     ImageStore,
     open_encoder,
 )
-from dar_retriever.threads import stop_requested
+from dar_retriever.support.threads import stop_requested
 
 
 class UntilStopped:

@@ -23,7 +23,7 @@ from dar_retriever import (
     OpenClipEncoder,
     StoreError,
 )
-from dar_retriever.images import open_image
+from dar_retriever.support.images import open_image
 
 COUNT = 40
 

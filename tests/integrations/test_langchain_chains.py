@@ -21,7 +21,7 @@ from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrou
 from langchain_dar import DARRetriever, DialogueRetriever, content_blocks
 
 from dar_retriever import Dialogue, DiffusionAugmentedRetriever, InvalidInputError
-from dar_retriever.images import data_url, image_from_data_url, open_image
+from dar_retriever.support.images import data_url, image_from_data_url, open_image
 
 HISTORY = [HumanMessage("a mug"), AIMessage("Which pattern?"), HumanMessage("checked")]
 K = 2

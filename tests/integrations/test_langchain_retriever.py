@@ -38,7 +38,7 @@ from dar_retriever import (
     StoredImage,
     ingest,
 )
-from dar_retriever.images import data_url, image_from_data_url
+from dar_retriever.support.images import data_url, image_from_data_url
 
 K = 3
 STAGES = ["text_hits", "generated_images", "hits"]

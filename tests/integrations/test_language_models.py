@@ -35,7 +35,7 @@ from dar_retriever import (
     Reformulation,
     ingest,
 )
-from dar_retriever.language_model import ask
+from dar_retriever.language_models.answers import ask
 from dar_retriever.reformulation.llm import SearchText
 
 ARGUMENTS = {

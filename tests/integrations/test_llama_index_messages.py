@@ -43,8 +43,8 @@ from PIL import Image
 
 from dar_retriever import DARError, Dialogue, ImageAccess, InvalidImageError, InvalidInputError
 from dar_retriever.agents import Event, Listing, SearchCall, Unread
-from dar_retriever.dialogue import Turn
-from dar_retriever.images import image_from_data_url
+from dar_retriever.conversation.dialogue import Turn
+from dar_retriever.support.images import image_from_data_url
 
 RED = (200, 10, 20)
 SIZE = (6, 4)

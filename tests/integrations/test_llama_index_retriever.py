@@ -42,7 +42,7 @@ from dar_retriever import (
     ingest,
 )
 from dar_retriever.agents import IncludeImages
-from dar_retriever.images import data_url, image_from_data_url, read_image
+from dar_retriever.support.images import data_url, image_from_data_url, read_image
 
 K = 3
 STAGES = ["text_hits", "generated_images", "hits"]

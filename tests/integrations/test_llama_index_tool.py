@@ -33,7 +33,7 @@ from dar_retriever import (
 )
 from dar_retriever.agents import GENERATED_LABEL, listed_ids
 from dar_retriever.demo.gallery import gallery_products, picture_name
-from dar_retriever.images import image_from_data_url
+from dar_retriever.support.images import image_from_data_url
 
 TARGET = 16
 PRODUCT = gallery_products(120)[TARGET]

@@ -37,7 +37,7 @@ from dar_retriever import (
 )
 from dar_retriever.agents import GENERATED_LABEL, listed_ids
 from dar_retriever.demo.gallery import gallery_products, picture_name
-from dar_retriever.images import image_from_data_url, read_image
+from dar_retriever.support.images import image_from_data_url, read_image
 
 TARGET = 16
 PRODUCT = gallery_products(120)[TARGET]

@@ -38,8 +38,8 @@ from dar_retriever.agents import (
     reply_text,
 )
 from dar_retriever.cli import app
-from dar_retriever.dialogue import Turn
-from dar_retriever.display import as_json, contact_sheet, hits_table
+from dar_retriever.cli.display import as_json, contact_sheet, hits_table
+from dar_retriever.conversation.dialogue import Turn
 
 NAMES = ["red hat.png", "blue-hat.png", "café.png", "mug.png"]
 GONE = {"red hat.png", "café.png"}

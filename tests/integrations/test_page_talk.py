@@ -31,7 +31,7 @@ from dar_retriever import (
     NoQuestions,
     Turn,
 )
-from dar_retriever.images import data_url
+from dar_retriever.support.images import data_url
 
 PICTURE = drawn_image("a picture", 1)
 URL = data_url(PICTURE)

@@ -1,0 +1,82 @@
+"""What all commands share: the application, options, consoles, opened models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+
+from dar_retriever.encoders import JointEncoder
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.presets import PRESETS, from_preset, is_server, open_encoder
+from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.support.progress import quiet_libraries
+
+APP: Final = typer.Typer(
+    help="Find images from a conversation (Diffusion Augmented Retrieval).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+OUT: Final = Console()
+ERR: Final = Console(stderr=True)
+
+Store = Annotated[
+    str, typer.Option(help="Folder of the image store, or http://HOST:PORT/COLLECTION of a server.")
+]
+PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}.")]
+Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
+Where = Annotated[str, typer.Option(help='Metadata filter as JSON, such as {"colour": "red"}.')]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best there is by default.")]
+
+
+def open_retriever(preset: str, store: str, device: str | None) -> DiffusionAugmentedRetriever:
+    """Open a preset over a store that is there.
+
+    Raises:
+        InvalidInputError: The store's folder is missing.
+    """
+    folder = None if is_server(store) else Path(store)
+    if folder is not None and not folder.is_dir():
+        raise InvalidInputError(
+            f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
+        )
+    cache = None if folder is None else folder / "generated"
+    with quiet_libraries(), ERR.status("Opening the models"):
+        return from_preset(preset, store, device=device, cache_folder=cache)
+
+
+def open_quiet_encoder(preset: str, device: str | None) -> JointEncoder:
+    """Open a preset's encoder without what its library prints."""
+    with quiet_libraries():
+        return open_encoder(preset, device=device)
+
+
+def parse_filter(where: str) -> dict[str, Any] | None:
+    """A metadata filter that was written as JSON; None for an empty text.
+
+    Raises:
+        InvalidInputError: It is no JSON object.
+    """
+    if not where:
+        return None
+    try:
+        parsed = json.loads(where)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"--where {where!r} is no JSON ({error}); quote it whole"
+        ) from error
+    if not isinstance(parsed, dict):
+        raise InvalidInputError(f'--where {where!r} is no JSON object, such as {{"colour": "red"}}')
+    return parsed
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """One line for programs, there at once also in a pipe."""
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,124 @@
+"""``dar search`` and ``dar chat``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from dar_retriever.cli.common import (
+    APP,
+    ERR,
+    OUT,
+    AsJson,
+    Device,
+    Hits,
+    PresetName,
+    Store,
+    Where,
+    open_retriever,
+    parse_filter,
+    print_json,
+)
+from dar_retriever.cli.display import as_json, contact_sheet, hits_table
+from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.questions import FacetQuestions, Question, ask_back, question_as_json
+from dar_retriever.retriever import SearchResult
+from dar_retriever.support.images import open_image
+
+
+@APP.command()
+def search(
+    query: Annotated[list[str], typer.Argument(help="What to find; several are turns.")],
+    store: Store = "dar-store",
+    preset: PresetName = "demo",
+    k: Hits = 10,
+    where: Where = "",
+    image: Annotated[list[Path], typer.Option(help="Reference image; repeatable.")] = [],  # noqa: B006
+    sheet: Annotated[Path | None, typer.Option(help="Save a contact sheet here.")] = None,
+    json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    device: Device = None,
+) -> None:
+    """Search once, with one text or with the turns of a conversation."""
+    filter_ = parse_filter(where)
+    dialogue = Dialogue()
+    for turn in query:
+        dialogue = dialogue.say(turn)
+    if image:
+        dialogue = dialogue.say("", *map(open_image, image))
+    dialogue.require_content()
+    retriever = open_retriever(preset, store, device)
+    result = retriever.search(dialogue, k, filter_)
+    _show(result, as_json_=json_, sheet=sheet)
+
+
+@APP.command()
+def chat(
+    store: Store = "dar-store",
+    preset: PresetName = "demo",
+    k: Hits = 10,
+    where: Where = "",
+    sheet: Annotated[Path, typer.Option(help="The contact sheet, new at each turn.")] = Path(
+        "dar-sheet.png"
+    ),
+    json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    device: Device = None,
+) -> None:
+    """Search a turn at a time: describe, look, answer, correct.
+
+    After each search comes the question that would narrow it down most; answer with one of its
+    choices or the number of it, or say something else. An empty line or Ctrl-D ends it.
+    """
+    filter_ = parse_filter(where)
+    retriever = open_retriever(preset, store, device)
+    questioner = FacetQuestions(retriever)
+    question: Question | None = None
+    dialogue = Dialogue()
+    while text := _read_turn(prompt="" if json_ else "you> "):
+        answer = question.answer(text) if question else None
+        if question and answer:
+            dialogue = dialogue.ask(question.text)
+        dialogue = dialogue.say(answer or text)
+        found = retriever.search(dialogue, k, filter_)
+        result, question = ask_back(questioner, found)
+        _show(result, as_json_=json_, sheet=sheet, question=question)
+
+
+def _show(
+    result: SearchResult, *, as_json_: bool, sheet: Path | None, question: Question | None = None
+) -> None:
+    if sheet is not None:
+        contact_sheet(result).save(sheet)
+    if as_json_:
+        print_json(as_json(result) | {"question": question_as_json(question)})
+        return
+    trace = result.trace
+    OUT.print(f"[dim]understood:[/dim] {trace.caption or '(images only)'}", highlight=False)
+    OUT.print(
+        f"[dim]{len(trace.generated)} images generated ({trace.cached_count} from the cache), "
+        f"weights text {trace.text_weight:.2f}, images {trace.image_weight:.2f}, "
+        f"{sum(trace.timings.values()):.2f} s[/dim]",
+        highlight=False,
+    )
+    for fallback in trace.fallbacks:
+        ERR.print(f"note: {fallback}", markup=False, soft_wrap=True)
+    if not result.close:
+        OUT.print("[yellow]nothing in the store is close to this[/yellow]", highlight=False)
+        if trace.generated:
+            OUT.print("[dim]the generated images show what was understood[/dim]", highlight=False)
+    OUT.print(hits_table(result.hits))
+    if sheet is not None:
+        OUT.print(f"[dim]contact sheet:[/dim] {sheet}", highlight=False)
+    if question is not None:
+        numbered = enumerate(map(escape, question.choices), 1)
+        choices = "  ".join(f"[bold]{number}[/bold] {choice}" for number, choice in numbered)
+        OUT.print(f"[cyan]{escape(question.text)}[/cyan]  {choices}", highlight=False)
+
+
+def _read_turn(prompt: str) -> str:
+    try:
+        return input(prompt).strip()
+    except EOFError:
+        return ""

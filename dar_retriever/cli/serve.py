@@ -1,0 +1,79 @@
+"""``dar mcp`` and ``dar app``: servers for agents and for people."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dar_retriever.cli.common import APP, ERR, Device, Hits, PresetName, Store, open_retriever
+from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.support.extras import needs_extra
+
+
+@APP.command()
+def mcp(
+    store: Store = "dar-store",
+    preset: PresetName = "demo",
+    http: Annotated[bool, typer.Option("--http", help="Over HTTP at /mcp, not stdio.")] = False,  # noqa: FBT002
+    host: Annotated[str, typer.Option(help="With --http: where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="With --http: where to listen.")] = 8000,
+    token: Annotated[
+        str,
+        typer.Option(envvar="DAR_MCP_TOKEN", help="With --http: what clients have to send."),
+    ] = "",
+    device: Device = None,
+) -> None:
+    """Serve agents by the Model Context Protocol (extra: mcp)."""
+    from mcp_dar import create_server, serve_http, serve_stdio
+
+    server = create_server(open_retriever(preset, store, device))
+    if http:
+        ERR.print(f"serving http://{host}:{port}/mcp", highlight=False)
+        serve_http(server, host=host, port=port, token=token)
+    else:
+        serve_stdio(server)
+
+
+@APP.command("app")
+def page(
+    store: Store = "dar-store",
+    preset: PresetName = "demo",
+    k: Hits = 12,
+    gallery: Annotated[
+        Path | None,
+        typer.Option(help="Draw and index the demo's gallery here, and search that instead."),
+    ] = None,
+    llm: Annotated[
+        str, typer.Option(help="An agent answers: its chat model, as LangChain names it.")
+    ] = "",
+    index_: Annotated[  # noqa: FBT002 (an option of the command, never a position)
+        bool, typer.Option("--index", help="Let the page index folders of this machine.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Where to listen; 0 for any free one.")] = 7860,
+    device: Device = None,
+) -> None:
+    """Serve the page: talk, see what was understood, pick (extra: app)."""
+    from gradio_dar import AgentResponder, create_app, serve
+
+    if gallery is None:
+        retriever = open_retriever(preset, store, device)
+    else:
+        from dar_retriever.demo import demo_retriever
+
+        retriever = demo_retriever(gallery)
+    responder = AgentResponder(retriever, partial(_agent, llm, k)) if llm else None
+    serve(create_app(retriever, responder=responder, k=k, indexing=index_), host=host, port=port)
+
+
+def _agent(model: str, k: int, retriever: DiffusionAugmentedRetriever) -> Any:
+    with needs_extra("langchain"):
+        from gradio_dar import INSTRUCTIONS
+        from langchain.agents import create_agent
+        from langchain_dar import DARRetriever, create_image_search_tool
+
+    tool = create_image_search_tool(DARRetriever(retriever=retriever, k=k))
+    return create_agent(model, [tool], system_prompt=INSTRUCTIONS)

@@ -1,0 +1,246 @@
+"""A preset's models at work on a data set."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.encoders.base import Vectors
+from dar_retriever.evaluation.datasets import Dataset
+from dar_retriever.evaluation.drawing import generated_for, requests_of
+from dar_retriever.evaluation.methods import Method
+from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
+from dar_retriever.evaluation.row_cache import RowCache, Rows
+from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
+from dar_retriever.fusion import Calibration
+from dar_retriever.ingest.mapper import Steps
+from dar_retriever.reformulation.base import Reformulation
+from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
+from dar_retriever.support.images import is_blank, printable, read_file, read_reduced
+
+_IMAGES: Final = 64
+_TEXTS: Final = 512
+_STATES: Final = 8
+
+
+class Bench:
+    """What methods share is made once.
+
+    Args:
+        dataset: Dialogues, targets and pool.
+        models: What encodes and draws.
+        cache: Keeps what is encoded.
+        seed: Of the first generated image of each turn.
+        progress: Gives for a step's name what its progress is told to.
+
+    Raises:
+        InvalidImageError: A picture of the pool cannot be read.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        models: Models,
+        cache: RowCache,
+        seed: int,
+        progress: Progress | None,
+    ) -> None:
+        self.models = models
+        self._dataset = dataset
+        self._cache = cache
+        self._seed = seed
+        self._progress = progress
+        self._states = [
+            (case.id, n, state) for case in dataset.cases for n, state in enumerate(case.rounds)
+        ]
+        self._texts: dict[bool, tuple[list[Reformulation], float]] = {}
+        encoder = models.encoder
+        self.pool = cache.rows(
+            f"pool {encoder.fingerprint} {_digest(dataset.pool)} {dataset.root.resolve()}",
+            len(dataset.pool),
+            encoder.dimension,
+            self._encode_pool,
+            batch=_IMAGES,
+            progress=self._told("Encoding the pool"),
+        ).values
+        self._calibration = Calibration(PoolNeighbours(self.pool))
+
+    def encodings(self) -> Encodings:
+        """What fusions are tried on."""
+        made, _ = self._reformulated(joined=False)
+        shape = (len(self._dataset.cases), self._dataset.rounds)
+        texts, drawn = self._texts_of(made).values, self._drawn(made).values
+        return Encodings(
+            texts.reshape(*shape, -1),
+            drawn.reshape(*shape, -1, self.models.encoder.dimension),
+            np.asarray(self.pool),
+            np.array([case.target for case in self._dataset.cases]),
+            self._new(made).reshape(shape),
+        )
+
+    def outcome(self, method: Method) -> Outcome:
+        """Run one method."""
+        dataset, encoder = self._dataset, self.models.encoder
+        made, reformulating = self._reformulated(joined=method.joined)
+        captions = [reformulation.caption for reformulation in made]
+        texts = self._texts_of(made)
+        turns = len(self._states)
+        seconds = {"reformulate": reformulating / turns, "encode": texts.seconds / turns}
+        drawn = np.empty((turns, 0, encoder.dimension), np.float32)
+        images = np.zeros(turns, np.int64)
+        if method.draws:
+            rows = self._drawn(made)
+            drawn = rows.values.reshape(turns, -1, encoder.dimension)
+            images = self._wanted(method, texts.values)
+            used = images.mean() / max(1, self.models.images_per_turn)
+            seconds["generate"] = rows.seconds / turns * float(used)
+        queries, undrawn = self._fused(method, texts.values, drawn, images)
+        began = time.perf_counter()
+        targets = np.repeat([case.target for case in dataset.cases], dataset.rounds)
+        told = self._told(f"Ranking: {method.name}")
+        ranks = target_ranks(queries, np.asarray(self.pool), targets, told)
+        seconds["rank"] = (time.perf_counter() - began) / turns
+        shape = (len(dataset.cases), dataset.rounds)
+        generator = self.models.generator
+        return Outcome(
+            method,
+            ranks.reshape(shape),
+            tuple(
+                tuple(captions[start : start + dataset.rounds])
+                for start in range(0, turns, dataset.rounds)
+            ),
+            queries.reshape(*shape, -1),
+            seconds,
+            encoder.fingerprint,
+            generator.fingerprint if method.draws and generator else "",
+            undrawn,
+            (images * self._new(made)).reshape(shape),
+        )
+
+    def _wanted(self, method: Method, texts: Vectors) -> NDArray[np.int64]:
+        """How many images each turn is worth: (N,)."""
+        most = self.models.images_per_turn
+        if method.spending is None:
+            return np.full(len(texts), most, np.int64)
+        spending = method.spending(self._calibration)
+        return np.array([spending.budget(text, most).images for text in texts], np.int64)
+
+    def _fused(
+        self, method: Method, texts: Vectors, drawn: Vectors, images: NDArray[np.int64]
+    ) -> tuple[Vectors, int]:
+        """Query vectors (N, d), and how many of them had to do without the images they wanted."""
+        fusion = method.fusion(self._calibration)
+        queries, undrawn = np.empty_like(texts), 0
+        for place, (_, round_, _) in enumerate(self._states):
+            some = drawn[place][: images[place]]
+            usable = np.isfinite(some).all(-1)
+            undrawn += bool(images[place]) and not usable.any()
+            queries[place] = fusion.fuse(texts[place], some[usable], round_).vector
+        return queries, undrawn
+
+    def _new(self, made: Sequence[Reformulation]) -> NDArray[np.bool_]:
+        """Whether each state asks for other images than the earlier ones of its dialogue: (N,)."""
+        asked: set[tuple[str, tuple[str, ...], str]] = set()
+        new = []
+        for reformulation, (id_, _, _) in zip(made, self._states, strict=True):
+            negative = reformulation.negative_prompt if self.models.negative_prompts else ""
+            key = (id_, reformulation.prompts, negative)
+            new.append(key not in asked)
+            asked.add(key)
+        return np.array(new)
+
+    def _texts_of(self, made: Sequence[Reformulation]) -> Rows:
+        encoder = self.models.encoder
+        captions = [reformulation.caption for reformulation in made]
+        return self._cache.rows(
+            f"texts {encoder.fingerprint} {_digest(captions)}",
+            len(captions),
+            encoder.dimension,
+            lambda start, stop: encoder.encode_texts(captions[start:stop]),
+            batch=_TEXTS,
+            progress=self._told("Encoding the texts"),
+        )
+
+    def _reformulated(self, *, joined: bool) -> tuple[list[Reformulation], float]:
+        """Caption and prompts of every state, and how long they took."""
+        if joined not in self._texts:
+            began = time.perf_counter()
+            if self._dataset.whole_queries:
+                made = [_as_said(state) for _, _, state in self._states]
+            else:
+                encoder = self.models.encoder
+                rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
+                reformulator = JoinedTurns() if joined else rules
+                first = (reformulator.reformulate(state) for _, _, state in self._states)
+                made = [
+                    one if one.caption else own_words(state)
+                    for one, (_, _, state) in zip(first, self._states, strict=True)
+                ]
+            self._texts[joined] = made, time.perf_counter() - began
+        return self._texts[joined]
+
+    def _drawn(self, made: list[Reformulation]) -> Rows:
+        """Vectors of the generated images of every state; not numbers where there is none."""
+        models, encoder = self.models, self.models.encoder
+        generator = models.generator
+        assert generator is not None
+        wanted = [
+            requests_of(reformulation, models, id_, round_, self._seed)
+            for reformulation, (id_, round_, _) in zip(made, self._states, strict=True)
+        ]
+
+        def draw(start: int, stop: int) -> Vectors:
+            vectors = np.full(
+                (stop - start, models.images_per_turn, encoder.dimension), np.nan, np.float32
+            )
+            drawn = generated_for(generator, wanted[start:stop])
+            kept = [
+                (row, number, image.image)
+                for row, images in enumerate(drawn)
+                for number, image in enumerate(images)
+                if not is_blank(image.image)
+            ]
+            encoded = encoder.encode_images([image for _, _, image in kept])
+            for (row, number, _), vector in zip(kept, encoded, strict=True):
+                vectors[row, number] = vector
+            return vectors.reshape(stop - start, -1)
+
+        rows = self._cache.rows(
+            f"drawn {encoder.fingerprint} {generator.fingerprint} {_digest(wanted)}",
+            len(wanted),
+            models.images_per_turn * encoder.dimension,
+            draw,
+            batch=_STATES,
+            progress=self._told("Generating"),
+        )
+        # What an earlier run could not draw, this one may.
+        undrawn = np.isnan(rows.values).all(1) & np.array([bool(turn) for turn in wanted])
+        for row in np.flatnonzero(undrawn).tolist():
+            rows.values[row] = draw(row, row + 1)[0]
+        return rows
+
+    def _encode_pool(self, start: int, stop: int) -> Vectors:
+        encoder = self.models.encoder
+        # As an ingest reads them: what is measured are the vectors of a store.
+        side = Steps.of(encoder).side
+        paths = [self._dataset.path(place) for place in range(start, stop)]
+        images = [read_reduced(read_file(path), printable(path), side)[0] for path in paths]
+        return encoder.encode_images(images)
+
+    def _told(self, step: str) -> Callable[[int, int], None] | None:
+        return self._progress(step) if self._progress else None
+
+
+def _as_said(state: Dialogue) -> Reformulation:
+    text = state.turns[-1].text
+    return Reformulation(text, (text,))
+
+
+def _digest(parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,132 @@
+"""What frames a saying and says nothing of the picture: politeness, doubt, names of results."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from dar_retriever.reformulation.english.lexicon import SHADED_COLOUR
+
+_UNINFORMATIVE: Final = re.compile(
+    r"\b(?:can(?:no|')?t (?:really |quite )?(?:tell|say|see|be sure)|can not (?:tell|say|see)|"
+    r"could(?:n'?t| not) (?:tell|say|see)|(?:not|un)[ -]?(?:too |really |quite |100% )?"
+    r"(?:sure|certain|clear|visible)|(?:do|did)(?:n'?t| not) (?:know|remember|care|mind)|no idea|"
+    r"(?:hard|impossible|unable|no way) to (?:tell|say|see)|doesn'?t matter|no preference|"
+    r"i (?:do not|don'?t) think (?:you|i) can|beats me|dunno|who knows|no clue|idk|n/a|"
+    r"(?:any|anything|either|whatever) (?:is|are|will|would be|goes|works)\b|up to you|"
+    r"that(?:'s| is) (?:it|all)$|(?:hello|hi|hey)(?: there| again)?\b(?=[,.;!]|$)|"
+    r"good (?:morning|afternoon|evening|day)\b|how are you|let me (?:think|look|check)\b|"
+    r"(?:^|[,.;!] ?)(?:thanks|thank you)\b|(?:show|find) me (?:some|more|them|it)$|"
+    r"what (?:do|have) you (?:have|got)$|never ?mind(?: (?:the|his|her|its) [\w-]+)?$|"
+    r"^(?:possibly|could be|might be|i suspect as much)$)"
+)
+# What people say of results, which says nothing of the image that they want.
+_REACTION: Final = re.compile(
+    r"^(?:(?:(?:(?:oh|ah|ok|okay|hm+|wow|yes|no|nope|but|and|i|really|these|those|they|it|that|"
+    r"this|all|not|very|so|are|is|look|looks|getting|pretty|quite|much|'s|'re) ?)*"
+    r"(?:nice|good|great|perfect|cool|lovely|beautiful|wonderful|awesome|excellent|fine|closer?|"
+    r"better|warmer|there|almost|nearly|almost there|quite|ok|okay|wrong|the one|right|exactly|"
+    r"(?:love|like|hate) (?:it|them|these|those|this|that)|thanks|thank you|bad|wow|lol|haha|these|"
+    r"those|them)(?: ones?| now| yet| it| results?| pictures?)?)"
+    r"(?:\s*[,.;:!]+\s*|\s+-+\s+|(?=(?:,? but| but)\b)|$))+"
+)
+
+HEDGES: Final = re.compile(
+    r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|now|maybe|perhaps|probably|mostly|"
+    r"mainly|apparently|either|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|"
+    r"need|am looking for|would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
+    r"i'd (?:say|like|have|prefer)|i'm (?:looking for|thinking)|looking for|do you have|"
+    r"have you got|also|even|that|to|have|has|having|looks?(?: like)?|appears?(?: to be)?|"
+    r"seems?(?: to be)?|(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|"
+    r"would) (?:be|have)|(?:it|this|that|they|he|she|there)(?:'s| is| are|'re| was| were| has|"
+    r" have| looks?(?: like)?| seems?(?: to be)?| appears?(?: to be)?)|with|show me|find me|find|"
+    r"give me|search for|could you|can you|sort of|kind of|let me see|"
+    r"(?:something |one |more )?(?:like|similar to|as in) (?:this|that|these)"
+    r"(?: ones?| pictures?| images?| photos?)?)\b[\s,]*)+"
+)
+# "more like number 2, not 4": which hits are meant is for whoever listed them to know.
+_RESULT: Final = (
+    r"(?:(?:number|no\.|image|picture|photo|result|option|item|hit)s? ?#?\d+|#\d+|"
+    r"(?:first|second|third|fourth|fifth|sixth|last|\d+(?:st|nd|rd|th)) "
+    r"(?:one|image|picture|photo|result|option|hit))"
+)
+_LEADING: Final = (
+    r"(?:\b(?:more|something|one|ones|them|it|i|like|love|prefer|hate|dislike|do|don't|but|and|or|"
+    r"not|than|rather|the|as|in) )"
+)
+_ABOUT_RESULTS: Final = re.compile(
+    rf"{_LEADING}*+(?<!\w)(?<!with ){_RESULT}"
+    rf"(?:,? (?:(?:and|or|but|not|rather than|than) )*(?:the )?(?:{_RESULT}|#?\d+\b))*|"
+    # Read once: tried again from each of its words, a long run would take forever.
+    rf"(?P<kept>{_LEADING}++)"
+)
+_TRAILING: Final = re.compile(
+    r"[\s,]*\b(?:i (?:think|guess|believe|suppose)|as far as i can (?:tell|see)|if i'?m right|"
+    r"please|thanks|thank you|to be honest|actually|instead|after all|from what i can see|"
+    r"in (?:it|the (?:picture|photo|image))|it seems|yes|yeah|either|too|as well|if (?:possible|"
+    r"any|you (?:have|can)(?: (?:one|some|any|it))?|there (?:is|are) (?:one|any))|(?:not )?at all|"
+    r"(?:would|should|could|might) be (?:nice|good|great|perfect|better|fine|lovely))[\s.!]*$"
+)
+
+_EMPTY: Final = frozenset(
+    {
+        "it",
+        "that",
+        "this",
+        "them",
+        "one",
+        "some",
+        "the one",
+        "those",
+        "very",
+        "partially",
+        "barely",
+        "so",
+        "i think so",
+        "not",
+        "no",
+        "yes",
+    }
+)
+CLAUSE_END: Final = re.compile(r"\s*[,.;!]+\s*|,? but ")
+
+_COLOUR_ALONE: Final = re.compile(
+    rf"^(?:in |the |an? )*(?P<colour>{SHADED_COLOUR})"
+    r"(?: ones?| colou?r)?$"
+)
+
+
+def plain(text: str) -> str:
+    """In lower case, with plain apostrophes and single spaces, without marks at its ends."""
+    return " ".join(text.lower().replace("\u2019", "'").split()).strip(" .!;:")
+
+
+def without_results(text: str) -> str:
+    """Without the words that name results."""
+    return " ".join(_ABOUT_RESULTS.sub(r"\g<kept>", text).split())
+
+
+def without_reaction(text: str) -> str:
+    """Without what is said of the results at its beginning: "nice, but with a lid"."""
+    return _REACTION.sub("", text).strip()
+
+
+def informative(answer: str) -> str:
+    """Without the clauses that say that nothing is known."""
+    if not _UNINFORMATIVE.search(answer):
+        return answer
+    clauses = CLAUSE_END.split(answer)
+    return ", ".join(c for c in clauses if c and not _UNINFORMATIVE.search(c))
+
+
+def bare(text: str) -> str:
+    """Without the words that frame what is said."""
+    text = HEDGES.sub("", text.strip(" ,.!;:?"))
+    text = _TRAILING.sub("", text).strip(" ,.!;:?")
+    return "" if text in _EMPTY else text
+
+
+def colour_alone(text: str) -> str:
+    """A colour without what frames it, "the green one" and "in green" as "green"."""
+    found = _COLOUR_ALONE.match(text)
+    return found["colour"] if found else text

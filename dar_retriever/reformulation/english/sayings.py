@@ -1,0 +1,148 @@
+"""A round as sayings: one question, if any, and one thing said each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from dar_retriever.conversation.dialogue import Round
+from dar_retriever.reformulation.english.asked import question_in
+from dar_retriever.reformulation.english.changes import changes_in
+from dar_retriever.reformulation.english.exclusions import is_ruling_out, parted
+from dar_retriever.reformulation.english.framing import informative, plain, without_reaction
+from dar_retriever.reformulation.english.lexicon import OWNERS
+from dar_retriever.reformulation.english.subjects import begun_anew, starts_over
+
+# More than a caption can hold; what comes after all that is read from the end.
+_LONGEST: Final = 1000
+_MOST: Final = 24
+# Nobody changes as much at once; every change is held against all that was said.
+_MOST_CHANGES: Final = 16
+# Tells that what follows replaces what was said.
+_INSTEAD: Final = "actually, "
+
+_SENTENCE: Final = re.compile(
+    r"(?<!\bno)(?<!never mind)(?<!nevermind)(?<!\b\w)(?<!\b[md]r)(?<!\bst)[.!?;]+(?:\s+|$)"
+)
+_ONLY_AN_ANSWER: Final = re.compile(
+    r"^(?:yes|yeah|yep|yup|no|nope|nah|neither|none|sure|ok|okay|correct|right|well|hm+|oh)?$"
+)
+_DENIAL: Final = re.compile(r"^(?:not|neither|(?:it|he|she|they)(?: is|'s|'re| are) not)\b[^,]*$")
+_CLAUSE: Final = re.compile(
+    r"(?:,? (?:and|but)|,)(?: also)? (?="
+    rf"(?:(?:it|he|she|they|there)(?: (?:is|are|was|has|have|should|must)\b|'s|'re)|"
+    rf"{OWNERS} [\w-]+ (?:is|are|should|must|has to|have to)\b|i (?:want|need|don'?t|do not)\b|"
+    r"make (?:it|them|the)\b|(?:please )?(?:remove|delete|drop|lose|get rid of|leave out|take)\b|"
+    r"(?:without|with no|no|not any|never|maybe|perhaps|probably|too)\b))"
+)
+_BEFORE_WITHOUT: Final = re.compile(r",?(?: but| and)? (?=(?:without|with no|minus)\b)")
+_RULED_OUT: Final = re.compile(r"(?:no|not|never)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """One thing said.
+
+    Attributes:
+        question: What it answers; may be empty.
+        text: What is said.
+        anew: Whether it begins a new subject.
+    """
+
+    question: str
+    text: str
+    anew: bool = False
+
+
+def sayings(entry: Round) -> list[Saying]:
+    """What a round says, in its order.
+
+    Words beside a reference image come a change at a time. Of other words the first sentence
+    answers the question; the rest is free chat, a clause at a time, with what is not wanted as
+    "no ...". Of a text of more than 2,000 characters, and of very many clauses, the beginning and
+    the end are read.
+    """
+    text = plain(_shortened(entry.answer.text))
+    said = _beside_images(entry, text) if entry.answer.images else _said(entry, text)
+    return said if len(said) <= 2 * _MOST else [*said[:_MOST], *said[-_MOST:]]
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= 2 * _LONGEST:
+        return text
+    head, tail = text[:_LONGEST], text[-_LONGEST:]
+    # At a word's end, where there is one.
+    return f"{head.rpartition(' ')[0] or head} {tail.partition(' ')[2] or tail}"
+
+
+def _beside_images(entry: Round, text: str) -> list[Saying]:
+    """What is to change about what is shown."""
+    rest = begun_anew(text)
+    changes = changes_in(text if rest is None else rest)
+    if len(changes) > _MOST_CHANGES:
+        changes[_MOST_CHANGES - 1 :] = [", ".join(changes[_MOST_CHANGES - 1 :])]
+    said = [part for change in changes for part in parted(change)]
+    # What is ruled out takes nothing's place.
+    texts = [part if _RULED_OUT.match(part) else _INSTEAD + part for part in said]
+    if rest is not None and not texts:
+        return [Saying("", "", anew=True)]
+    return [
+        Saying("" if number else entry.question, text, rest is not None and not number)
+        for number, text in enumerate(texts)
+    ]
+
+
+def _said(entry: Round, text: str) -> list[Saying]:
+    question = question_in(entry.question)
+    sentences = [part for part in _SENTENCE.split(text) if part] or [""]
+    if not question or not _answers(sentences):
+        return list(chain.from_iterable(map(_free, sentences)))
+    answer, *clauses = _clauses(sentences[0])
+    rest = [*clauses, *sentences[1:]]
+    # A bare yes or no, or doubt, is explained by what comes next; so is what was denied.
+    while rest and _is_open(answer) and not _begins_something(rest[0]):
+        answer = f"{answer}, {rest.pop(0)}"
+    if clauses and rest and _DENIAL.match(answer) and not _begins_something(rest[0]):
+        answer = f"{answer}, {rest.pop(0)}"
+    if begun_anew(answer) is not None:
+        # "Something different" asks for other results of the same.
+        answer = ""
+    return [Saying(question, answer), *chain.from_iterable(map(_free, rest))]
+
+
+def _answers(sentences: list[str]) -> bool:
+    """Whether what is said after a question answers it."""
+    first = sentences[0]
+    if is_ruling_out(first) or starts_over(first) or begun_anew(first):
+        return False
+    # "Forget it" may be an answer; with more behind it, it is none.
+    return len(sentences) == 1 or not _begins_something(first)
+
+
+def _is_open(answer: str) -> bool:
+    return bool(_ONLY_AN_ANSWER.match(answer)) or not informative(answer)
+
+
+def _begins_something(clause: str) -> bool:
+    return clause.startswith("no ") or is_ruling_out(clause) or begun_anew(clause) is not None
+
+
+def _clauses(sentence: str) -> list[str]:
+    parts = [part for clause in _CLAUSE.split(sentence) for part in _BEFORE_WITHOUT.split(clause)]
+    return [part for part in parts if part] or [""]
+
+
+def _free(sentence: str) -> Iterator[Saying]:
+    """A sentence of free chat, a clause at a time."""
+    rest = begun_anew(sentence)
+    clauses = _clauses(sentence if rest is None else rest)
+    if len(clauses) > 1 and _ONLY_AN_ANSWER.match(clauses[0]) and not is_ruling_out(clauses[1]):
+        clauses[:2] = [", ".join(clauses[:2])]
+    anew = rest is not None
+    for clause in clauses:
+        for said in parted(without_reaction(clause)):
+            yield Saying("", said, anew)
+            anew = False

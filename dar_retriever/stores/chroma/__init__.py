@@ -1,0 +1,11 @@
+"""What Chroma raises, and how it is reached: errors and connections."""
+
+from dar_retriever.stores.chroma.connection import Connection, FolderConnection, ServerConnection
+from dar_retriever.stores.chroma.failures import chroma_errors
+
+__all__ = [
+    "Connection",
+    "FolderConnection",
+    "ServerConnection",
+    "chroma_errors",
+]

@@ -1,0 +1,148 @@
+"""The ways to a Chroma collection: a client of the application's, a server, a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final, TypeAlias, TypeVar
+
+from dar_retriever.errors import StoreUnavailableError
+from dar_retriever.stores.chroma.failures import chroma_errors
+from dar_retriever.stores.chroma.folder import ChromaFolder
+from dar_retriever.stores.filters import Filter
+
+T = TypeVar("T")
+Call: TypeAlias = Callable[[Any], T]
+
+# Seconds before the calls after the first; a Chroma server is back about a second after a restart.
+_PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 1.5)
+
+
+class Connection:
+    """A collection of a client that the application holds; every call goes straight through.
+
+    Every call may be made twice: what is asked of the collection is the same the second time.
+    """
+
+    def __init__(self, client: Any, server: str = "") -> None:
+        """Keep a client and, for errors, the name of its server."""
+        self._client, self._server = client, server
+        self._collection: Any = None
+
+    def open(self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]) -> Any:
+        """Open a collection, or create it with this metadata and index: the collection."""
+        with chroma_errors(self._server):
+            return self._get_or_create(name, metadata, index)
+
+    def read(self, call: Call[T], where: Filter | None = None) -> T:
+        """What a call gives for the collection.
+
+        Raises:
+            StoreError: As ``chroma_errors``.
+        """
+        with chroma_errors(self._server, where):
+            return call(self._collection)
+
+    def write(self, call: Call[T]) -> T:
+        """What a call gives that changes the collection.
+
+        Raises:
+            StoreError: As ``chroma_errors``.
+        """
+        return self.read(call)
+
+    def configure(self, index: Mapping[str, Any]) -> None:
+        """Change settings of the collection's index, where that is possible after its creation.
+
+        Raises:
+            StoreError: As ``chroma_errors``.
+        """
+        self.write(lambda collection: collection.modify(configuration={"hnsw": dict(index)}))
+
+    def _get_or_create(
+        self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]
+    ) -> Any:
+        self._collection = self._client.get_or_create_collection(
+            name,
+            metadata=dict(metadata),
+            configuration={"hnsw": dict(index)},
+            embedding_function=None,
+        )
+        return self._collection
+
+
+class ServerConnection(Connection):
+    """A collection on a server.
+
+    A call that the server does not answer is made again for about 3 seconds: the connection that
+    was kept open may be one to a server that has been started anew since.
+    """
+
+    def read(self, call: Call[T], where: Filter | None = None) -> T:
+        """See ``Connection.read``."""
+        for pause in _PAUSES:
+            try:
+                return super().read(call, where)
+            except StoreUnavailableError:
+                time.sleep(pause)
+        return super().read(call, where)
+
+
+class FolderConnection(Connection):
+    """A collection in a folder on disk, which other processes may write to; see ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the folder.
+
+        Raises:
+            StoreError: Chroma cannot use it.
+        """
+        self._folder = ChromaFolder.opened(folder)
+        super().__init__(self._folder.client())
+        self._held: tuple[Any, Any] | None = None
+
+    def open(self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]) -> Any:
+        """See ``Connection.open``."""
+        with self._errors(), self._folder.writing() as client:
+            self._client = client
+            self._held = client, self._get_or_create(name, metadata, index)
+            _load(self._collection)
+            return self._collection
+
+    def read(self, call: Call[T], where: Filter | None = None) -> T:
+        """See ``Connection.read``."""
+        with self._errors(where):
+            return call(self._seen_by(self._folder.client()))
+
+    def write(self, call: Call[T]) -> T:
+        """See ``Connection.write``."""
+        with self._errors(), self._folder.writing() as client:
+            return call(self._seen_by(client))
+
+    def configure(self, index: Mapping[str, Any]) -> None:
+        """See ``Connection.configure``."""
+        super().configure(index)
+        # An index in memory goes by the settings that it was read with.
+        self._folder.open_anew()
+
+    def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
+        return chroma_errors(where=where, folder=self._folder.path)
+
+    def _seen_by(self, client: Any) -> Any:
+        """The collection as a client sees it."""
+        held = self._held
+        if held is None or held[0] is not client:
+            with self._folder.loading() as client_now:
+                name = self._collection.name
+                held = client_now, client_now.get_collection(name, embedding_function=None)
+                _load(held[1])
+            # At once, for threads that look.
+            self._held = held
+        return held[1]
+
+
+def _load(collection: Any) -> None:
+    """Have Chroma read the index of a collection, which it puts off to the first use."""
+    collection.peek(1)

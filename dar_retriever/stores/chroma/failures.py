@@ -1,0 +1,77 @@
+"""What Chroma raises, as errors of this package."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from dar_retriever.errors import (
+    DARError,
+    InvalidFilterError,
+    StoreError,
+    StoreUnavailableError,
+)
+from dar_retriever.stores.filters import Filter
+
+# With less room than this SQLite and Chroma's index fail, and do not always say why.
+_LITTLE_ROOM: Final = 2**20
+
+
+@contextmanager
+def chroma_errors(
+    server: str = "", where: Filter | None = None, folder: Path | None = None
+) -> Iterator[None]:
+    """Turn whatever Chroma and its transport raise into errors of this package.
+
+    Args:
+        server: The server, to be named.
+        where: The filter of the call, which may be what Chroma refuses.
+        folder: The folder that Chroma's files are in.
+
+    Raises:
+        StoreUnavailableError: No server answers.
+        InvalidFilterError: A call with a filter failed.
+        StoreError: Anything else failed.
+    """
+    try:
+        yield
+    except DARError:
+        raise
+    # Chroma raises its own errors, ValueError, httpx's and Rust's for one and the same cause.
+    except Exception as error:
+        from httpx import TransportError
+
+        reason = f"{type(error).__name__}: {error}"[:300]
+        text = str(error).lower()
+        if "could not connect" in text or isinstance(error, TransportError):
+            raise StoreUnavailableError(
+                f"no Chroma server answers{' at ' + server if server else ''} ({reason}); start "
+                "one with 'chroma run --path FOLDER --port PORT', or check host and port"
+            ) from error
+        if folder is not None and _is_full(folder):
+            raise StoreError(
+                f"the disk of {str(folder)!r} is full ({reason}); make room and do it again, an "
+                "ingest goes on where it was"
+            ) from error
+        if where is not None and not isinstance(error, OSError):
+            raise InvalidFilterError(
+                f"Chroma refuses the filter {dict(where)!r} ({reason}); write it as "
+                "{'field': value} or with operators such as {'field': {'$in': [...]}}"
+            ) from error
+        if "different settings" in text:
+            raise StoreError(
+                f"another Chroma client of this process has the folder open ({reason}); give that "
+                "client to ImageStore(client, encoder, collection)"
+            ) from error
+        raise StoreError(f"Chroma failed ({reason}); check its folder or server") from error
+
+
+def _is_full(folder: Path) -> bool:
+    # It may not be there at all.
+    try:
+        return shutil.disk_usage(folder).free < _LITTLE_ROOM
+    except OSError:
+        return False

@@ -1,0 +1,88 @@
+"""Images as records of a Chroma collection, and pages of them as Chroma takes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from dar_retriever.encoders.base import Vectors
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.stores.hits import StoredImage, document_and_metadata, is_unicode
+
+PAGE: Final = 2000
+# Chroma's server takes requests of up to 40 MiB.
+_PAGE_BYTES: Final = 16 * 2**20
+# A number of a vector in base64, or as text where an old server asks for that.
+_NUMBER_BYTES: Final = 12
+
+# Id, vector, caption and metadata.
+Record: TypeAlias = tuple[str, Vectors, str, dict[str, str | int | float | bool]]
+
+
+def record_of(image: StoredImage, width: int) -> Record:
+    """An image as Chroma takes it, checked, so that nothing of a batch is written in vain."""
+    if not image.id or not is_unicode(image.id):
+        raise InvalidInputError(
+            f"id {image.id!r}: empty, or no valid Unicode; name an image by plain text, such as "
+            "the hash of its file"
+        )
+    vector = np.asarray(image.vector, np.float32)
+    if vector.shape != (width,):
+        raise InvalidInputError(
+            f"{image.id}: a vector of shape {vector.shape} in a store of {width} numbers each; "
+            "encode it with the store's encoder"
+        )
+    if not np.isfinite(vector).all():
+        raise InvalidInputError(
+            f"{image.id}: its vector is not finite; the encoder failed on the image"
+        )
+    return image.id, vector, *document_and_metadata(image)
+
+
+def upsert(page: Sequence[Record], collection: Any) -> None:
+    """Write records, each in place of the one of its id."""
+    ids, vectors, documents, metadatas = zip(*page, strict=True)
+    before = collection.get(once(ids), include=["metadatas"])
+    # Chroma keeps the fields of an image that is replaced, except those that are told to go.
+    gone = {
+        id_: dict.fromkeys(metadata or ())
+        for id_, metadata in zip(before["ids"], before["metadatas"], strict=True)
+    }
+    collection.upsert(
+        ids=list(ids),
+        embeddings=np.stack(vectors),
+        documents=list(documents),
+        metadatas=[
+            gone.get(id_, {}) | metadata for id_, metadata in zip(ids, metadatas, strict=True)
+        ],
+    )
+
+
+def pages_of(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """As many records at once as Chroma takes, by their number and by their bytes."""
+    page: list[Record] = []
+    room = _PAGE_BYTES
+    for record in records:
+        size = _NUMBER_BYTES * len(record[1]) + len(json.dumps([record[0], *record[2:]]))
+        if page and (len(page) == PAGE or size > room):
+            yield page
+            page, room = [], _PAGE_BYTES
+        page.append(record)
+        room -= size
+    if page:
+        yield page
+
+
+def once(ids: Iterable[str]) -> list[str]:
+    """Chroma refuses lists that name an id twice."""
+    return list(dict.fromkeys(ids))
+
+
+def unit_rows(width: int, *parts: Any) -> Vectors:
+    """The rows of all parts at unit length, which other writers may not have given them."""
+    rows = np.concatenate([np.asarray(p, np.float32).reshape(-1, width) for p in parts])
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    return rows

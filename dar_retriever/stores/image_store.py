@@ -1,0 +1,297 @@
+"""The collection that is searched, on Chroma."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from random import Random
+from threading import Lock
+from typing import Any, Final
+
+import numpy as np
+
+from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.errors import InvalidInputError, StoreError
+from dar_retriever.stores.chroma import (
+    Connection,
+    FolderConnection,
+    ServerConnection,
+    chroma_errors,
+)
+from dar_retriever.stores.chroma.collections import (
+    metadata_naming,
+    require_fitting_vectors,
+    require_same_encoder,
+)
+from dar_retriever.stores.chroma.index import INDEX, product_of, wider_search
+from dar_retriever.stores.chroma.records import PAGE, once, pages_of, record_of, unit_rows, upsert
+from dar_retriever.stores.fields import filterable_fields, some_captions
+from dar_retriever.stores.filters import Filter, where_of
+from dar_retriever.stores.hits import Hit, StoredImage, hit_of
+
+DEFAULT_COLLECTION: Final = "images"
+SAMPLE: Final = 1024
+
+_PEEKED: Final = 20
+_STRETCH: Final = 32
+_GROWN: Final = 0.1
+
+
+class ImageStore:
+    """A Chroma collection of image vectors that remembers which encoder filled it.
+
+    Open one with ``in_memory``, ``on_disk`` or ``on_server``. A collection that LangChain or
+    LlamaIndex filled with this encoder's vectors is searched as it is; where the application
+    holds its Chroma client, ``ImageStore(client, encoder, collection)`` opens it.
+
+    Threads may share a store. What ``add`` has returned from is stored, whatever happens to the
+    process then; an ``add`` that fails or is killed may have stored a part, and can be repeated. A
+    folder holds a copy of the index for that, in ``dar.backup``: about the size of the vectors.
+
+    Processes may share a folder through ``on_disk``: one writes at a time, the others wait, and
+    every search sees what was written before it. After another process has written, the next
+    call opens the folder anew, which reads the whole index: let many writers, or a large store
+    that changes often, use a server. Other programs that write to the folder, and the
+    application's own client in another process, take no part in this: Chroma itself loses
+    vectors, without an error, where two processes write to one folder.
+
+    On a server, a call that gets no answer is repeated for about 3 seconds, so that a server may
+    be started anew, also in the middle of an ingest.
+    """
+
+    def __init__(self, client: Any, encoder: JointEncoder, collection: str) -> None:
+        """Open or create a collection of a Chroma client.
+
+        Raises:
+            EncoderMismatchError: Another encoder filled the collection.
+            StoreError: Its vectors are not of unit length, and it does not rank by cosine.
+            StoreUnavailableError: The client does not answer.
+        """
+        self._chroma = client if isinstance(client, Connection) else Connection(client)
+        self._width = encoder.dimension
+        opened = self._chroma.open(collection, metadata_naming(encoder), INDEX)
+        configuration = opened.configuration
+        self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
+        if require_same_encoder(opened, encoder):
+            wider = wider_search(len(self), configuration.get("hnsw") or {})
+            if wider is not None:
+                self._chroma.configure({"ef_search": wider})
+        else:
+            peeked = self._chroma.read(lambda c: c.peek(_PEEKED)["embeddings"])
+            some = np.asarray(peeked, np.float32)
+            require_fitting_vectors(opened.name, some, self._space, encoder)
+        self.folder: Path | None = None
+        self._sampling = Lock()
+        self._sampled: tuple[int, Vectors] | None = None
+
+    @classmethod
+    def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
+        """A store that is gone with the process."""
+        import chromadb
+
+        client = chromadb.EphemeralClient()
+        # Chroma's in-memory clients share one database; a store of its own is what is meant.
+        return cls(client, encoder, f"{collection}-{uuid.uuid4().hex}")
+
+    @classmethod
+    def on_disk(
+        cls, folder: str | Path, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION
+    ) -> ImageStore:
+        """A store in a folder, created where it is missing.
+
+        Raises:
+            EncoderMismatchError: Another encoder filled the collection.
+            StoreError: Chroma cannot use the folder.
+        """
+        store = cls(FolderConnection(Path(folder)), encoder, collection)
+        store.folder = Path(folder)
+        return store
+
+    @classmethod
+    def on_server(
+        cls,
+        encoder: JointEncoder,
+        host: str = "localhost",
+        port: int = 8000,
+        collection: str = DEFAULT_COLLECTION,
+        *,
+        ssl: bool = False,
+        headers: dict[str, str] | None = None,
+    ) -> ImageStore:
+        """A store on a Chroma server (``chroma run --path FOLDER --port PORT``).
+
+        Raises:
+            EncoderMismatchError: Another encoder filled the collection.
+            StoreUnavailableError: No server answers there.
+        """
+        import chromadb
+
+        server = f"{host}:{port}"
+        with chroma_errors(server):
+            client = chromadb.HttpClient(host, port, ssl, headers)
+        return cls(ServerConnection(client, server), encoder, collection)
+
+    def __len__(self) -> int:
+        return self._chroma.read(lambda collection: int(collection.count()))
+
+    def add(self, images: Sequence[StoredImage]) -> None:
+        """Store images; one whose id is there already replaces the other.
+
+        Chroma keeps numbers with a fraction to 15 digits; the last bits of some change.
+
+        Raises:
+            InvalidInputError: An image cannot be stored, for its id, its vector, its caption or
+                its metadata; then none is.
+            StoreError: Chroma refuses the images.
+        """
+        for page in pages_of([record_of(image, self._width) for image in images]):
+            self._chroma.write(partial(upsert, page))
+
+    def search(
+        self,
+        vector: Vectors,
+        k: int = 10,
+        where: Filter | None = None,
+        exclude: Collection[str] = (),
+    ) -> list[Hit]:
+        """Find the images with the highest product of vectors.
+
+        Args:
+            vector: float32 (d,), of any length other than 0.
+            k: The most hits.
+            where: A metadata filter of Chroma, such as ``{"colour": "red"}``; all of several
+                fields have to match.
+            exclude: Ids that are no hits.
+
+        Returns:
+            Hits, best first; fewer than k where the store or the filter holds fewer.
+
+        Raises:
+            InvalidInputError: ``k`` is below 1.
+            InvalidFilterError: Chroma refuses the filter.
+        """
+        if k < 1:
+            raise InvalidInputError(f"k={k}: ask for at least 1 hit")
+        norm = float(np.linalg.norm(vector))
+        found = self._chroma.read(
+            lambda collection: collection.query(
+                query_embeddings=vector[None],
+                # Chroma cannot leave ids out, so as many more are asked for.
+                n_results=k + len(exclude),
+                where=where_of(where),
+                include=["metadatas", "documents", "distances"],
+            ),
+            where,
+        )
+        rows = zip(
+            found["ids"][0],
+            found["distances"][0],
+            found["documents"][0],
+            found["metadatas"][0],
+            strict=True,
+        )
+        hits = [
+            hit_of(id_, product_of(float(distance), norm, self._space), document, metadata)
+            for id_, distance, document, metadata in rows
+            if id_ not in exclude
+        ]
+        return hits[:k]
+
+    def get(self, ids: Sequence[str]) -> list[Hit]:
+        """Images by id, with score 0, in the order asked for; unknown ids are left out."""
+        if not ids:
+            return []
+        found = self._get(ids=once(ids), include=["metadatas", "documents"])
+        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+        by_id = {id_: hit_of(id_, 0.0, document, metadata) for id_, document, metadata in rows}
+        return [by_id[id_] for id_ in ids if id_ in by_id]
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Forget images; unknown ids are no error. The files stay."""
+        if ids:
+            self._chroma.write(lambda collection: collection.delete(once(ids)))
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """Those of the ids that are stored."""
+        asked = once(ids)
+        return set(self._get(ids=asked, include=[])["ids"]) if asked else set()
+
+    def vectors(self) -> tuple[list[str], Vectors]:
+        """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
+        ids: list[str] = []
+        parts: list[Vectors] = []
+        for offset in range(0, len(self), PAGE):
+            page = self._get(limit=PAGE, offset=offset, include=["embeddings"])
+            ids += page["ids"]
+            parts.append(np.asarray(page["embeddings"], np.float32))
+        return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+
+    def sample(self) -> Vectors:
+        """Vectors chosen at random, all of a small store: float32 (up to 1,024, d).
+
+        The same at every call, until the store has grown or shrunk by a tenth.
+        """
+        with self._sampling:
+            count = len(self)
+            if self._sampled is None or abs(count - self._sampled[0]) > _GROWN * self._sampled[0]:
+                self._sampled = count, self._chosen(count)
+            return self._sampled[1]
+
+    def nearest(self, vector: Vectors, k: int) -> Vectors:
+        """The stored vectors that a query scores highest, best first: float32 (k or fewer, d)."""
+        found = self._chroma.read(
+            lambda collection: collection.query(
+                query_embeddings=vector[None], n_results=k, include=["embeddings"]
+            )
+        )
+        return unit_rows(self._width, *found["embeddings"])
+
+    def captions(self, most: int) -> list[str]:
+        """Captions of some of the images, at random, each once; the same at every call."""
+        found = self._get(limit=PAGE, include=["documents", "metadatas"])
+        rows = zip(found["documents"], found["metadatas"], strict=True)
+        return some_captions((hit_of("", 0.0, *row).caption for row in rows), most)
+
+    def vectors_of(self, ids: Sequence[str]) -> Vectors:
+        """The vectors of stored images: float32 (N, d) of unit length, in the order asked for.
+
+        Raises:
+            StoreError: There is no image of an id.
+        """
+        if not ids:
+            return np.empty((0, self._width), np.float32)
+        found = self._get(ids=once(ids), include=["embeddings"])
+        rows = dict(zip(found["ids"], found["embeddings"], strict=True))
+        missing = [id_ for id_ in ids if id_ not in rows]
+        if missing:
+            raise StoreError(f"{', '.join(missing)}: not stored, or not any more; search anew")
+        return unit_rows(self._width, [rows[id_] for id_ in ids])
+
+    def facets(self, sample: int = PAGE) -> dict[str, list[str]]:
+        """What a filter can ask for: text fields of few values by name, values commonest first.
+
+        Args:
+            sample: The number of images that are looked at.
+        """
+        found = self._get(limit=sample, include=["metadatas"])["metadatas"]
+        return filterable_fields(hit_of("", 0.0, None, each).metadata for each in found)
+
+    def _chosen(self, count: int) -> Vectors:
+        """Vectors chosen at random from so many."""
+        # Chroma cannot choose at random; short stretches keep folders of likes apart.
+        stretches = [(0, SAMPLE)]
+        if count > SAMPLE:
+            random = Random(count)
+            starts = random.sample(range(count // _STRETCH), SAMPLE // _STRETCH)
+            stretches = [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
+        found = [
+            self._get(limit=limit, offset=offset, include=["embeddings"])
+            for offset, limit in stretches
+        ]
+        return unit_rows(self._width, *(page["embeddings"] for page in found))
+
+    def _get(self, **asked: Any) -> Any:
+        """Records as Chroma gives them, not by a search."""
+        return self._chroma.read(lambda collection: collection.get(**asked))

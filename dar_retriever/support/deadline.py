@@ -1,0 +1,43 @@
+"""Calls that may not take longer than a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import TypeVar
+
+from dar_retriever.support.threads import waited_for_by, who_waits
+
+T = TypeVar("T")
+
+
+def call_within(seconds: float | None, call: Callable[[], T]) -> T:
+    """Call a function, waiting for it at most so long; without a limit, just call it.
+
+    Raises:
+        TimeoutError: It took longer; it goes on in a daemon thread, where ``stop_requested`` is
+            true from then on, and its result is dropped.
+    """
+    if seconds is None:
+        return call()
+    outcome: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+    over, outer = Event(), who_waits()
+    context = waited_for_by(lambda: over.is_set() or outer())
+
+    def run() -> None:
+        try:
+            outcome.put((call(), None))
+        except BaseException as error:
+            outcome.put((None, error))
+
+    Thread(target=context.run, args=(run,), daemon=True).start()
+    try:
+        result, error = outcome.get(timeout=seconds)
+    except Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    finally:
+        over.set()
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]
