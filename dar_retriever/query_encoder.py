@@ -231,7 +231,7 @@ class DARQueryEncoder:
             caption=reformulation.caption,
             reference_captions=meaning.captions,
             prompts=reformulation.prompts,
-            negative_prompt=reformulation.negative_prompt,
+            exclusions=reformulation.exclusions,
             generated=generated,
             text_weight=fused.text_weight,
             image_weight=fused.image_weight,

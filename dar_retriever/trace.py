@@ -20,7 +20,7 @@ class Trace:
     Attributes:
         caption: What the text encoder read.
         prompts: What the generator was asked for.
-        negative_prompt: What it was asked to leave out.
+        exclusions: What the wanted image does not show, a phrase each.
         generated: The images that went into the query.
         text_weight: What the caption counted, composed with the references if any.
         image_weight: What all generated images together counted.
@@ -34,7 +34,7 @@ class Trace:
 
     caption: str = ""
     prompts: tuple[str, ...] = ()
-    negative_prompt: str = ""
+    exclusions: tuple[str, ...] = ()
     generated: tuple[GeneratedImage, ...] = ()
     text_weight: float = 0.0
     image_weight: float = 0.0
@@ -43,6 +43,11 @@ class Trace:
     reference_captions: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     fallbacks: tuple[str, ...] = ()
+
+    @property
+    def negative_prompt(self) -> str:
+        """The exclusions as one text, as image generators take it."""
+        return ", ".join(self.exclusions)
 
     @property
     def cached_count(self) -> int:
@@ -55,7 +60,7 @@ class Trace:
             "caption": self.caption,
             "reference_captions": list(self.reference_captions),
             "prompts": list(self.prompts),
-            "negative_prompt": self.negative_prompt,
+            "exclusions": list(self.exclusions),
             "generated": len(self.generated),
             "cached": self.cached_count,
             "text_weight": self.text_weight,

@@ -16,7 +16,7 @@ class Reformulation:
         caption: For the text encoder, in the style of the captions it was trained on; empty
             where the user only showed images.
         prompts: For the image generator, one or more; none where there is no caption.
-        negative_prompt: What the generated images are not to show.
+        exclusions: What the wanted image does not show, a phrase each.
         since: Place among the dialogue's turns from which on it is about the present subject; what
             was shown and judged before counts no more.
         notes: How it was made, for people.
@@ -24,9 +24,14 @@ class Reformulation:
 
     caption: str
     prompts: tuple[str, ...] = ()
-    negative_prompt: str = ""
+    exclusions: tuple[str, ...] = ()
     since: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def negative_prompt(self) -> str:
+        """The exclusions as one text, for image generators."""
+        return ", ".join(self.exclusions)
 
 
 class Reformulator(Protocol):

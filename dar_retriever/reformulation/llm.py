@@ -129,7 +129,7 @@ class LLMReformulator:
         return Reformulation(
             caption,
             (tuple(prompts[: self._prompts]) or (caption,)) if caption else (),
-            ", ".join(text for text in ruled_out if not says(caption, text)),
+            tuple(text for text in ruled_out if not says(caption, text)),
             _user_turn(dialogue, answer.subject_since),
             tuple(notes),
         )

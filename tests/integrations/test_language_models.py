@@ -560,7 +560,7 @@ def test_a_dialogue_is_reformulated_alike_by_every_kind_of_model(
     assert reformulated(model()) == Reformulation(
         "it's a red {mug}",
         ("a red mug", 'a red mug that says "tea"'),
-        "people",
+        ("people",),
         0,
         ("reformulated by a language model",),
     )

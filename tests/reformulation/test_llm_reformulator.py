@@ -94,7 +94,7 @@ def test_the_answers_fields_are_the_reformulations():
     assert made == Reformulation(
         "a red striped dress",
         ("a red striped dress on a hanger", "a woman in a red striped dress"),
-        "people, a belt",
+        ("people", "a belt"),
         2,
         (NOTE,),
     )
@@ -103,7 +103,7 @@ def test_the_answers_fields_are_the_reformulations():
 def test_what_the_answer_leaves_out_is_nothing():
     made = reformulator('{"caption": "a dress", "prompts": []}')[0].reformulate(DRESS)
 
-    assert made == Reformulation("a dress", ("a dress",), "", 0, (NOTE,))
+    assert made == Reformulation("a dress", ("a dress",), (), 0, (NOTE,))
 
 
 def test_what_the_answer_holds_besides_reaches_no_reformulation():

@@ -154,7 +154,7 @@ def test_an_answer_that_says_nothing_is_dropped(question: str, answer: str):
 )
 def test_a_no_goes_into_the_negative_prompt(question: str, answer: str, excluded: str):
     assert asked("a thing", (question, answer)) == Reformulation(
-        "a thing", ("a thing",), negative_prompt=excluded
+        "a thing", ("a thing",), exclusions=tuple(excluded.split(", "))
     )
 
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.reformulation import Reformulation, RuleReformulator
-from dar_retriever.reformulation.english.changes import changes_in, with_captions
+from dar_retriever.reformulation.english.changes import changes_in
 from dar_retriever.reformulation.english.sayings import Saying, sayings
+from dar_retriever.reformulation.references import with_captions
 
 RULES = RuleReformulator(lambda text: len(text.split()))
 PICTURE = Image.new("RGB", (4, 4))
@@ -193,7 +194,8 @@ def test_what_is_to_change_comes_a_clause_at_a_time(words: str, clauses: list[st
     ],
 )
 def test_the_rules_rewrite_a_references_caption(words: str, caption: str, excluded: str):
-    assert meant(words, CAPTION) == Reformulation(caption, (caption,), excluded)
+    excluded_phrases = tuple(filter(None, excluded.split(", ")))
+    assert meant(words, CAPTION) == Reformulation(caption, (caption,), excluded_phrases)
 
 
 @pytest.mark.parametrize(

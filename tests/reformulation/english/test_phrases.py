@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dar_retriever.reformulation import phrases
+from dar_retriever.reformulation.english import phrases
 from dar_retriever.reformulation.english.lexicon import (
     COLOURS,
     DETERMINERS,
