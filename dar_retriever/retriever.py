@@ -102,9 +102,9 @@ class DiffusionAugmentedRetriever:
 
         Args:
             dialogue: A dialogue, a text, a PIL image or a list of role/content messages.
-            k: The most hits.
-            where: A metadata filter in Chroma's language.
-            exclude: Ids of images that are no hits.
+            k: See ``SearchableStore.search`` for this and the next two.
+            where: A metadata filter.
+            exclude: Ids that are no hits.
 
         Raises:
             EmptyDialogueError: The user has neither said nor shown anything.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
+from dar_retriever.agents.conversation import Event, Listing, SearchCall
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidImageError
-from dar_retriever.questions import Question
+from dar_retriever.questions import Question, question_as_json
 from dar_retriever.retriever import SearchResult
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.hits import Hit
@@ -137,6 +138,57 @@ def generated_picture(result: SearchResult, include: IncludeImages) -> str | Non
 def dialogue_as_json(dialogue: Dialogue) -> list[dict[str, str]]:
     """A dialogue as plain data: the role and the text of each turn."""
     return [{"role": turn.role, "text": turn.text} for turn in dialogue.turns]
+
+
+def pictures_shown(result: SearchResult, include: IncludeImages) -> Iterator[tuple[str, str]]:
+    """The images that a model gets to see: a label and a data URL each.
+
+    Hits whose file is gone are left out. Where no hit is close, the first generated image comes
+    last, and its label says that it is generated.
+    """
+    for number, hit in enumerate(result.hits, 1):
+        picture = hit_picture(hit, include)
+        if picture:
+            yield f"Image {number}:", picture
+    generated = generated_picture(result, include)
+    if generated:
+        yield GENERATED_LABEL, generated
+
+
+class ResultData(TypedDict):
+    """A result as plain data for the application, without its hits.
+
+    Attributes:
+        generated: Generated images: data URL ("image"), "prompt", "seed" and "weight".
+        trace: What happened, in short.
+        dialogue: What was searched with: "role" and "text" of each turn.
+        question: What to ask the user next, "text" and "choices"; None where all is clear.
+        close: Whether anything in the store is close to what was asked for.
+    """
+
+    generated: list[dict[str, Any]]
+    trace: dict[str, Any]
+    dialogue: list[dict[str, str]]
+    question: dict[str, Any] | None
+    close: bool
+
+
+def result_as_json(result: SearchResult, question: Question | None) -> ResultData:
+    """See ``ResultData``."""
+    return {
+        "generated": generated_as_json(result),
+        "trace": result.trace.as_json(),
+        "dialogue": dialogue_as_json(result.dialogue),
+        "question": question_as_json(question),
+        "close": result.close,
+    }
+
+
+def answered(call: SearchCall, reply: str) -> Iterator[Event]:
+    """What happened in a call of the tool: nothing where its reply is an error."""
+    if is_reply(reply):
+        yield call
+        yield Listing(listed_ids(reply))
 
 
 def hit_picture(hit: Hit, include: IncludeImages) -> str | None:

@@ -36,13 +36,14 @@ class SearchableStore(FillableStore, Protocol):
 
         Args:
             vector: float32 (d,), of any length other than 0.
-            k: The most hits.
-            where: A metadata filter, such as ``{"colour": "red"}``.
+            k: The most hits; fewer come where the store or the filter holds fewer.
+            where: A metadata filter in Chroma's language, such as ``{"colour": "red"}``; all of
+                several fields have to match.
             exclude: Ids that are no hits.
 
         Raises:
             InvalidInputError: ``k`` is below 1.
-            InvalidFilterError: The filter is refused.
+            InvalidFilterError: The filter cannot be translated, or the engine refuses it.
         """
         ...
 

@@ -125,20 +125,9 @@ class EngineStore(ABC):
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> list[Hit]:
-        """Find the images with the highest product of vectors.
-
-        Args:
-            vector: float32 (d,), of any length other than 0.
-            k: The most hits.
-            where: A metadata filter in Chroma's language, such as ``{"colour": "red"}``.
-            exclude: Ids that are no hits.
-
-        Returns:
-            Hits, best first; fewer than k where the store or the filter holds fewer.
+        """See ``SearchableStore``.
 
         Raises:
-            InvalidInputError: ``k`` is below 1.
-            InvalidFilterError: The filter cannot be translated, or the engine refuses it.
             EncoderMismatchError: Another encoder filled the store.
             StoreError: The engine failed, or others filled it.
         """

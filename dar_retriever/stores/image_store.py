@@ -156,22 +156,7 @@ class ImageStore:
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> list[Hit]:
-        """Find the images with the highest product of vectors.
-
-        Args:
-            vector: float32 (d,), of any length other than 0.
-            k: The most hits.
-            where: A metadata filter of Chroma, such as ``{"colour": "red"}``; all of several
-                fields have to match.
-            exclude: Ids that are no hits.
-
-        Returns:
-            Hits, best first; fewer than k where the store or the filter holds fewer.
-
-        Raises:
-            InvalidInputError: ``k`` is below 1.
-            InvalidFilterError: Chroma refuses the filter.
-        """
+        """See ``SearchableStore``; ranks by Chroma's index, whose scores are exact."""
         if k < 1:
             raise InvalidInputError(f"k={k}: ask for at least 1 hit")
         norm = float(np.linalg.norm(vector))

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict, cast
+from typing import Any, Final, cast
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -17,25 +17,21 @@ from langgraph.prebuilt import ToolRuntime
 
 from dar_retriever import DARError, Questioner, SearchResult
 from dar_retriever.agents import (
-    GENERATED_LABEL,
     TOOL_NAME,
     AgentSearch,
     Event,
     IncludeImages,
-    Listing,
     OpenUrl,
+    ResultData,
     SearchCall,
     Unread,
-    dialogue_as_json,
-    generated_as_json,
-    generated_picture,
-    hit_picture,
+    answered,
     invalid_arguments,
     judgements_of,
-    listed_ids,
+    pictures_shown,
     progress_events,
-    question_as_json,
     reply_text,
+    result_as_json,
     tool_description,
 )
 from dar_retriever.support.threads import in_threads
@@ -47,25 +43,15 @@ from langchain_dar.retriever import DARRetriever
 _LOGGER: Final = logging.getLogger(__name__)
 
 
-class SearchArtifact(TypedDict):
+class SearchArtifact(ResultData):
     """What a call of the tool leaves for the application; the model does not see it.
 
     Attributes:
         documents: The hits, as ``DARRetriever`` gives them. Checkpoints give them back as plain
             dicts, which ``Document.model_validate`` takes.
-        generated: Generated images: data URL ("image"), "prompt" and "seed".
-        trace: What happened, in short.
-        dialogue: What was searched with: "role" and "text" of each turn.
-        question: What to ask the user next, "text" and "choices"; None where all is clear.
-        close: Whether anything in the store is close to what was asked for.
     """
 
     documents: list[Document]
-    generated: list[dict[str, Any]]
-    trace: dict[str, Any]
-    dialogue: list[dict[str, str]]
-    question: dict[str, Any] | None
-    close: bool
 
 
 def create_image_search_tool(
@@ -165,27 +151,14 @@ class _Search:
 
     def _reply(self, result: SearchResult) -> Reply:
         result, question = self.search.asking(result)
-        artifact = SearchArtifact(
-            documents=documents_of(result, self.retriever.include_images),
-            generated=generated_as_json(result),
-            trace=result.trace.as_json(),
-            dialogue=dialogue_as_json(result.dialogue),
-            question=question_as_json(question),
-            close=result.close,
-        )
+        documents = documents_of(result, self.retriever.include_images)
+        artifact = SearchArtifact(documents=documents, **result_as_json(result, question))
         text = reply_text(result, question)
         if self.images == "none":
             return text, artifact
         blocks: list[ContentBlock] = [TextContentBlock(type="text", text=text)]
-        for number, hit in enumerate(result.hits, 1):
-            picture = hit_picture(hit, self.images)
-            if picture:
-                blocks.append(TextContentBlock(type="text", text=f"Image {number}:"))
-                blocks.append(image_block(picture))
-        generated = generated_picture(result, self.images)
-        if generated:
-            blocks.append(TextContentBlock(type="text", text=GENERATED_LABEL))
-            blocks.append(image_block(generated))
+        for label, picture in pictures_shown(result, self.images):
+            blocks += [TextContentBlock(type="text", text=label), image_block(picture)]
         return blocks, artifact
 
 
@@ -209,9 +182,7 @@ def history_of(messages: Sequence[BaseMessage], tool: str, open_url: OpenUrl) ->
                     waiting[call["id"]] = judgements_of(call["args"])
         elif isinstance(message, ToolMessage) and message.tool_call_id in waiting:
             call_made = waiting.pop(message.tool_call_id)
-            if message.status != "error":
-                yield call_made
-                yield Listing(listed_ids(str(message.text)))
+            yield from answered(call_made, str(message.text))
 
 
 def _messages_of(state: Any, key: str) -> list[BaseMessage]:

@@ -23,18 +23,16 @@ from PIL import Image
 from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Role
 from dar_retriever.agents import (
     Event,
-    Listing,
     OpenUrl,
     Part,
     ReadMessage,
     SearchCall,
     Unread,
+    answered,
     assistant_message,
     dialogue_of,
-    is_reply,
     is_summary,
     judgements_of,
-    listed_ids,
     summary_message,
     user_message,
 )
@@ -119,7 +117,7 @@ def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) ->
         text = message.content or ""
         for step in _STEP.finditer(text):
             if step["tool"] == tool and _ROLES.get(message.role) == "assistant":
-                yield from _answered(judgements_of(_literal(step["arguments"])), step["result"])
+                yield from answered(judgements_of(_literal(step["arguments"])), step["result"])
         read = read_message(message, number, open_url)
         if read.turn is not None:
             yield read.turn
@@ -133,13 +131,7 @@ def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) ->
             call_id = message.additional_kwargs.get("tool_call_id")
             called = next(iter(waiting), None) if call_id in nameless else call_id
             if called in waiting:
-                yield from _answered(waiting.pop(called), text)
-
-
-def _answered(call: SearchCall, result: str) -> Iterator[Event]:
-    if is_reply(result):
-        yield call
-        yield Listing(listed_ids(result))
+                yield from answered(waiting.pop(called), text)
 
 
 def _literal(arguments: Any) -> Any:

@@ -14,19 +14,15 @@ from pydantic import ValidationError
 
 from dar_retriever import InvalidInputError, Question, Questioner, SearchResult
 from dar_retriever.agents import (
-    GENERATED_LABEL,
     TOOL_NAME,
     AgentSearch,
     IncludeImages,
     SearchCall,
-    dialogue_as_json,
-    generated_as_json,
-    generated_picture,
-    hit_picture,
     invalid_arguments,
+    pictures_shown,
     progress_events,
-    question_as_json,
     reply_text,
+    result_as_json,
     tool_description,
 )
 from dar_retriever.support.threads import in_threads
@@ -128,26 +124,16 @@ class _Search:
         """What the model and the application get."""
         result = reply.result
         blocks: list[ContentBlock] = [TextBlock(text=reply_text(result, reply.question))]
-        for number, hit in enumerate(result.hits, 1):
-            picture = hit_picture(hit, self.images)
-            if picture:
-                blocks.append(TextBlock(text=f"Image {number}:"))
-                blocks.append(ImageBlock(url=picture, image_mimetype="image/jpeg"))
-        generated = generated_picture(result, self.images)
-        if generated:
-            blocks.append(TextBlock(text=GENERATED_LABEL))
-            blocks.append(ImageBlock(url=generated, image_mimetype="image/jpeg"))
+        for label, picture in pictures_shown(result, self.images):
+            blocks.append(TextBlock(text=label))
+            blocks.append(ImageBlock(url=picture, image_mimetype="image/jpeg"))
         return ToolOutput(
             tool_name=self.name,
             blocks=blocks,
             raw_input={"kwargs": reply.arguments},
             raw_output={
                 "nodes": nodes_of(result, self.retriever.include_images),
-                "generated": generated_as_json(result),
-                "trace": result.trace.as_json(),
-                "dialogue": dialogue_as_json(result.dialogue),
-                "question": question_as_json(reply.question),
-                "close": result.close,
+                **result_as_json(result, reply.question),
             },
         )
 
