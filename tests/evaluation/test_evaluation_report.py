@@ -29,7 +29,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from dar_retriever import OpenClipEncoder
-from dar_retriever.cli import app, main
+from dar_retriever.cli import main
+from dar_retriever.cli.common import APP
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.demo.simulated_user import ROUNDS, simulate
@@ -814,7 +815,7 @@ FILES = {"results.json", "results.csv", "report.html"} | {
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder and the output of an evaluation of the demo."""
     out = tmp_path_factory.mktemp("eval") / "new" / "X"
-    done = CliRunner().invoke(app, [*DEMO, "--gallery", "60", "--out", str(out)])
+    done = CliRunner().invoke(APP, [*DEMO, "--gallery", "60", "--out", str(out)])
     assert done.exit_code == 0, done.output
     return out, done.stdout
 
@@ -885,7 +886,7 @@ def test_the_command_leaves_results_charts_and_page(demo_run: tuple[Path, str]) 
 def test_the_command_again_gives_the_same_figures(demo_run: tuple[Path, str]) -> None:
     out, _ = demo_run
     before = strictly((out / "results.json").read_text(encoding="utf-8"))
-    done = CliRunner().invoke(app, [*DEMO, "--gallery", "60", "--out", str(out)])
+    done = CliRunner().invoke(APP, [*DEMO, "--gallery", "60", "--out", str(out)])
     assert done.exit_code == 0, done.output
     after = strictly((out / "results.json").read_text(encoding="utf-8"))
     for entry in (*before["methods"], *after["methods"]):
@@ -906,7 +907,7 @@ def test_a_published_file_is_evaluated_with_pictures_made_before(
     out = tmp_path / "X"
     places = ["--dataset", str(dialogues), "--pool", str(pool), "--generated", str(made)]
     arguments = ["eval", *places, "--methods", "text, dar", "--out", str(out), "--seed", "5"]
-    done = CliRunner().invoke(app, arguments)
+    done = CliRunner().invoke(APP, arguments)
     assert done.exit_code == 0, done.output
     found = strictly((out / "results.json").read_text(encoding="utf-8"))
     assert found["dataset"]["name"] == "dialogues"
@@ -930,7 +931,7 @@ def test_pictures_that_were_not_made_cost_only_their_turns(
     out = tmp_path / "X"
     places = ["--dataset", str(dialogues), "--pool", str(pool), "--generated", str(made)]
     arguments = ["eval", *places, "--methods", "joined,dar", "--out", str(out)]
-    done = CliRunner().invoke(app, arguments)
+    done = CliRunner().invoke(APP, arguments)
     assert done.exit_code == 0, done.exception
     found = strictly((out / "results.json").read_text(encoding="utf-8"))
     assert [entry["undrawn"] for entry in found["methods"]] == [0, 11]
@@ -942,7 +943,7 @@ def test_captions_that_cannot_be_changed_leave_json_that_parses(
     dialogues, pool = published(tmp_path, gallery_folder, ["vase"])
     out = tmp_path / "X"
     arguments = ["eval", "--dataset", str(dialogues), "--pool", str(pool), "--out", str(out)]
-    done = CliRunner().invoke(app, [*arguments, "--methods", "text"])
+    done = CliRunner().invoke(APP, [*arguments, "--methods", "text"])
     assert done.exit_code == 0, done.output
     assert "nan" not in done.stdout
     found = strictly((out / "results.json").read_text(encoding="utf-8"))
@@ -955,7 +956,7 @@ def test_weights_by_round_can_be_asked_for(gallery_folder: Path, tmp_path: Path)
     made.mkdir()
     places = ["--dataset", str(dialogues), "--pool", str(pool), "--generated", str(made)]
     methods = ["--methods", "text,weights:0.8/0.2,0.5/0.5"]
-    done = CliRunner().invoke(app, ["eval", *places, *methods, "--out", str(tmp_path / "X")])
+    done = CliRunner().invoke(APP, ["eval", *places, *methods, "--out", str(tmp_path / "X")])
     assert done.exit_code == 0, done.exception
     found = strictly((tmp_path / "X" / "results.json").read_text(encoding="utf-8"))
     assert [entry["name"] for entry in found["methods"]] == ["text", "weights:0.8/0.2,0.5/0.5"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from files_of_images import broken_files, photograph, save_photographs, write_lines
 from PIL import Image
-from test_images import broken_files
 
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import (
@@ -32,15 +32,6 @@ from dar_retriever.support.images import open_image
 
 class InterruptedByTestError(Exception):
     """What stops an ingest halfway."""
-
-
-def photograph(seed: int, size: tuple[int, int] = (96, 64)) -> Image.Image:
-    """A sky, a ground, some things in between, blur and grain: no two alike."""
-    random = np.random.default_rng(seed)
-    coarse = random.integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    smooth = np.asarray(Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC), np.int16)
-    grain = random.integers(-12, 13, smooth.shape)
-    return Image.fromarray((smooth + grain).clip(0, 255).astype(np.uint8))
 
 
 def save_all_kinds(folder: Path) -> list[str]:
@@ -66,19 +57,6 @@ def save_all_kinds(folder: Path) -> list[str]:
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, **options)
     return list(files)
-
-
-def save_photographs(folder: Path, count: int) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{number:03}.png" for number in range(count)]
-    for number, path in enumerate(paths):
-        photograph(100 + number, (24, 16)).save(path)
-    return paths
-
-
-def write_lines(folder: Path, *entries: dict[str, Any]) -> None:
-    lines = "\n".join(json.dumps(entry) for entry in entries)
-    (folder / "metadata.jsonl").write_text(lines + "\n", encoding="utf-8")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from ingest_child import BATCH, ENCODER, PICTURES, alike, contents, draw_pictures
-from test_store_faults import restartable_server
+from restartable import restartable_server
 
 from dar_retriever.errors import StoreUnavailableError
 from dar_retriever.ingest import ingest

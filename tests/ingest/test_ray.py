@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_ingest import save_photographs, write_lines
+from files_of_images import save_photographs, write_lines
 from typer.testing import CliRunner
 
-from dar_retriever.cli import app
+from dar_retriever.cli.common import APP
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import IngestError, InvalidInputError
 from dar_retriever.ingest import ingest, ingest_on_ray
@@ -146,7 +146,7 @@ def test_a_missing_folder_is_refused_before_anything_starts(tmp_path: Path):
 def test_the_command_indexes_on_ray(cluster: None, chroma_server: int, gallery_folder: Path):
     store = f"http://localhost:{chroma_server}/ray-by-command"
     arguments = ["--store", store, "--engine", "ray", "--json"]
-    done = CliRunner().invoke(app, ["index", str(gallery_folder), *arguments])
+    done = CliRunner().invoke(APP, ["index", str(gallery_folder), *arguments])
 
     assert done.exit_code == 0, done.output
     count = len(list(gallery_folder.glob("*.jpg")))
@@ -156,7 +156,7 @@ def test_the_command_indexes_on_ray(cluster: None, chroma_server: int, gallery_f
 
 def test_the_command_refuses_to_let_workers_share_a_folder(tmp_path: Path):
     arguments = ["index", str(tmp_path), "--store", str(tmp_path / "store"), "--engine", "ray"]
-    done = CliRunner().invoke(app, arguments)
+    done = CliRunner().invoke(APP, arguments)
 
     assert isinstance(done.exception, InvalidInputError)
     assert "chroma run" in str(done.exception)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_ingest import photograph
+from files_of_images import photograph
 
 from dar_retriever.encoders import OpenClipEncoder, Vectors
 from dar_retriever.ingest.mapper import Steps

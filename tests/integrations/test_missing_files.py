@@ -37,7 +37,7 @@ from dar_retriever.agents import (
     progress_events,
     reply_text,
 )
-from dar_retriever.cli import app
+from dar_retriever.cli.common import APP
 from dar_retriever.cli.display import as_json, contact_sheet, hits_table
 from dar_retriever.conversation.dialogue import Turn
 
@@ -187,13 +187,13 @@ async def test_the_mcp_server_marks_them(retriever: DiffusionAugmentedRetriever)
 
 def test_the_command_line_marks_them(folder: Path, tmp_path: Path) -> None:
     store, run = str(tmp_path / "store"), CliRunner().invoke
-    indexed = run(app, ["index", str(folder), "--store", store])
+    indexed = run(APP, ["index", str(folder), "--store", store])
     assert indexed.exit_code == 0, indexed.output
     for name in GONE:
         (folder / name).unlink()
 
-    table = run(app, ["search", ASKED, "--store", store], env={"COLUMNS": "200"})
-    data = run(app, ["search", ASKED, "--store", store, "--json"])
+    table = run(APP, ["search", ASKED, "--store", store], env={"COLUMNS": "200"})
+    data = run(APP, ["search", ASKED, "--store", store, "--json"])
 
     assert table.exit_code == data.exit_code == 0, table.output + data.output
     assert table.output.count("file is gone") == len(GONE)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from files_of_images import broken_files, encoded
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.support.images import (
-    MAX_PIXELS,
     data_url,
     image_from_data_url,
     is_blank,
@@ -28,7 +26,6 @@ from dar_retriever.support.images import (
 )
 
 RED, GREEN, BLUE, WHITE = (220, 20, 30), (20, 200, 40), (10, 30, 210), (255, 255, 255)
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def quarters() -> Image.Image:
@@ -38,29 +35,6 @@ def quarters() -> Image.Image:
     image.paste(GREEN, (32, 0, 64, 16))
     image.paste(BLUE, (0, 16, 32, 32))
     return image
-
-
-def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def animated(kind: str) -> bytes:
-    frames = [Image.new("RGB", (16, 16), colour) for colour in (RED, GREEN, BLUE)]
-    return encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    check = struct.pack(">I", zlib.crc32(name + content))
-    return struct.pack(">I", len(content)) + name + content + check
-
-
-def claiming(width: int, height: int) -> bytes:
-    """A PNG of a few bytes whose header claims a size."""
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 100))
-    return PNG_SIGNATURE + header + pixels + chunk(b"IEND", b"")
 
 
 def assert_quarters(image: Image.Image, tolerance: int = 0) -> None:
@@ -203,26 +177,6 @@ def test_lab_images_become_rgb() -> None:
 
 def test_still_gif_is_read() -> None:
     assert read_image(encoded(quarters().quantize(8), "GIF")).mode == "RGB"
-
-
-def broken_files() -> dict[str, bytes]:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    photo = Image.fromarray(noise)
-    jpeg, png, webp = (encoded(photo, kind) for kind in ("JPEG", "PNG", "WEBP"))
-    return {
-        "zero bytes.jpg": b"",
-        "truncated.jpg": jpeg[: len(jpeg) // 2],
-        "truncated.png": png[: len(png) // 2],
-        "truncated.webp": webp[: len(webp) // 2],
-        "header only.jpg": jpeg[:20],
-        "text.jpg": b"this is no image at all\n" * 20,
-        "page.png": b"<!DOCTYPE html><html><body>404</body></html>",
-        "bomb.png": claiming(50_000, 50_000),
-        "large.png": claiming(10_000, MAX_PIXELS // 10_000 + 1),
-        "animated.gif": animated("GIF"),
-        "animated.webp": animated("WEBP"),
-        "animated.png": animated("PNG"),
-    }
 
 
 @pytest.mark.parametrize("name", broken_files())
