@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -40,8 +41,8 @@ def cluster() -> Iterator[None]:
             "env_vars": {
                 "HF_HUB_OFFLINE": "1",
                 "OMP_NUM_THREADS": "1",
-                # Workers import this file.
-                "PYTHONPATH": str(Path(__file__).parents[1]),
+                # Workers import this file, and what it imports.
+                "PYTHONPATH": os.pathsep.join(sys.path),
             }
         },
     )
