@@ -23,7 +23,7 @@ from dar_retriever.generation.base import (
     as_generated,
     requests_for,
 )
-from dar_retriever.reformulation.base import Reformulator
+from dar_retriever.reformulation.base import Condition, Reformulator
 from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.support.deadline import call_within
 from dar_retriever.support.images import is_blank
@@ -50,6 +50,7 @@ class EncodedQuery:
         trace: How it came about.
         final: False where generated images are still to come.
         since: Place of the turn with which the present subject began.
+        conditions: What was said that no picture shows; whoever searches may filter by it.
     """
 
     dialogue: Dialogue
@@ -62,6 +63,7 @@ class EncodedQuery:
     trace: Trace
     final: bool = True
     since: int = 0
+    conditions: tuple[Condition, ...] = ()
 
 
 class DARQueryEncoder:
@@ -250,6 +252,7 @@ class DARQueryEncoder:
             meaning.rejected,
             trace,
             since=len(dialogue.turns) - len(meaning.dialogue.turns),
+            conditions=reformulation.conditions,
         )
 
 

@@ -9,6 +9,24 @@ from dar_retriever.conversation.dialogue import Dialogue
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """Something said of the wanted images that no picture shows: a price, a size, a date, a brand.
+
+    Attributes:
+        about: "price", "size", "date", "month" (1 to 12, of any year), "results" (how many are
+            wanted), or what else the user names, such as "brand".
+        operator: "$eq", "$ne", "$in", "$gt", "$gte", "$lt" or "$lte"; a range is two conditions.
+        value: A number, a text, several texts for "$in"; of a date "2019-05-03".
+        said: The words that say so.
+    """
+
+    about: str
+    operator: str
+    value: float | str | tuple[str, ...]
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reformulation:
     """A dialogue in the words of the models.
 
@@ -20,6 +38,7 @@ class Reformulation:
         since: Place among the dialogue's turns from which on it is about the present subject; what
             was shown and judged before counts no more.
         notes: How it was made, for people.
+        conditions: What was said that no picture shows; a search may filter by it.
     """
 
     caption: str
@@ -27,6 +46,7 @@ class Reformulation:
     exclusions: tuple[str, ...] = ()
     since: int = 0
     notes: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
     @property
     def negative_prompt(self) -> str:
@@ -50,11 +70,13 @@ class Reading:
         phrases: What the wanted image shows, in the order in which it was said.
         excluded: What it does not show.
         since: See ``Reformulation``.
+        conditions: What was said that no picture shows.
     """
 
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     since: int = 0
+    conditions: tuple[Condition, ...] = ()
 
 
 class LanguageRules(Protocol):

@@ -37,7 +37,9 @@ class RuleReformulator:
             reading.phrases, self._count_tokens, self._max_tokens, self._language.visibility
         )
         prompts = (caption,) if caption else ()
-        return Reformulation(caption, prompts, reading.excluded, reading.since)
+        return Reformulation(
+            caption, prompts, reading.excluded, reading.since, conditions=reading.conditions
+        )
 
 
 class JoinedTurns:

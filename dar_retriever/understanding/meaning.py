@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
@@ -68,7 +68,7 @@ def understand(
         said_first = dialogue.turns[0].text or "an image"
         record.reasons.append(f"a new subject began: {short(said_first)}")
     captions = _captions(dialogue, captioner, record)
-    told = said
+    told, conditions = said, said.conditions
     if captions and said.caption:
         with record.timed("reformulate"):
             described = with_captions(dialogue, captions)
@@ -81,7 +81,7 @@ def understand(
             for images in (dialogue.images, dialogue.like, dialogue.unlike)
         )
         if not (told.caption or len(references) or len(liked)):
-            # Nothing but "hm" and "no" was said.
+            # Nothing but "hm" and "no" was said, or nothing that a picture shows.
             said = told = own_words(dialogue)
         words, before, text = _texts(encoder, said.caption, ", ".join(captions), told.caption)
         if len(references):
@@ -89,6 +89,7 @@ def understand(
             vector = composition.compose(Parts(references, words, before, after))
         else:
             vector = unit(liked.mean(0)) if text is None else text
+    told = replace(told, conditions=conditions)
     return Meaning(dialogue, told, captions, vector, text, references, liked, rejected)
 
 

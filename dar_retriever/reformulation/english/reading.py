@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Final
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reading
+from dar_retriever.reformulation.english.conditions import heard
 from dar_retriever.reformulation.english.lexicon import visibility
 from dar_retriever.reformulation.english.phrases import says
 from dar_retriever.reformulation.english.revision import revised
@@ -17,10 +19,18 @@ _EXCLUSIONS: Final = 40
 
 
 class English:
-    """See ``LanguageRules``: about a tenth of a millisecond a turn."""
+    """See ``LanguageRules``: about a tenth of a millisecond a turn.
+
+    Args:
+        today: What "last summer" is told from; the day of the call by default.
+    """
+
+    def __init__(self, today: date | None = None) -> None:
+        self._today = today
 
     def read(self, dialogue: Dialogue) -> Reading:
         """See ``LanguageRules``."""
+        dialogue, conditions = heard(dialogue, self._today or datetime.now().astimezone().date())
         kept: list[Statement] = []
         excluded: list[str] = []
         since = 0
@@ -40,7 +50,8 @@ class English:
             # Until something is said of the new subject, there is only the old one.
             kept, excluded, since = left
         texts = tuple(statement.text for statement in kept if statement.text)
-        return Reading(texts, tuple(dict.fromkeys(excluded)), since)
+        still = tuple(condition for place, condition in conditions if place >= since)
+        return Reading(texts, tuple(dict.fromkeys(excluded)), since, still)
 
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""

@@ -1,0 +1,154 @@
+"""The conditions of a whole conversation, and the conversation without them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import date
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from dar_retriever.conversation.dialogue import Dialogue, Turn
+from dar_retriever.reformulation.base import Condition
+from dar_retriever.reformulation.english.conditions.dates import date_in
+from dar_retriever.reformulation.english.conditions.phrase import without
+from dar_retriever.reformulation.english.conditions.prices import price_in
+from dar_retriever.reformulation.english.conditions.sizes import results_in, size_in
+
+# What is longer is a document; only its beginning and its end are read.
+_LONGEST: Final = 1000
+_THING: Final = r"(?P<{0}>prices?|budget|costs?|sizes?|dates?|years?|filters?)"
+_LIMIT: Final = r"(?:limits?|filters?|range|cap|restrictions?)"
+_FREE: Final = (
+    r"(?: (?:is|are|will|would be|goes|works|do)(?: (?:fine|ok|okay|good|do|possible|great|"
+    r"alright))?)?"
+)
+_CLAUSE_END: Final = r"(?=[\W_]*$|[,.;!]| (?:please|any ?more)\b)"
+_WITHDRAWN: Final = re.compile(
+    r"(?:(?:^|(?<=[,.;!] )|\b(?:but|and|with|in|at|for|of) )(?:any|whatever) "
+    rf"{_THING.format('any')}(?: {_LIMIT})?{_FREE}{_CLAUSE_END}|"
+    rf"(?:the )?{_THING.format('free')} (?:really )?(?:do(?:es)? ?n'?t|do(?:es)? not) matter"
+    r"(?: any ?more)?|"
+    r"\b(?:never ?mind|forget(?: about)?|drop|remove|ignore|lift|(?:don't|do not) care about) "
+    rf"(?:the |any |my |all )*{_THING.format('gone')}(?: {_LIMIT})?{_CLAUSE_END}|"
+    rf"\b(?:no|without(?: the| any)?) {_THING.format('no')} {_LIMIT}|"
+    r"\bmoney (?:is|'s) no (?:object|issue|problem))",
+    re.IGNORECASE,
+)
+_ABOUT: Final = {
+    **dict.fromkeys(("price", "prices", "budget", "cost", "costs"), "price"),
+    **dict.fromkeys(("size", "sizes"), "size"),
+    **dict.fromkeys(("date", "dates", "year", "years"), "date"),
+    **dict.fromkeys(("filter", "filters"), "all"),
+}
+_ASKED: Final = {
+    "price": re.compile(
+        r"\bbudget\b|\bprice (?:range|limit|are|do|would|should|point)\b|\bhow expensive\b|"
+        r"\b(?:what|max(?:imum)?|preferred|your|any|which) price\b(?! tag)|\bhow much (?:would|do|"
+        r"can|should|are|may|is|could|will)\b[^?]{0,40}\b(?:spend|pay|cost)|\bwilling to (?:pay|"
+        r"spend)\b",
+        re.IGNORECASE,
+    ),
+    "size": re.compile(
+        r"\b(?:what|which) (?:\w+ )?sizes?(?: (?:do|would|are|should|shall) (?:you|i|it|we)\b|"
+        r"[^\w]*$)|\byour (?:\w+ )?size\b|\bsize do you\b",
+        re.IGNORECASE,
+    ),
+    "date": re.compile(
+        r"\b(?:what|which) (?:year|date|dates|period|years)\b|\bwhen (?:was|were|did)\b[^?]{0,40}"
+        r"\b(?:taken|shot|take|made)\b|\bhow (?:old|recent) (?:should|may|can)\b",
+        re.IGNORECASE,
+    ),
+}
+_NO_MATTER: Final = re.compile(
+    r"[\W_]*(?:(?:no|nope|nah|none|any|anything|whatever|not really|i )*(?:do(?:n't| not) (?:care|"
+    r"mind|know|have (?:one|a budget|any))|does ?n'?t matter|no limit|no preference)?[\W_]*)",
+    re.IGNORECASE,
+)
+_NO: Final = re.compile(r"[\W_]*(?:yes|yeah|yep|sure|ok|okay)?[\W_]*", re.IGNORECASE)
+
+Placed: TypeAlias = tuple[int, Condition]
+
+
+def heard(dialogue: Dialogue, today: date) -> tuple[Dialogue, tuple[Placed, ...]]:
+    """A conversation without what no picture shows, and that as conditions.
+
+    What is said later of the same thing takes the place of what was said before; "any price" takes
+    it back. Words that might as well be of the picture stay: "a man from Italy", "a 70s sofa".
+
+    Args:
+        dialogue: In English.
+        today: What "last summer" is told from; summer is the northern one.
+
+    Returns:
+        The conversation, and the conditions that hold at its end, each with the place of its turn.
+    """
+    standing: dict[str, list[Placed]] = {}
+    turns: list[Turn] = []
+    asked: frozenset[str] = frozenset()
+    for place, turn in enumerate(dialogue.turns):
+        if turn.role == "assistant":
+            rest, wanted = _question(turn.text)
+            asked |= wanted
+        else:
+            rest, found = _message(turn.text, asked, frozenset(standing), today)
+            for about, conditions in found:
+                standing.pop(about, None)
+                if conditions:
+                    standing[about] = [(place, condition) for condition in conditions]
+                elif about == "all":
+                    standing.clear()
+            asked = frozenset()
+        turns.append(turn if rest == turn.text else replace(turn, text=rest))
+    said = tuple(placed for conditions in standing.values() for placed in conditions)
+    return replace(dialogue, turns=tuple(turns)), said
+
+
+@lru_cache(maxsize=4096)
+def _question(text: str) -> tuple[str, frozenset[str]]:
+    """What is asked of the picture, and which conditions are asked for."""
+    kept, about = [], set()
+    for sentence in re.findall(r"[^?]+\??", text[: 2 * _LONGEST]):
+        named = {what for what, pattern in _ASKED.items() if pattern.search(sentence.rstrip("? "))}
+        about |= named
+        if not named:
+            kept.append(sentence)
+    return (" ".join("".join(kept).split()) if about else text), frozenset(about)
+
+
+@lru_cache(maxsize=4096)
+def _message(
+    text: str, asked: frozenset[str], standing: frozenset[str], today: date
+) -> tuple[str, tuple[tuple[str, tuple[Condition, ...]], ...]]:
+    """A message without its conditions, and those by what they are about; none takes back."""
+    if asked and _NO_MATTER.fullmatch(text):
+        return "", tuple((about, ()) for about in sorted(asked))
+    if len(text) > 2 * _LONGEST:
+        return text, ()
+    found: list[tuple[str, tuple[Condition, ...]]] = []
+    whole, text = text, text.replace("\u2019", "'")
+    text, taken_back = _taken_back(text)
+    found += [(about, ()) for about in taken_back]
+    readers = (
+        lambda text: date_in(text, today, asked="date" in asked),
+        lambda text: size_in(text, asked="size" in asked),
+        lambda text: price_in(text, known="price" in standing, asked="price" in asked),
+        results_in,
+    )
+    for read in readers:
+        for phrase in read(text):
+            text = without(text, phrase.start, phrase.end)
+            found.append((phrase.about, phrase.conditions))
+    if asked and found and _NO.fullmatch(text):
+        text = ""
+    return (text if found else whole), tuple(found)
+
+
+def _taken_back(text: str) -> tuple[str, list[str]]:
+    about = []
+    # Each match shortens the text.
+    while match := _WITHDRAWN.search(text):
+        named = next((value for value in match.groups() if value), "price")
+        about.append(_ABOUT[named.lower()])
+        text = without(text, *match.span())
+    return text, about

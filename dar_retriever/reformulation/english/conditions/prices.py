@@ -1,0 +1,151 @@
+"""What something may cost, said in English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from dar_retriever.reformulation.base import Condition
+from dar_retriever.reformulation.english.conditions.amounts import NUMBER, number_of
+from dar_retriever.reformulation.english.conditions.phrase import (
+    NEGATION,
+    Found,
+    clause_before,
+    is_written,
+    lead_before,
+    trail_after,
+)
+
+# Pounds are a weight as well.
+_BEFORE: Final = r"(?:€|\$|£|¥|us\$|\b(?:eur|usd|gbp|chf))\s?"
+_AFTER: Final = (
+    r"\s?(?:€|\$|£|(?:euros?|eur|dollars?|usd|bucks?|quid|gbp|pounds sterling|chf|francs|yen|"
+    r"rupees)\b)"
+)
+
+
+def _money(name: str) -> str:
+    return rf"(?:{_BEFORE})?(?P<{name}>{NUMBER})(?:{_AFTER})?"
+
+
+_MOST: Final = (
+    r"(?:\b(?:(?:for|at|costs?|costing) )?(?:under|below|less than|cheaper than|beneath|up to|"
+    r"at most|at the most|a? ?max(?:imum)?(?: price)?(?: of|:)?|no more than|not more than|"
+    r"not over|not above|not exceeding|within|lower than|(?:no|not) more expensive than)|<=?)"
+)
+_LEAST: Final = (
+    r"(?:\b(?:over|above|more than|at least|at the least|a? ?min(?:imum)?(?: price)?(?: of|:)?|"
+    r"starting at|upwards of|no less than|not less than|not under|not below|not cheaper than|"
+    r"more expensive than|dearer than|pricier than|higher than)|>=?)"
+)
+_ABOUT: Final = r"(?:\b(?:around|about|approximately|approx\.?|roughly|circa|close to)|~)"
+_PATTERNS: Final = (
+    re.compile(
+        rf"(?:\bbetween |\bfrom )?{_money('low')}(?: ?[-\u2013] ?| to | and ){_money('high')}",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"{_MOST} ?{_money('high')}", re.IGNORECASE),
+    re.compile(rf"{_LEAST} ?{_money('low')}", re.IGNORECASE),
+    re.compile(rf"{_ABOUT} ?{_money('near')}", re.IGNORECASE),
+    re.compile(
+        rf"{_money('high')},? ?(?:or (?:less|under|below|cheaper)|and (?:less|under|below)|"
+        r"max(?:imum)?|at (?:the )?most|tops)\b",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"{_money('low')},? ?(?:or (?:more|over|above|up)|and (?:more|up|over|above)|min(?:imum)?|"
+        r"at (?:the )?least|upwards)\b",
+        re.IGNORECASE,
+    ),
+    re.compile(_money("amount"), re.IGNORECASE),
+)
+_CURRENCY: Final = re.compile(rf"{_BEFORE}|{_AFTER}", re.IGNORECASE)
+_PRICE: Final = re.compile(
+    r"\b(?:priced?|prices|budget|spend|spending|pay|paying|costs?|costing|cheaper|expensive|"
+    r"pricier|dearer)\b",
+    re.IGNORECASE,
+)
+_LIMIT: Final = re.compile(r"\b(?:budget|spend|spending|pay|i have|i've got)\b", re.IGNORECASE)
+# "a 20 euro note", "5 dollar coins", "50 pound dog".
+_THING: Final = re.compile(
+    r"[ -]?(?:notes?|bills?|coins?|banknotes?|signs?|stamps?|stores?|shops?|menu|cheques?|gift|"
+    r"years?|people|persons?|cm|mm|m|kg|g|km|inch(?:es)?|feet|ft|watts?|ml|l|%|percent|degrees|"
+    r"pixels|px|x|pieces?|of)\b",
+    re.IGNORECASE,
+)
+_END: Final = re.compile(r"\s*(?:$|[,.;!?)]|(?:please|each|total|in total|or so|thanks)\b)")
+_FOR: Final = re.compile(r"\b(?:for|at)\s+$", re.IGNORECASE)
+_SPENT: Final = re.compile(r"\b(?:spend|spending|pay|paying)\b", re.IGNORECASE)
+_ON: Final = re.compile(r"\s+(?:on|for)\b", re.IGNORECASE)
+_NEAR: Final = 0.2
+
+
+def price_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
+    """The price that a message names, if it does.
+
+    Args:
+        text: A message.
+        known: Whether a price was named before, so that "under 80" needs no currency.
+        asked: Whether it answers a question for the price, so that "50" is the most.
+    """
+    for pattern in _PATTERNS:
+        for match in pattern.finditer(text):
+            found = _read(text, match, known=known or asked, asked=asked)
+            if found is not None:
+                yield found
+                return
+
+
+def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found | None:
+    parts = match.groupdict()
+    start, end = lead_before(text, match.start()), trail_after(text, match.end())
+    lead, core = text[start : match.start()], match[0]
+    paid = bool(_CURRENCY.search(core) or _PRICE.search(lead + core))
+    after = text[match.end() :]
+    if not (paid or known) or _THING.match(after) or is_written(text, match.start()):
+        return None
+    if "amount" in parts and not _plain(text, match, lead, known=known):
+        return None
+    if not (paid or _END.match(after)) or after[:1].isalnum():
+        return None
+    if NEGATION.search(clause_before(text, start)):
+        # "no mugs over 50 euros": which of the two is not wanted cannot be told.
+        return None
+    low, high = _bounds(parts, lead, asked=asked)
+    if _SPENT.search(lead) and (used := _ON.match(text, end)):
+        end = used.end()
+    said = (lead + core if NEGATION.search(lead) else core).strip(" ,")
+    bounds = (("$gte", low), ("$lte", high))
+    conditions = tuple(
+        Condition("price", asked, round(value, 2), said)
+        for asked, value in bounds
+        if value is not None
+    )
+    return Found(start, end, conditions, "price")
+
+
+def _bounds(
+    parts: dict[str, str | None], lead: str, *, asked: bool
+) -> tuple[float | None, float | None]:
+    """The least and the most that something may cost, after the words before."""
+    said = {name: number_of(text) for name, text in parts.items() if text}
+    near = said.get("near", said.get("amount"))
+    if near is not None and "amount" in said and (asked or _LIMIT.search(lead)):
+        return None, near
+    if near is not None:
+        return near * (1 - _NEAR), near * (1 + _NEAR)
+    low, high = said.get("low"), said.get("high")
+    if low is not None and high is not None:
+        return min(low, high), max(low, high)
+    # "nothing over 50" is at most 50.
+    return (high, low) if len(NEGATION.findall(lead)) % 2 else (low, high)
+
+
+def _plain(text: str, match: re.Match[str], lead: str, *, known: bool) -> bool:
+    """Whether a bare amount is a price: "my budget is 50", "for 20 euros", an answer "50"."""
+    ends = _END.match(text, match.end()) is not None
+    whole = not text[: match.start() - len(lead)].strip()
+    if _PRICE.search(lead):
+        return True
+    return ends and bool(_FOR.search(lead) or (known and whole) or _LIMIT.search(lead))

@@ -1,0 +1,113 @@
+"""Sizes of clothes and shoes, and numbers of results, said in English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from dar_retriever.reformulation.base import Condition
+from dar_retriever.reformulation.english.conditions.amounts import NUMBER, number_of
+from dar_retriever.reformulation.english.conditions.phrase import (
+    NEGATION,
+    Found,
+    clause_before,
+    is_written,
+    lead_before,
+    trail_after,
+)
+
+_LETTERS: Final = (
+    r"(?:x{0,4}s|x{0,4}l|[2-6]xl|m|xx?-(?:small|large)|extra (?:small|large)|one size)"
+)
+_VALUE: Final = rf"(?:\d{{1,3}}(?:[.,]5)?|{_LETTERS}|small|medium|large)"
+_LIST: Final = rf"(?P<value>{_VALUE}(?:(?:,? (?:or|and)|,|/) ?{_VALUE})*)"
+_REGION: Final = r"(?:(?:eu|us|uk) )?"
+_NOT_MORE: Final = r"(?![\w'-]|[.,]\d| ?(?:cm|mm|m|kg|inch(?:es)?|ft|feet|x \d|%|of)\b)"
+_OF: Final = r"(?:(?:shoe|dress|shirt|trouser|ring|hat|clothing|eu|us|uk) )?"
+_SIZE: Final = re.compile(
+    rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}sizes?(?: is| are|:|=| should be| must be)? ?"
+    rf"{_REGION}{_LIST}{_NOT_MORE}|"
+    rf"\b(?:in|wear) (?:an? )?(?P<letters>{_LETTERS}){_NOT_MORE}|"
+    rf"\bwear (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}",
+    re.IGNORECASE,
+)
+_ALONE: Final = re.compile(
+    rf"[\W_]*(?:i(?:'m| am| wear)? )?(?:an? )?{_REGION}{_LIST}(?:,? please)?(?=[\W_]*$|[,.;!])",
+    re.IGNORECASE,
+)
+_LETTERS_ALONE: Final = re.compile(rf"[\W_]*(?P<value>{_LETTERS})[\W_]*", re.IGNORECASE)
+_KIND_OF: Final = re.compile(
+    r"\b(?:life|king|queen|full|pocket|bite|actual|real|same|double|twin|small|large|big)[ -]$",
+    re.IGNORECASE,
+)
+_SAME: Final = {
+    "extra small": "xs",
+    "x-small": "xs",
+    "extra large": "xl",
+    "x-large": "xl",
+    "xx-large": "xxl",
+    "small": "s",
+    "medium": "m",
+    "large": "l",
+    "2xl": "xxl",
+    "3xl": "xxxl",
+}
+_RESULTS: Final = (
+    r"(?:results?|hits?|pictures?|pics|photos?|images?|options?|examples?|suggestions?|matches)"
+)
+_CLAUSE: Final = r"(?:^|(?<=[,.;!] ))"
+_COUNT: Final = re.compile(
+    rf"{_CLAUSE}(?:(?:please|just|only|can you|now) )*(?:show|give|get|find|list)(?: me)?"
+    rf"(?: just| only)? (?:the )?(?:top |best |first )?(?P<shown>{NUMBER})(?: more)?"
+    rf"(?: of (?:them|these|those))?(?: {_RESULTS}(?: (?:of|with))?\b|(?=[\W_]*$|,? please))|"
+    rf"(?:{_CLAUSE}|\b(?:show me|give me|only|just) )(?:the )?(?:top|best|first) (?P<top>{NUMBER})"
+    rf"(?: {_RESULTS})?(?: only)?(?=[\W_]*$|[,.;!]|,? please| (?:for|of)\b)|"
+    rf"{_CLAUSE}(?:(?:only|just|max(?:imum)?|at most) )*(?P<number>{NUMBER}) {_RESULTS}"
+    r"(?: only| please)?(?=[\W_]*$)",
+    re.IGNORECASE,
+)
+_MOST_RESULTS: Final = 1000
+
+
+def size_in(text: str, *, asked: bool) -> Iterator[Found]:
+    """The size that a message names, if it does.
+
+    Args:
+        text: A message.
+        asked: Whether it answers a question for the size, so that "42" is one.
+    """
+    whole = _ALONE.match(text) if asked else _LETTERS_ALONE.fullmatch(text)
+    if whole:
+        yield _sized(0, whole.end(), whole["value"], whole[0])
+        return
+    for match in _SIZE.finditer(text):
+        if _KIND_OF.search(text[: match.start()]) or is_written(text, match.start()):
+            continue
+        start = lead_before(text, match.start())
+        if NEGATION.search(clause_before(text, match.start())):
+            continue
+        value = match["value"] or match["letters"] or match["number"]
+        yield _sized(start, trail_after(text, match.end()), value, match[0])
+        return
+
+
+def results_in(text: str) -> Iterator[Found]:
+    """How many results a message asks for, if it does: "top 5", "show me 3"."""
+    match = _COUNT.search(text)
+    if match is None or is_written(text, match.start()):
+        return
+    number = int(number_of(match["shown"] or match["top"] or match["number"]))
+    if 0 < number <= _MOST_RESULTS:
+        said = match[0].strip(" ,.;")
+        condition = Condition("results", "$eq", number, said)
+        yield Found(match.start(), trail_after(text, match.end()), (condition,), "results")
+
+
+def _sized(start: int, end: int, value: str, said: str) -> Found:
+    parts = re.split(r",? (?:or|and) |[,/] ?(?!5\b)", value.lower().strip())
+    sizes = tuple(dict.fromkeys(_SAME.get(part, part).replace(",", ".") for part in parts if part))
+    said = said.strip(" ,.;!?")
+    asked = "$eq" if len(sizes) == 1 else "$in"
+    condition = Condition("size", asked, sizes[0] if len(sizes) == 1 else sizes, said)
+    return Found(start, end, (condition,), "size")
