@@ -552,7 +552,7 @@ def test_an_empty_dialogue_is_refused(tiny_encoder: OpenClipEncoder, dialogue: A
 
 
 def test_what_is_no_dialogue_is_refused(tiny_encoder: OpenClipEncoder):
-    with pytest.raises(InvalidInputError, match="no dialogue"):
+    with pytest.raises(InvalidInputError, match="not a dialogue"):
         DARQueryEncoder(tiny_encoder).encode(5)
 
 
@@ -585,11 +585,11 @@ def truncated_file() -> Image.Image:
 @pytest.mark.parametrize(
     ("garbage", "told"),
     [
-        ("no image", "'no image' is no GeneratedImage"),
-        (None, "None is no GeneratedImage"),
+        ("no image", "'no image' is not a GeneratedImage"),
+        (None, "None is not a GeneratedImage"),
         (drawn_image("a dress", 0), "size=64x64"),
-        (generated("dress.png"), "'dress.png' is no PIL image"),
-        (generated(np.zeros((8, 8, 3))), "is no PIL image"),
+        (generated("dress.png"), "'dress.png' is not a PIL image"),
+        (generated(np.zeros((8, 8, 3))), "is not a PIL image"),
         (generated(Image.new("RGB", (0, 8))), "has no pixels"),
         (generated(truncated_file()), "cannot be read"),
     ],

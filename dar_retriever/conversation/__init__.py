@@ -1,4 +1,4 @@
-"""What is said and shown: turns, dialogues, and which pictures a dialogue may open."""
+"""Turns, dialogues, and which images a dialogue may open."""
 
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike, Role, Round, Turn
 from dar_retriever.conversation.image_access import ImageAccess

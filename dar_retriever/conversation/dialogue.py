@@ -1,4 +1,4 @@
-"""The conversation that is searched with: turns, immutable dialogues, and where they come from."""
+"""The conversation: turns, immutable dialogues, and the formats they are read from."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class Turn:
 
     Attributes:
         role: Who speaks. The user describes and answers, the assistant asks.
-        text: The words; may be empty where there are images.
-        images: References, which the words may change: PIL images, converted to RGB.
-        like: Hits that the user liked, likewise.
-        unlike: Hits that the user turned down, likewise.
+        text: The words; may be empty if there are images.
+        images: Reference images ("like this, but in blue"): PIL images, converted to RGB.
+        like: Hits that the user liked: PIL images, converted to RGB.
+        unlike: Hits that the user rejected: PIL images, converted to RGB.
 
     Raises:
-        InvalidInputError: The role is unknown or the text is no string.
-        InvalidImageError: Something among the images is no PIL image.
+        InvalidInputError: The role is unknown, or the text is not a string.
+        InvalidImageError: One of the images is not a PIL image.
     """
 
     role: Role
@@ -43,11 +43,11 @@ class Turn:
         if self.role not in ("user", "assistant"):
             raise InvalidInputError(f"role={self.role!r}: a turn is by 'user' or 'assistant'")
         if not isinstance(self.text, str):
-            raise InvalidInputError(f"text={self.text!r}: the text of a turn is a str")
+            raise InvalidInputError(f"text={self.text!r}: the text of a turn must be a str")
         for image in (*self.images, *self.like, *self.unlike):
             if not isinstance(image, Image.Image):
                 raise InvalidImageError(
-                    f"{image!r} is no PIL image; open it with PIL.Image.open first"
+                    f"{image!r} is not a PIL image; open it with PIL.Image.open first"
                 )
         object.__setattr__(self, "text", " ".join(self.text.split()))
         object.__setattr__(self, "images", tuple(map(to_rgb, self.images)))
@@ -56,13 +56,13 @@ class Turn:
 
     @property
     def has_content(self) -> bool:
-        """Whether the user says, shows or likes something here that can be searched for."""
+        """Whether the user says, shows or likes something that can be searched for."""
         return self.role == "user" and bool(self.text or self.images or self.like)
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One question of the assistant, where there was one, and the user's answer."""
+    """The assistant's question, if there was one, and the user's answer."""
 
     question: str
     answer: Turn
@@ -70,11 +70,11 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """A conversation about one wanted image; adding a turn gives a new dialogue.
+    """A conversation about one wanted image. Adding a turn returns a new dialogue.
 
     Attributes:
-        turns: In the order they were said.
-        id: Names the dialogue where its images were generated beforehand.
+        turns: All messages, oldest first.
+        id: Name of the dialogue; only needed if its images were generated beforehand.
 
     Example:
         >>> dialogue = Dialogue.from_text("a red dress").ask("striped?").say("yes, blue stripes")
@@ -89,28 +89,28 @@ class Dialogue:
 
     @classmethod
     def from_text(cls, text: str, id: str = "") -> Dialogue:
-        """A dialogue of one description."""
+        """Start a dialogue with a description."""
         return cls((Turn("user", text),), id)
 
     @classmethod
     def from_messages(cls, messages: Sequence[Mapping[str, Any]], id: str = "") -> Dialogue:
-        """Read role/content dicts as chat APIs have them (OpenAI style).
+        """Read role/content messages in the style of OpenAI's chat API.
 
         Args:
-            messages: Each with "role" and "content"; the content is a string or a list of
-                parts of type "text" / "input_text" or "image_url" / "input_image", images as
+            messages: Dicts with "role" and "content". The content is a string, or a list of parts
+                of type "text" / "input_text" or "image_url" / "input_image". Images must be
                 data URLs. System, developer and tool messages are left out.
             id: See ``Dialogue``.
 
         Raises:
-            InvalidInputError: A message of another form.
-            InvalidImageError: An image part that is no readable data URL.
+            InvalidInputError: A message has another form.
+            InvalidImageError: An image is not a readable data URL.
         """
         turns = []
         for number, message in enumerate(messages):
             if not isinstance(message, Mapping):
                 raise InvalidInputError(
-                    f"message {number}: {message!r} is no dict of role, content"
+                    f"message {number}: {message!r} is not a dict of role, content"
                 )
             role, content = message.get("role"), message.get("content")
             if content is None or (isinstance(role, str) and role in _LEFT_OUT_ROLES):
@@ -135,10 +135,10 @@ class Dialogue:
             id: See ``Dialogue``.
 
         Raises:
-            InvalidInputError: The first entry is no string, or another no round.
+            InvalidInputError: The first entry is not a string, or another one is not a round.
         """
         if isinstance(rounds, str) or not rounds or not isinstance(rounds[0], str):
-            raise InvalidInputError(f"{rounds!r}: the first entry is the description, a str")
+            raise InvalidInputError(f"{rounds!r}: the first entry must be the description, a str")
         dialogue = cls.from_text(rounds[0], id)
         for entry in rounds[1:]:
             question, answer = _split_round(entry)
@@ -147,7 +147,7 @@ class Dialogue:
 
     @classmethod
     def of(cls, value: DialogueLike) -> Dialogue:
-        """Whatever can be searched with, as a dialogue: a dialogue, a text, an image, messages."""
+        """Turn a text, an image, a list of messages or a dialogue into a dialogue."""
         if isinstance(value, Dialogue):
             return value
         if isinstance(value, str):
@@ -159,7 +159,7 @@ class Dialogue:
             if len(messages) == len(value):
                 return cls.from_messages(messages)
         raise InvalidInputError(
-            f"{value!r} is no dialogue; pass a Dialogue, a str, a PIL image or a list of "
+            f"{value!r} is not a dialogue; pass a Dialogue, a str, a PIL image or a list of "
             "{'role': ..., 'content': ...} messages"
         )
 
@@ -179,12 +179,12 @@ class Dialogue:
 
     @property
     def user_turns(self) -> tuple[Turn, ...]:
-        """What the user said and showed."""
+        """The user's turns."""
         return tuple(turn for turn in self.turns if turn.role == "user")
 
     @property
     def images(self) -> tuple[Image.Image, ...]:
-        """References that the user showed, oldest first."""
+        """Reference images of the user, oldest first."""
         return tuple(image for turn in self.user_turns for image in turn.images)
 
     @property
@@ -194,7 +194,7 @@ class Dialogue:
 
     @property
     def unlike(self) -> tuple[Image.Image, ...]:
-        """Hits that the user turned down, oldest first."""
+        """Hits that the user rejected, oldest first."""
         return tuple(image for turn in self.user_turns for image in turn.unlike)
 
     @property
@@ -203,7 +203,7 @@ class Dialogue:
         return max(0, len(self.user_turns) - 1)
 
     def rounds(self) -> Iterator[Round]:
-        """The user's turns, each with what the assistant asked since the turn before."""
+        """The user's turns, each with the questions that the assistant asked just before."""
         asked: list[str] = []
         for turn in self.turns:
             if turn.role == "assistant":
@@ -213,7 +213,7 @@ class Dialogue:
                 asked = []
 
     def at_round(self, n: int) -> Dialogue:
-        """The state after n answers; the whole dialogue where it has no more than that.
+        """The dialogue as it was after n answers; the whole dialogue if it has no more than n.
 
         Raises:
             InvalidInputError: ``n`` is negative.
@@ -228,7 +228,7 @@ class Dialogue:
         return self
 
     def since(self, place: int) -> Dialogue:
-        """The dialogue from a turn on.
+        """The dialogue from the turn at this place on.
 
         Raises:
             InvalidInputError: There is no such turn.
@@ -240,10 +240,10 @@ class Dialogue:
         return dataclasses.replace(self, turns=self.turns[place:]) if place else self
 
     def require_content(self) -> None:
-        """Raise EmptyDialogueError where the user has neither said, shown nor liked anything."""
+        """Raise EmptyDialogueError if the user has not said, shown or liked anything."""
         if not any(turn.has_content for turn in self.turns):
             raise EmptyDialogueError(
-                f"the dialogue's {len(self.turns)} turns hold no word and no image of the user; "
+                f"in the dialogue's {len(self.turns)} turns the user says and shows nothing; "
                 "describe the wanted image first"
             )
 
@@ -258,7 +258,9 @@ def _read_content(content: Any, number: int) -> tuple[str, tuple[Image.Image, ..
     if isinstance(content, str):
         return content, ()
     if not isinstance(content, Sequence):
-        raise InvalidInputError(f"message {number}: content={content!r} is neither str nor list")
+        raise InvalidInputError(
+            f"message {number}: content={content!r} is neither a str nor a list"
+        )
     texts, images = [], []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None
@@ -271,8 +273,7 @@ def _read_content(content: Any, number: int) -> tuple[str, tuple[Image.Image, ..
             )
         else:
             raise InvalidInputError(
-                f"message {number}: a part of type {kind!r} is not understood; use 'text' or "
-                "'image_url'"
+                f"message {number}: unknown part of type {kind!r}; use 'text' or 'image_url'"
             )
     return " ".join(texts), tuple(images)
 
@@ -280,14 +281,16 @@ def _read_content(content: Any, number: int) -> tuple[str, tuple[Image.Image, ..
 def _text_of(part: Mapping[str, Any], number: int) -> str:
     text = part.get("text")
     if not isinstance(text, str):
-        raise InvalidInputError(f"message {number}: text={text!r} of a text part is no str")
+        raise InvalidInputError(f"message {number}: text={text!r} of a text part is not a str")
     return text
 
 
 def _split_round(entry: Any) -> tuple[str, str]:
     if not isinstance(entry, str):
         if not isinstance(entry, Sequence) or len(entry) != 2:
-            raise InvalidInputError(f"{entry!r}: a round is 'question? answer' or a pair of them")
+            raise InvalidInputError(
+                f"{entry!r}: a round is 'question? answer', or a pair (question, answer)"
+            )
         return entry[0], entry[1]
     question, mark, answer = entry.partition("?")
     return (f"{question}?", answer.strip()) if mark else ("", entry)

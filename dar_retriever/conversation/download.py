@@ -1,4 +1,4 @@
-"""Downloading what a stranger's URL names: checked addresses, bounded bytes, time and redirects."""
+"""Downloads from untrusted URLs, with checked addresses and limits on size, time and redirects."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from dar_retriever.support.deadline import call_within
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _IPV6_PUBLIC: Final = ipaddress.IPv6Network("2000::/3")
-# How networks without IPv4 reach it: the last four bytes are the IPv4 address (RFC 6052).
+# IPv6-only networks reach IPv4 through these; the last four bytes are the IPv4 address (RFC 6052).
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a download may take.
+    """Limits of a download.
 
     Attributes:
-        max_bytes: The most bytes of the answer's body.
-        seconds: The longest that all of it takes: looking the host up, redirects, the last byte.
-        redirects: The most redirects that are followed; each is checked like the first address.
-        private_networks: Whether addresses that are not public may be connected to.
+        max_bytes: Maximum size of the body.
+        seconds: Maximum time for everything: the look-up of the host, redirects and the body.
+        redirects: Maximum number of redirects; each is checked like the first address.
+        private_networks: Whether to connect to addresses that are not public.
     """
 
     max_bytes: int
@@ -40,27 +40,27 @@ class Limits:
 
 
 def download(url: str, limits: Limits) -> bytes:
-    """The body of the answer to a GET request.
+    """Send a GET request and return the body of the response.
 
-    A host is looked up once and the connection made to the address that was checked, so that a
-    name cannot point elsewhere between the two. Proxies of the environment are not used, nothing
-    is sent but the request itself.
+    Each host is looked up only once, and the connection goes to the address that was checked. So a
+    name cannot point to another address between check and connection. Proxy settings of the
+    environment are ignored, and nothing but the request itself is sent.
 
     Args:
-        url: Of scheme http or https.
+        url: An http or https URL.
         limits: See ``Limits``.
 
     Raises:
-        InvalidImageError: The URL is none of these, a host has an address that is not public, a
-            limit is reached, or no answer comes that can be used.
+        InvalidImageError: The URL is of another kind, a host has an address that is not public, a
+            limit is exceeded, or there is no usable response.
     """
     name, deadline = repr(url[:60]), time.monotonic() + limits.seconds
     try:
-        # A look-up cannot be interrupted; what else goes on ends by itself at the deadline.
+        # A look-up cannot be interrupted. Everything else ends by itself at the deadline.
         return call_within(limits.seconds, lambda: _followed(url, name, limits, deadline))
     except InvalidImageError:
         raise
-    # The network raises whatever goes wrong on it.
+    # Network code can raise anything.
     except Exception as error:
         late = isinstance(error, TimeoutError | httpcore.TimeoutException)
         reason = f"{type(error).__name__}: {str(error)[:200]}"
@@ -72,7 +72,7 @@ def download(url: str, limits: Limits) -> bytes:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet's, and means no other one inside it."""
+    """Whether an IP address is public, and so is any IPv4 address embedded in it."""
     if "%" in address:
         return False
     ip = ipaddress.ip_address(address)
@@ -88,7 +88,7 @@ def is_public(address: str) -> bool:
 
 
 def _followed(url: str, name: str, limits: Limits, deadline: float) -> bytes:
-    """The body at the end of the redirects."""
+    """Follow the redirects and return the body."""
     place = httpx.URL(url)
     for _ in range(limits.redirects + 1):
         answer = _answer(place, name, limits, deadline)
@@ -101,9 +101,9 @@ def _followed(url: str, name: str, limits: Limits, deadline: float) -> bytes:
 
 
 def _answer(place: httpx.URL, name: str, limits: Limits, deadline: float) -> bytes | str:
-    """The body of one answer, or where it redirects to."""
+    """The body of one response, or the address that it redirects to."""
     web = place.scheme in ("http", "https")
-    # A percent sign names an interface of this machine, or hides another character.
+    # A percent sign names a network interface, or hides another character.
     if not web or not place.host or "%" in place.host or place.userinfo:
         raise InvalidImageError(
             f"{name}: leads to something else than http://host/... or https://host/... without "
@@ -132,7 +132,7 @@ def _answer(place: httpx.URL, name: str, limits: Limits, deadline: float) -> byt
             raise InvalidImageError(f"{name}: the server answers {response.status}; check it")
         if found.get(b"content-encoding", "identity").lower() != "identity":
             raise InvalidImageError(
-                f"{name}: the server compresses what it was asked not to; pass the image itself"
+                f"{name}: the server compresses its response unasked; pass the image itself"
             )
         return _body(response.iter_stream(), int(found.get(b"content-length", 0)), name, limits)
 
@@ -151,7 +151,7 @@ def _body(chunks: Iterable[bytes], announced: int, name: str, limits: Limits) ->
 
 
 class _CheckedBackend(httpcore.SyncBackend):
-    """Connects to checked addresses alone; every step ends at the deadline."""
+    """Connects only to checked addresses; every step ends at the deadline."""
 
     def __init__(self, name: str, limits: Limits, deadline: float) -> None:
         self._name = name
@@ -172,7 +172,7 @@ class _CheckedBackend(httpcore.SyncBackend):
             left = _left(self._deadline)
             try:
                 stream = super().connect_tcp(address, port, left, local_address, options)
-            # The next address may answer.
+            # The next address may work.
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 problem = error
             else:
@@ -191,7 +191,7 @@ class _CheckedBackend(httpcore.SyncBackend):
 
 
 class _TimedStream(httpcore.NetworkStream):
-    """A connection whose every step ends at the deadline, however little comes at a time."""
+    """A connection on which every step ends at the deadline, even if data arrive very slowly."""
 
     def __init__(self, stream: httpcore.NetworkStream, deadline: float) -> None:
         self._stream = stream

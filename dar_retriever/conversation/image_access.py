@@ -1,4 +1,4 @@
-"""Which images a conversation's references may open: none but data URLs, unless allowed."""
+"""Which images a conversation may open: only data URLs, unless more is allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from dar_retriever.errors import InvalidImageError, InvalidInputError
 from dar_retriever.support.images import content_of, image_from_data_url, read_image
 
-# One letter alone is a drive of Windows.
+# A single letter is a drive on Windows.
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+):(//)?", re.IGNORECASE)
 _SHOWN: Final = 60
 _WITHOUT_SLASHES: Final = frozenset({"data", "file", "http", "https"})
@@ -22,21 +22,22 @@ _WITHOUT_SLASHES: Final = frozenset({"data", "file", "http", "https"})
 
 @dataclass(frozen=True, slots=True)
 class ImageAccess:
-    """What may be opened where somebody else names it; give its ``open`` to an ``open_url``.
+    """Which paths and URLs from untrusted messages may be opened.
+
+    Pass its ``open`` wherever an ``open_url`` is taken.
 
     Attributes:
-        folders: Files in them and their subfolders may be opened, by path or file: URL, once
-            symbolic links are followed. Whoever may write in a folder may exchange a link there
-            while it is looked at: name folders that the application fills.
+        folders: Files in these folders and their subfolders may be opened, by path or file: URL.
+            Symbolic links are followed before the check. Somebody who can write to a folder could
+            exchange a link during the check, so allow only folders that your application fills.
         web: Whether http: and https: URLs may be opened.
-        private_networks: Whether hosts of the web may have addresses that are not public, such as
-            this machine's own.
-        max_bytes: The most bytes of an image from the web.
-        seconds: The longest that one from the web takes, redirects included.
-        redirects: The most redirects followed; each is checked as the first address is.
+        private_networks: Whether web addresses may be non-public ones, such as this machine.
+        max_bytes: Maximum size of an image from the web.
+        seconds: Maximum time for an image from the web, redirects included.
+        redirects: Maximum number of redirects; each is checked like the first address.
 
     Raises:
-        InvalidInputError: A limit has no meaning, or ``folders`` is one path instead of several.
+        InvalidInputError: A limit makes no sense, or ``folders`` is one path instead of a tuple.
 
     Example:
         >>> from dar_retriever import ImageAccess
@@ -55,31 +56,29 @@ class ImageAccess:
 
     def __post_init__(self) -> None:
         if isinstance(self.folders, str | os.PathLike):
-            raise InvalidInputError(
-                f"folders={self.folders!r}: one path; put it into a tuple, (folder,)"
-            )
+            raise InvalidInputError(f"folders={self.folders!r}: one path; pass a tuple, (folder,)")
         if self.max_bytes < 1 or not self.seconds > 0 or self.redirects < 0:
             raise InvalidInputError(
                 f"max_bytes={self.max_bytes}, seconds={self.seconds}, redirects={self.redirects}: "
-                "at least 1 byte, more than 0 seconds, no negative number of redirects"
+                "allow at least 1 byte, more than 0 seconds and 0 or more redirects"
             )
         object.__setattr__(self, "folders", tuple(self.folders))
 
     def open(self, reference: str) -> Image.Image:
-        """Open what a reference names.
+        """Open the image that a path or URL names.
 
         Args:
-            reference: A data: URL, which is always opened; a path or file: URL; an http: or
-                https: URL.
+            reference: A path, or a data:, file:, http: or https: URL. A data: URL is always
+                allowed.
 
         Returns:
             The image; see ``read_image``.
 
         Raises:
-            InvalidImageError: It may not be opened, cannot be, or is no image.
+            InvalidImageError: It may not be opened, cannot be opened, or is not an image.
         """
         if not isinstance(reference, str):
-            raise InvalidImageError(f"{str(reference)[:60]!r} is no str; pass a URL or a path")
+            raise InvalidImageError(f"{str(reference)[:60]!r} is not a str; pass a URL or a path")
         scheme, name = _scheme(reference), _shown(reference)
         if scheme == "data":
             return image_from_data_url(reference)
@@ -96,7 +95,7 @@ class ImageAccess:
         if not self.web:
             raise InvalidImageError(
                 f"{name}: nothing is fetched from the web; allow it with ImageAccess(web=True), or "
-                "pass the image as PIL image or data URL"
+                "pass the image as a PIL image or data URL"
             )
         from dar_retriever.conversation.download import Limits, download
 
@@ -113,25 +112,25 @@ class ImageAccess:
         return content_of(resolved, name)
 
     def _resolved(self, path: str) -> Path | None:
-        """Where a path leads, if that is in one of the folders."""
+        """The path with links followed, if it is in one of the folders."""
         try:
             resolved = Path(path).resolve()
             folders = [Path(folder).resolve() for folder in self.folders]
-        # Links in a circle, a null byte, characters that no file system has.
+        # Circular links, a null byte, or characters that no file system allows.
         except (OSError, RuntimeError, ValueError):
             return None
         return resolved if any(map(resolved.is_relative_to, folders)) else None
 
 
 def local_path(reference: str) -> str | None:
-    """The path that a reference names.
+    """The local path that a reference names.
 
     Args:
-        reference: A path, or a URL. Of a file: URL (RFC 8089) percent-encoding is undone byte by
-            byte, and what is no UTF-8 is kept as Python keeps it in file names.
+        reference: A path or a URL. A file: URL (RFC 8089) is percent-decoded byte by byte; bytes
+            that are not UTF-8 become surrogates, as in Python's file names.
 
     Returns:
-        The path, or None where it is not on this machine.
+        The path, or None if the reference does not name a file on this machine.
     """
     scheme = _scheme(reference)
     if scheme is None:
@@ -148,14 +147,14 @@ def local_path(reference: str) -> str | None:
 
 
 def _shown(reference: str) -> str:
-    """A reference in a few characters: where it begins, and the name at its end."""
+    """A reference shortened for messages: its beginning, and the name at its end."""
     half = _SHOWN // 2
     long = len(reference) > _SHOWN
     return repr(f"{reference[:half]}...{reference[-half:]}" if long else reference)
 
 
 def _scheme(reference: str) -> str | None:
-    """The scheme of a URL in lower case; None of a path, even with a colon in it."""
+    """The scheme of a URL in lower case; None for a path, even if it has a colon in it."""
     match = _SCHEME.match(reference)
     if match is None or not (match[2] or match[1].lower() in _WITHOUT_SLASHES):
         return None

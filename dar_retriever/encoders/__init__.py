@@ -1,4 +1,4 @@
-"""Texts and images -> unit vectors of one space."""
+"""Joint encoders: texts and images -> unit vectors in one space."""
 
 from dar_retriever.encoders.base import JointEncoder, PreprocessingEncoder, Vectors
 from dar_retriever.encoders.open_clip import OpenClipEncoder

@@ -1,4 +1,4 @@
-"""The joint image-text model: one space for captions, generated images and stored images."""
+"""The protocol of joint encoders: one vector space for captions, drawings and stored images."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 
 class JointEncoder(Protocol):
-    """Encodes texts and images into unit vectors of one space."""
+    """Encodes texts and images as unit vectors in one space."""
 
     @property
     def name(self) -> str:
-        """What a person calls the model."""
+        """The model's name for people."""
         ...
 
     @property
@@ -27,16 +27,16 @@ class JointEncoder(Protocol):
 
     @property
     def dimension(self) -> int:
-        """The length d of a vector."""
+        """The number of dimensions d of a vector."""
         ...
 
     @property
     def max_tokens(self) -> int:
-        """The most tokens of a text that the model reads; what is beyond is cut off."""
+        """Maximum number of tokens that the model reads of a text; the rest is cut off."""
         ...
 
     def count_tokens(self, text: str) -> int:
-        """Number of tokens of a text, special ones included, before anything is cut off."""
+        """Number of tokens of the whole text, special tokens included."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
@@ -50,28 +50,28 @@ class JointEncoder(Protocol):
 
 @runtime_checkable
 class PreprocessingEncoder(JointEncoder, Protocol):
-    """An encoder whose way from image to vector can be gone in two steps.
+    """An encoder that encodes images in two steps: preprocessing, then the model.
 
-    Both together are ``encode_images``; an ingest takes the first in threads.
+    Together the two steps do what ``encode_images`` does. ``ingest`` runs the first one in threads.
     """
 
     @property
     def useful_side(self) -> int | None:
-        """Pixels of an image's side beyond which more change nothing; None where all count."""
+        """Images with sides of this many pixels are large enough; None if every pixel counts."""
         ...
 
     @property
     def parallel_calls(self) -> int:
-        """How many calls of ``encode_preprocessed`` are best made at once, on one core each.
+        """How many calls of ``encode_preprocessed`` should run at once, each on one core.
 
-        1 where a single call keeps the device busy.
+        1 if a single call keeps the device busy.
         """
         ...
 
     def preprocess(self, image: Image.Image) -> Any:
-        """An RGB image as the model reads it; safe to call from many threads at once."""
+        """Preprocess an RGB image for the model; may be called from many threads at once."""
         ...
 
     def encode_preprocessed(self, images: Sequence[Any]) -> Vectors:
-        """Encode what ``preprocess`` gave: float32 (N, d), unit length."""
+        """Encode the results of ``preprocess``: float32 (N, d), unit length."""
         ...

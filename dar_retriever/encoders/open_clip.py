@@ -21,9 +21,9 @@ _HUB: Final = "hf-hub:"
 _CONFIG: Final = "open_clip_config.json"
 _WEIGHTS: Final = "open_clip_model.safetensors"
 _PICKLED: Final = "open_clip_pytorch_model.bin"
-# What open_clip takes from a folder before anything else.
+# The weight files that open_clip prefers in a folder.
 _TAKEN_FIRST: Final = (_WEIGHTS, "open_clip_pytorch_model.safetensors")
-# Big Vision's .npz are arrays of numbers, which NumPy reads without unpickling.
+# Big Vision's .npz files hold plain arrays, which NumPy reads without unpickling.
 _NEVER_PICKLED: Final = frozenset({".safetensors", ".npz"})
 
 
@@ -32,13 +32,13 @@ class OpenClipEncoder(TorchEncoder):
 
     Args:
         model: Architecture name such as "ViT-B-32", "hf-hub:owner/name" or "local-dir:FOLDER".
-        pretrained: Weights of a named architecture: a tag such as "laion2b_s34b_b79k" or a
-            file; not for the other two forms, which bring their own.
-        device: "cuda", "mps", "cpu"; the best there is by default.
-        dtype: "float16", "bfloat16", "float32"; by device by default.
-        batch_size: The most texts or images encoded at once; 16 on CPUs, 64 elsewhere.
-        pickled_weights: Whether weights may come from a pickled file (.bin, .pt, .pth), read by
-            PyTorch's restricted unpickler; only safetensors by default.
+        pretrained: Weights for an architecture name: a tag such as "laion2b_s34b_b79k" or a
+            file. The other two forms of ``model`` include their weights.
+        device: "cuda", "mps" or "cpu"; the best one available by default.
+        dtype: "float16", "bfloat16" or "float32"; by default half precision on accelerators.
+        batch_size: Maximum number of texts or images in one batch; by default 16 on CPUs, else 64.
+        pickled_weights: Whether to accept pickled weights (.bin, .pt, .pth), which PyTorch's
+            restricted unpickler then reads. By default only safetensors files are opened.
 
     Raises:
         ModelLoadError: The model cannot be opened, or its weights are pickled.
@@ -70,11 +70,11 @@ class OpenClipEncoder(TorchEncoder):
                 precision="fp32",
                 device="cpu",
                 weights_only=True,
-                # A text tower's own weights, which all that follows would replace.
+                # Do not load the text tower's own weights; the checkpoint replaces them anyway.
                 pretrained_text=False,
                 **source.preprocessing,
             )
-            # Overrides what the checkpoint's own description passes to the tokenizer.
+            # Overrides what the checkpoint's configuration passes to the tokenizer.
             code = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
             self._tokenizer: Any = open_clip.get_tokenizer(model, **code)
         context = getattr(opened, "context_length", None) or opened.text.context_length
@@ -120,7 +120,7 @@ class OpenClipEncoder(TorchEncoder):
 
 
 class _Source(NamedTuple):
-    """What open_clip is told to open."""
+    """The arguments with which open_clip opens a model."""
 
     model: str
     pretrained: str | None = None
@@ -128,7 +128,7 @@ class _Source(NamedTuple):
 
 
 def _without_pickles(model: str, pretrained: str | None) -> _Source:
-    """The same model with its safetensors file settled; open_clip alone falls back on pickles."""
+    """The same model, but with a safetensors file; by itself open_clip falls back to pickles."""
     import open_clip
 
     if model.startswith(_LOCAL):
@@ -136,7 +136,7 @@ def _without_pickles(model: str, pretrained: str | None) -> _Source:
         return _Source(model, pretrained)
     if model.startswith(_HUB):
         weights = _download(model, model.removeprefix(_HUB), _WEIGHTS, _PICKLED)
-        # Of the same commit, beside the weights.
+        # The configuration of the same commit must lie beside the weights.
         _download(model, model.removeprefix(_HUB), _CONFIG, revision=weights.parent.name)
         return _Source(f"{_LOCAL}{weights.parent}")
     name = model.replace("/", "-")
@@ -146,16 +146,16 @@ def _without_pickles(model: str, pretrained: str | None) -> _Source:
             _refuse_file(model, pretrained)
         return _Source(model, pretrained)
     if not tag["hf_hub"]:
-        # What open_clip fetches from elsewhere are .pt and .pth files.
+        # Weights that are not on the hub are .pt and .pth files.
         raise pickle_refused(f"{model} {pretrained}", tag["url"])
     repository, _, file = tag["hf_hub"].rpartition("/")
     wanted = Path(file).with_suffix(".safetensors").name if file else _WEIGHTS
     weights = _download(f"{model} {pretrained}", repository, wanted, file or _PICKLED)
     config = open_clip.get_model_config(name) or {}
     if config.get("quick_gelu", False) != tag.get("quick_gelu", False):
-        # open_clip says so of tags, but not of files.
+        # open_clip warns about this for tags, but not for files.
         warnings.warn(
-            f"{model} and the weights {pretrained!r} differ in quick_gelu; take the architecture "
+            f"{model} and the weights {pretrained!r} differ in quick_gelu; use the architecture "
             "with or without '-quickgelu' at its end",
             stacklevel=3,
         )
@@ -171,7 +171,7 @@ def _refuse_pickles_in(model: str) -> None:
 
 
 def _refuse_file(model: str, file: str) -> None:
-    # What is no file is an unknown tag, of which open_clip tells those that there are.
+    # If it is not a file, it is an unknown tag, and open_clip's own error lists the known ones.
     if Path(file).is_file():
         raise pickle_refused(model, file)
 
@@ -179,7 +179,7 @@ def _refuse_file(model: str, file: str) -> None:
 def _download(
     model: str, repository: str, file: str, pickled: str = "", revision: str | None = None
 ) -> Path:
-    """A file of the hub, from the cache where it is there."""
+    """Fetch a file from the hub, or from the local cache."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -193,7 +193,7 @@ def _download(
 
 
 def _refuse_code(text_config: Mapping[str, Any]) -> None:
-    """Refuse a text tower whose code is not in transformers itself, instead of asking about it."""
+    """Refuse a text tower that needs remote code, instead of prompting the user about it."""
     from transformers import AutoConfig
 
     if tower := text_config.get("hf_model_name"):

@@ -17,26 +17,26 @@ from dar_retriever.support.model_files import fingerprint_of
 if TYPE_CHECKING:
     import torch
 
-# Its tokens tell one tokenizer from another in a fingerprint.
+# Different tokenizers give different tokens for it, and so different fingerprints.
 PROBE: Final = "A photo of two brown-ish dogs, 3 caf\u00e9s & an umbrella's shadow."
-# Scaling down from twice as many pixels is as good as from all of them.
+# Scaling down from twice the size is as good as scaling down from the full size.
 _FINER: Final = 2
 T = TypeVar("T")
 
 
 class TorchEncoder(ABC):
-    """A ``JointEncoder`` around a PyTorch model; subclasses say how it reads texts and images.
+    """A ``JointEncoder`` around a PyTorch model; subclasses encode single batches.
 
     Args:
-        model: In evaluation mode, float32, on the CPU.
-        name: What a person calls it.
-        preprocessing: Everything beside the weights that a vector depends on, as text.
-        dimension: Length of a vector.
-        max_tokens: The most tokens that the text side reads.
-        image_size: Width and height that images are scaled to, the larger; None for any.
-        device: "cuda", "mps", "cpu"; the best there is by default.
-        dtype: "float16", "bfloat16", "float32"; by device by default.
-        batch_size: The most texts or images encoded at once; by device by default.
+        model: The model in evaluation mode, float32, on the CPU.
+        name: The model's name for people.
+        preprocessing: A text that describes everything but the weights that a vector depends on.
+        dimension: Number of dimensions of a vector.
+        max_tokens: Maximum number of tokens that the text side reads.
+        image_size: The larger side of the images that the model reads; None if it reads any size.
+        device: "cuda", "mps" or "cpu"; the best one available by default.
+        dtype: "float16", "bfloat16" or "float32"; by default half precision on accelerators.
+        batch_size: Maximum number of texts or images in one batch; by default 16 on CPUs, else 64.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class TorchEncoder(ABC):
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self._batch_size = choose_batch_size(batch_size, self.device)
-        # Tokenizers keep their padding in a state that every call sets anew.
+        # Every call of a tokenizer changes its padding state, so calls must not overlap.
         self._tokenizing = Lock()
         self._model: Any = model.to(self.device, self.dtype)
 
     @property
     def parallel_calls(self) -> int:
-        """See ``PreprocessingEncoder``: as many as PyTorch would use cores for one call."""
+        """See ``PreprocessingEncoder``: on CPUs, the number of cores that PyTorch uses."""
         import torch
 
         return torch.get_num_threads() if self.device.type == "cpu" else 1

@@ -23,11 +23,11 @@ class TransformersEncoder(TorchEncoder):
 
     Args:
         model: Hub id or local folder of a CLIP, SigLIP, SigLIP 2 or BLIP retrieval model.
-        device: "cuda", "mps", "cpu"; the best there is by default.
-        dtype: "float16", "bfloat16", "float32"; by device by default.
-        batch_size: The most texts or images encoded at once; 16 on CPUs, 64 elsewhere.
-        pickled_weights: Whether weights may come from a pickled file (pytorch_model.bin), read
-            by PyTorch's restricted unpickler; only safetensors by default.
+        device: "cuda", "mps" or "cpu"; the best one available by default.
+        dtype: "float16", "bfloat16" or "float32"; by default half precision on accelerators.
+        batch_size: Maximum number of texts or images in one batch; by default 16 on CPUs, else 64.
+        pickled_weights: Whether to accept pickled weights (pytorch_model.bin), which PyTorch's
+            restricted unpickler then reads. By default only safetensors files are opened.
 
     Raises:
         ModelLoadError: The model cannot be opened, is of another type, or its weights are
@@ -85,7 +85,7 @@ class TransformersEncoder(TorchEncoder):
         with self._tokenizing:
             tokens = self._processor.tokenizer(
                 list(texts),
-                # SigLIP was trained on texts filled up to full length, and without a mask.
+                # SigLIP was trained on texts padded to full length, without an attention mask.
                 padding="max_length" if self._type in _SIGLIP_TYPES else True,
                 truncation=True,
                 max_length=self.max_tokens,
@@ -108,7 +108,7 @@ class TransformersEncoder(TorchEncoder):
     def _image_features(self, images: Sequence[Any]) -> torch.Tensor:
         import torch
 
-        # SigLIP 2's models for any aspect ratio read a mask and the shapes beside the pixels.
+        # SigLIP 2's models for any aspect ratio also need a mask and the shapes.
         pixels = {name: torch.cat([image[name] for image in images]) for name in images[0]}
         pixels = {
             name: value.to(self.device, self.dtype if value.is_floating_point() else None)
@@ -124,7 +124,7 @@ def _open_model(model: str, config: Any, *, pickled: bool) -> Any:
     import torch
     from transformers import AutoModel, BlipForImageTextRetrieval
 
-    # A checkpoint may name a file of weights, and attention from the hub, which is code.
+    # A checkpoint can name its weight file, and an attention implementation from the hub (code).
     named = str(getattr(config, "transformers_weights", None) or "")
     if named.endswith(".bin") and not pickled:
         raise pickle_refused(model, named)
@@ -135,7 +135,7 @@ def _open_model(model: str, config: Any, *, pickled: bool) -> Any:
             model,
             config=config,
             dtype=torch.float32,
-            # None is safetensors where there are some.
+            # None means safetensors if available.
             use_safetensors=None if pickled else True,
             trust_remote_code=False,
         )
@@ -146,12 +146,12 @@ def _open_model(model: str, config: Any, *, pickled: bool) -> Any:
 
 
 def _pooled(output: Any) -> torch.Tensor:
-    """Transformers 5 wraps projected features in an output object, 4 returned them bare."""
+    """The projected features; transformers 5 wraps them in an output object, 4 did not."""
     features: torch.Tensor = getattr(output, "pooler_output", output)
     return features
 
 
 def _image_size(processor: Any) -> int | None:
-    """The pixels of a side that images are scaled to; none for models of any aspect ratio."""
+    """The larger side that images are scaled to; None for models of any aspect ratio."""
     size = getattr(processor, "size", None)
     return max(dict(size).values()) if size and not hasattr(processor, "max_num_patches") else None

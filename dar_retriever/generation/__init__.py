@@ -1,4 +1,4 @@
-"""Prompts -> generated images."""
+"""Image generators: prompts -> generated images."""
 
 from dar_retriever.generation.acceleration import Acceleration
 from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest

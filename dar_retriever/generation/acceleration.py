@@ -1,4 +1,4 @@
-"""Where an opened pipeline runs: faster for memory, or in less memory for time."""
+"""Makes a pipeline run faster, or in less memory."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _DENOISERS: Final = ("unet", "transformer")
 class Acceleration:
     """Ways to generate the same images faster, or in less memory.
 
-    None of them changes an image by more than rounding, so none is part of a fingerprint.
+    None of them changes an image by more than rounding, so fingerprints do not depend on them.
 
     Attributes:
-        channels_last: Keep the convolutions' weights as (N, H, W, C), which tensor cores want;
-            on CUDA by default. Models without convolutions are not touched.
-        compile: Compile the denoiser with ``torch.compile``. The first call then takes from half a
-            minute to some minutes, and so does the first with another number of images at once;
-            needs a C++ compiler on the CPU and Triton on CUDA.
-        vae_slicing: Decode one image at a time: less memory where several are made at once.
-        vae_tiling: Decode an image in overlapping tiles where it is larger than the autoencoder's
-            own size: less memory for large images, faint seams.
-        offload: "model" keeps on the device only the model at work (text encoder, denoiser or
-            autoencoder), "sequential" only the layer at work, which is much slower; for devices
-            that the whole pipeline does not fit.
+        channels_last: Store the weights of convolutions as (N, H, W, C), which is faster on tensor
+            cores. On by default on CUDA. Has no effect on models without convolutions.
+        compile: Compile the denoiser with ``torch.compile``. The first call then takes half a
+            minute to some minutes, and so does the first call with a new batch size. Needs a C++
+            compiler on the CPU and Triton on CUDA.
+        vae_slicing: Decode one image at a time. Saves memory if batches have several images.
+        vae_tiling: Decode large images in overlapping tiles. Saves memory; seams may be faintly
+            visible.
+        offload: For devices that are too small for the whole pipeline. "model" keeps only the
+            active model on the device (text encoder, denoiser or autoencoder). "sequential" keeps
+            only the active layer, which is much slower.
 
     Raises:
-        InvalidInputError: ``offload`` is none of these, or goes not with ``compile``.
+        InvalidInputError: ``offload`` has another value, or does not go with ``compile``.
     """
 
     channels_last: bool | None = None
@@ -50,20 +50,20 @@ class Acceleration:
             )
         if self.compile and self.offload == "sequential":
             raise InvalidInputError(
-                "compile=True with offload='sequential': compiled code wants weights that stay; "
-                "take offload='model', or compile=False"
+                "compile=True with offload='sequential': compiled code needs weights that stay on "
+                "the device; use offload='model', or compile=False"
             )
 
     def on(self, device: torch.device) -> Acceleration:
-        """The same with every choice made that the device decides.
+        """These settings with the defaults of a device filled in.
 
         Raises:
-            InvalidInputError: Weights are to be offloaded from the CPU.
+            InvalidInputError: Offloading was asked for on the CPU.
         """
         if self.offload != "none" and device.type == "cpu":
             raise InvalidInputError(
-                f"offload={self.offload!r} on device 'cpu': weights are offloaded to the CPU from "
-                "an accelerator, and there is none; take offload='none', or device='cuda'"
+                f"offload={self.offload!r} on device 'cpu': offloading moves weights from an "
+                "accelerator to the CPU; use offload='none', or device='cuda'"
             )
         if self.channels_last is None:
             return replace(self, channels_last=device.type == "cuda")
@@ -71,15 +71,15 @@ class Acceleration:
 
 
 def place(pipeline: Any, device: torch.device, acceleration: Acceleration) -> None:
-    """Bring an opened pipeline to its device, accelerated.
+    """Move a pipeline to a device and apply the acceleration.
 
     Args:
-        pipeline: Of diffusers, on the CPU.
-        device: Where it is to run.
-        acceleration: What ``Acceleration.on`` of that device gave.
+        pipeline: A pipeline of diffusers, on the CPU.
+        device: The device to run on.
+        acceleration: The result of ``Acceleration.on`` for that device.
 
     Raises:
-        InvalidInputError: The pipeline has no part that an option is about.
+        InvalidInputError: The pipeline has no part that an option applies to.
     """
     if acceleration.vae_slicing:
         _autoencoder(pipeline, "vae_slicing", "enable_slicing")()
@@ -97,10 +97,10 @@ def place(pipeline: Any, device: torch.device, acceleration: Acceleration) -> No
 
 def _autoencoder(pipeline: Any, option: str, method: str) -> Any:
     autoencoder = getattr(pipeline, "vae", None)
-    # The method is there for all of diffusers' autoencoders, the attribute where they can.
+    # All autoencoders of diffusers have the method; only those that support it have the attribute.
     if not hasattr(autoencoder, method.replace("enable", "use")):
         raise InvalidInputError(
-            f"{option}=True: {type(pipeline).__name__} has no autoencoder that can "
+            f"{option}=True: {type(pipeline).__name__} has no autoencoder that supports it "
             f"({type(autoencoder).__name__}); leave the option out"
         )
     return getattr(autoencoder, method)
@@ -116,7 +116,7 @@ def _to_channels_last(pipeline: Any) -> None:
 
     for model in (*_denoisers(pipeline), getattr(pipeline, "vae", None)):
         for module in model.modules() if isinstance(model, torch.nn.Module) else ():
-            # Other weights of four dimensions may be viewed in ways that need their own order.
+            # Other four-dimensional weights may be reshaped in ways that need the usual order.
             if isinstance(module, torch.nn.Conv2d):
                 module.to(memory_format=torch.channels_last)
 
@@ -136,5 +136,5 @@ def _compile(pipeline: Any) -> None:
             "option out"
         )
     for model in denoisers:
-        # In place, so that the pipeline's checks of its parts go on finding what they know.
+        # In place, because the pipeline checks the types of its parts.
         model.compile()

@@ -1,4 +1,4 @@
-"""What image generators are asked for and what they give."""
+"""The protocol of image generators, with requests and results."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from dar_retriever.support.images import to_rgb
 
 @dataclass(frozen=True, slots=True)
 class ImageRequest:
-    """One image that is wanted.
+    """A request for one image.
 
     Attributes:
-        prompt: What it is to show.
-        negative_prompt: What it is not to show, for models that take one.
-        seed: Same request, model and seed, same image.
-        dialogue_id: Whose image it is; only generators of images made earlier look at it.
-        round: The dialogue's round, likewise.
-        number: Which of the round's images it is, from 0, likewise.
+        prompt: What the image should show.
+        negative_prompt: What it should not show, for models that support this.
+        seed: The same request, model and seed give the same image.
+        dialogue_id: Id of the dialogue. Only generators of images made earlier use it, and
+            ``round`` and ``number``.
+        round: Round of the dialogue.
+        number: Number of the image within the round, from 0.
     """
 
     prompt: str
@@ -36,13 +37,13 @@ class ImageRequest:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedImage:
-    """An image that a model made, never a search result.
+    """An image that a model made; never a search result.
 
     Attributes:
-        image: RGB.
-        prompt: What it was made from.
-        seed: Of the model's noise.
-        cached: Whether it had been made before.
+        image: The image, in mode RGB.
+        prompt: The prompt that it was made from.
+        seed: Seed of the model's noise.
+        cached: Whether it came from a cache.
     """
 
     image: Image.Image
@@ -60,15 +61,15 @@ def requests_for(
     dialogue_id: str = "",
     round: int = 0,
 ) -> list[ImageRequest]:
-    """The images of one turn.
+    """The requests for the images of one turn.
 
     Args:
-        prompts: Taken in turn, and again from the first where there are fewer than images.
-        count: Number of images; without prompts there are none.
-        negative_prompt: What none of them is to show.
-        seed: Of the first image; the others count up from it.
-        dialogue_id: Whose images they are.
-        round: The dialogue's round.
+        prompts: Used in order; if there are fewer prompts than images, they are repeated.
+        count: Number of images. Without prompts there are none.
+        negative_prompt: What the images should not show.
+        seed: Seed of the first image; each further image adds 1.
+        dialogue_id: Id of the dialogue.
+        round: Round of the dialogue.
     """
     return [
         ImageRequest(
@@ -84,23 +85,23 @@ def requests_for(
 
 
 def as_generated(value: object) -> GeneratedImage:
-    """One of the things that a generator gave, complete and in mode RGB.
+    """Check one result of a generator and convert it to RGB.
 
     Raises:
-        GenerationError: It is no generated image, or its picture cannot be read.
+        GenerationError: It is not a generated image, or its picture cannot be read.
     """
     if not isinstance(value, GeneratedImage):
-        raise GenerationError(f"{_short(value)} is no GeneratedImage; check the generator")
+        raise GenerationError(f"{_short(value)} is not a GeneratedImage; check the generator")
     image: object = value.image
     if not isinstance(image, Image.Image):
-        raise GenerationError(f"{_short(image)} is no PIL image; check the generator")
+        raise GenerationError(f"{_short(image)} is not a PIL image; check the generator")
     if 0 in image.size:
         raise GenerationError(f"{_short(image)} has no pixels; check the generator")
     try:
-        # Files are decoded only when their pixels are asked for.
+        # Pillow decodes a file only when its pixels are needed.
         image.load()
         return dataclasses.replace(value, image=to_rgb(image))
-    # Pillow's decoders raise whatever they meet in a broken file.
+    # On a broken file Pillow's decoders can raise anything.
     except Exception as error:
         raise GenerationError(
             f"{_short(image)} cannot be read ({error}); check the generator"
@@ -110,12 +111,12 @@ def as_generated(value: object) -> GeneratedImage:
 def answered(
     requests: Sequence[ImageRequest], images: Sequence[GeneratedImage]
 ) -> list[tuple[ImageRequest, GeneratedImage]]:
-    """Each image with the request that it was made for, in their order.
+    """Pair each image with its request.
 
     Args:
         requests: What a generator was asked for.
-        images: What it gave. Where these are fewer, an image belongs to the next request of its
-            prompt and seed; generators in front of others may leave any of them out.
+        images: What it returned, in the same order. Some images may be missing; then each image
+            belongs to the next request with its prompt and seed.
     """
     if len(images) == len(requests):
         return list(zip(requests, images, strict=True))
@@ -134,14 +135,14 @@ class ImageGenerator(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Changes whenever the same request would give another image."""
+        """A text that changes whenever the same request would give another image."""
         ...
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
-        """Make one image for each request, in their order.
+        """Make one image for each request, in the same order.
 
-        Where memory does not suffice for all of them there are fewer: the first ones, and after
-        them those that needed no memory. Each carries its request's prompt and seed.
+        If memory runs out, later images may be missing. Each image has its request's prompt and
+        seed.
 
         Raises:
             GenerationError: No image can be made.

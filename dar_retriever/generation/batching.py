@@ -1,4 +1,4 @@
-"""A generator for many users: requests that wait at the same time are made together."""
+"""A generator for many users: requests that wait at the same time share a batch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _LOOK: Final = 0.05
 class BatchingGenerator:
     """Wraps a generator so that calls from several threads share its batches.
 
-    Whoever comes while the generator is busy waits; the next call to the generator takes all that
-    wait, the longest waiting first, up to its batch size. Everybody gets the images that they would
-    get alone, in their own order, as each image depends on nothing but its own request. There is no
-    thread of its own: one of those that wait makes the batch for all.
+    Calls that arrive while the generator is busy wait in a queue. The next call of the generator
+    takes as many waiting requests as fit the batch size, oldest first. Each caller gets exactly the
+    images that it would get without the others, because an image depends only on its own request.
+    There is no background thread: one of the waiting callers makes the batch for all.
 
     Args:
-        generator: Makes the images; one call at a time reaches it.
-        batch_size: The most images of a call, unless one request alone asks for more.
+        generator: Makes the images. It is never called twice at the same time.
+        batch_size: Maximum number of images per call, unless a single caller asks for more.
 
     Raises:
         InvalidInputError: ``batch_size`` is below 1.
@@ -46,7 +46,7 @@ class BatchingGenerator:
         return self._generator.fingerprint
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
-        """See ``ImageGenerator``. Leaves the queue when nobody waits for the images any more."""
+        """See ``ImageGenerator``. Leaves the queue if nobody waits for the images any more."""
         if not requests:
             return []
         waiting = _Waiting(tuple(requests), who_waits())
@@ -57,7 +57,7 @@ class BatchingGenerator:
                 self._make(batch)
             finally:
                 with self._changed:
-                    # After a KeyboardInterrupt here the others still wait.
+                    # After a KeyboardInterrupt in this thread the others still wait.
                     left = [other for other in batch if not (other.done or other is waiting)]
                     self._queue.extendleft(reversed(left))
                     self._busy = False
@@ -67,7 +67,7 @@ class BatchingGenerator:
         return waiting.images
 
     def _due(self, waiting: _Waiting) -> list[_Waiting]:
-        """Wait for the generator; what it is to make next, or nothing where all is made."""
+        """Wait for the generator and take the next batch; empty if our images are done."""
         with self._changed:
             while not waiting.done:
                 if waiting.gone():
@@ -89,12 +89,12 @@ class BatchingGenerator:
         return batch
 
     def _make(self, batch: list[_Waiting]) -> None:
-        """Make the images of a batch; what fails for all together is tried for each alone."""
+        """Make the images of a batch. If that fails, try each caller's requests separately."""
         requests = [request for waiting in batch for request in waiting.requests]
         context = waited_for_by(lambda: all(waiting.gone() for waiting in batch))
         try:
             made = context.run(self._generator.generate, requests)
-        # A generator may be anybody's code; its error belongs to those who asked.
+        # The generator may be third-party code; its error goes to the callers.
         except Exception as error:
             if len(batch) == 1:
                 batch[0].error, batch[0].done = error, True
@@ -111,7 +111,7 @@ class BatchingGenerator:
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    """Requests of one call, and what became of them."""
+    """The requests of one caller, and their outcome."""
 
     requests: tuple[ImageRequest, ...]
     gone: Gone

@@ -1,4 +1,4 @@
-"""A generator that remembers, so that a repeated turn generates nothing."""
+"""A cache in front of a generator, so that no image is generated twice."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 class CachedGenerator:
-    """Wraps a generator with a cache in memory and, on request, on disk.
+    """Wraps a generator with a cache in memory and, if a folder is given, on disk.
 
     The key is the generator's fingerprint (model and settings) with prompt, negative prompt
     and seed.
 
     Args:
-        generator: Makes what is not there yet.
-        folder: Where images are kept between runs, as PNG; nowhere by default.
-        capacity: Number of images kept in memory; the one used longest ago goes first.
+        generator: Makes the images that are not in the cache.
+        folder: Keeps images as PNG files between runs; by default they are not kept.
+        capacity: Number of images kept in memory; the least recently used one is dropped first.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class CachedGenerator:
         return self._generator.fingerprint
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
-        """See ``ImageGenerator``. Images from the cache are marked so.
+        """See ``ImageGenerator``. Images from the cache have ``cached`` set.
 
-        A request that got no image is left out, and asked for again the next time.
+        If the generator returns no image for a request, nothing is cached for it.
         """
         keys = [self._key(request) for request in requests]
         found = {key: self._look_up(key) for key in dict.fromkeys(keys)}
-        # The same prompt and seed at another turn is the same image, made once.
+        # Requests that differ only in dialogue and round give the same image; make it once.
         missing = {k: r for k, r in zip(keys, requests, strict=True) if found[k] is None}
         new = self._generator.generate(list(missing.values())) if missing else []
         made = {self._key(r): image for r, image in answered(list(missing.values()), new)}
@@ -110,13 +110,13 @@ class CachedGenerator:
             image.save(part, "PNG")
             part.replace(self._folder / f"{key}.png")
         except OSError as error:
-            # The image is there; what a full disk costs is to make it once more.
+            # The search has its image; without a copy on disk it is only made again later.
             with suppress(OSError):
                 part.unlink(missing_ok=True)
             if not self._warned:
                 self._warned = True
                 _LOGGER.warning(
-                    "generated images cannot be kept in %r (%s); make room there, or they are "
+                    "generated images cannot be saved in %r (%s); make room there, or they are "
                     "generated anew in every run",
                     str(self._folder),
                     error,

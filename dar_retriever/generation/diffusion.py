@@ -22,29 +22,29 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 class _OutOfMemoryError(Exception):
-    """A batch does not fit."""
+    """A batch does not fit in memory."""
 
 
 class DiffusersGenerator:
-    """Generates with a pipeline in diffusers' format, opened at construction.
+    """Generates images with a pipeline in diffusers' format, opened at construction.
 
-    Where a batch does not fit the memory, it is halved, and later batches stay as small.
+    If a batch does not fit in memory, the batch size is halved for this and all later calls.
 
     Args:
         model: Hub id or local folder.
-        steps: Denoising steps.
-        guidance: Classifier-free guidance scale; distilled models want 0 or 1.
-        size: Width and height in pixels, the pipeline's own by default.
-        device: "cuda", "mps", "cpu"; the best there is by default.
-        dtype: "float16", "bfloat16", "float32"; by device by default.
+        steps: Number of denoising steps.
+        guidance: Classifier-free guidance scale; distilled models need 0 or 1.
+        size: Width and height in pixels; the pipeline's own size by default.
+        device: "cuda", "mps" or "cpu"; the best one available by default.
+        dtype: "float16", "bfloat16" or "float32"; by default half precision on accelerators.
         variant: Weight file variant on the hub, such as "fp16".
-        batch_size: The most images made at once.
-        acceleration: How it is made faster or smaller; by device by default.
+        batch_size: Maximum number of images made at once.
+        acceleration: Makes generation faster, or saves memory.
 
     Raises:
         ModelLoadError: The pipeline cannot be opened.
-        InvalidInputError: ``steps``, ``size`` or ``batch_size`` below 1, or an acceleration that
-            the device or the pipeline cannot have.
+        InvalidInputError: ``steps``, ``size`` or ``batch_size`` is below 1, or the device or the
+            pipeline does not support the acceleration.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class DiffusersGenerator:
             self._options |= {"width": size[0], "height": size[1]}
         with loading("the text-to-image pipeline", model):
             self._pipeline = _open_pipeline(model, choose_dtype(dtype, self._device), variant)
-            # Offloaded weights can no longer be read.
+            # Before offloading, because offloaded weights cannot be read.
             self._fingerprint = _fingerprint(self._pipeline, self._options)
             place(self._pipeline, self._device, acceleration)
         self._pipeline.set_progress_bar_config(disable=True)
@@ -100,7 +100,7 @@ class DiffusersGenerator:
                         raise self._no_room(error) from None
                     self._batch_size = len(batch) // 2
                     _LOGGER.warning(
-                        "%d images at once do not fit the memory of %r (%s); from now on %d",
+                        "%d images at once do not fit in the memory of %r (%s); from now on %d",
                         len(batch),
                         str(self._device),
                         error,
@@ -111,9 +111,9 @@ class DiffusersGenerator:
     def _run(self, batch: Sequence[ImageRequest]) -> list[GeneratedImage]:
         try:
             return self._call(batch)
-        # A pipeline may fail in any of its libraries.
+        # A pipeline can fail in any of its libraries.
         except Exception as error:
-            # One that failed, or was stopped, has not put its offloaded models back.
+            # A pipeline that failed or was stopped has not offloaded its models again.
             self._pipeline.maybe_free_model_hooks()
             if not ran_out_of_memory(error):
                 prompts = [request.prompt for request in batch]
@@ -133,10 +133,10 @@ class DiffusersGenerator:
             options["negative_prompt"] = [request.negative_prompt for request in batch]
         if "callback_on_step_end" in self._takes:
             options["callback_on_step_end"] = _after_step
-        # Noise drawn on the CPU is the same on every device.
+        # Random numbers from the CPU are the same on every device.
         noise = [torch.Generator("cpu").manual_seed(request.seed) for request in batch]
         prompts = [request.prompt for request in batch]
-        # Offloading moves weights here; inference mode would mark them, and compile them anew.
+        # Not inference mode: it marks the weights that offloading moves, which forces a recompile.
         with torch.no_grad():
             made = self._pipeline(
                 prompt=prompts, generator=noise, output_type="pil", **options
@@ -150,15 +150,15 @@ class DiffusersGenerator:
         size = self._options.get("width"), self._options.get("height")
         shape = "its own size" if None in size else f"size={size}"
         return GenerationError(
-            f"not a single image of {shape} fits the memory of device={str(self._device)!r} "
+            f"not a single image of {shape} fits in the memory of device={str(self._device)!r} "
             f"({error}); try a smaller size, acceleration=Acceleration(offload='model') on an "
-            "accelerator, or fewer models beside it"
+            "accelerator, or fewer other models on the device"
         )
 
 
 def _alike(requests: Sequence[ImageRequest]) -> list[ImageRequest]:
-    """The first ones that can share a call."""
-    # SDXL takes an empty negative prompt for something else than none at all.
+    """The first requests, as many as can share one call of the pipeline."""
+    # SDXL treats an empty negative prompt differently from no negative prompt.
     ruled_out = bool(requests[0].negative_prompt)
     return list(takewhile(lambda request: bool(request.negative_prompt) == ruled_out, requests))
 
@@ -174,7 +174,7 @@ def _fingerprint(pipeline: Any, options: dict[str, Any]) -> str:
 
 
 def _go_on() -> None:
-    """Stop where nobody waits any more."""
+    """Raise an error if nobody waits for the images any more."""
     if stop_requested():
         raise GenerationError("stopped: nobody waits for the images any more")
 
@@ -191,11 +191,11 @@ def _open_pipeline(model: str, dtype: Any, variant: str | None) -> Any:
     try:
         return AutoPipelineForText2Image.from_pretrained(model, **options)
     except ValueError:
-        # Pipelines that the automatic table does not list name their own class; a pair would name a
-        # file of code, which diffusers fetches and runs.
+        # Pipelines that AutoPipeline does not know name their class. If it is a pair, it names a
+        # file of code, which diffusers would fetch and run.
         if not isinstance(DiffusionPipeline.load_config(model).get("_class_name"), str):
             raise ModelLoadError(
-                f"{model!r} brings a pipeline of its own code, which is never run; use a model "
-                "whose pipeline is a part of diffusers"
+                f"{model!r} comes with its own pipeline code, which is never run; use a model "
+                "whose pipeline is part of diffusers"
             ) from None
         return DiffusionPipeline.from_pretrained(model, **options)

@@ -1,4 +1,4 @@
-"""Telling that a model ran out of memory, on any device, and giving back what it held."""
+"""Recognises that a model ran out of memory, and frees memory again."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SIGNS: Final = (
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice; PyTorch has no one type for it."""
+    """Whether an error means that memory ran out; PyTorch has no single type for it."""
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
 def release_memory(device: torch.device) -> None:
-    """Give back what PyTorch keeps on a device for tensors that are gone.
+    """Free the memory that PyTorch keeps on a device for deleted tensors.
 
-    To be called where no handler of the error is left: its traceback holds the frames of the
-    failed call, and they hold its tensors.
+    Call this after the handler of the error has ended: while the error exists, its traceback keeps
+    the tensors of the failed call alive.
     """
     import gc
 
@@ -35,7 +35,7 @@ def release_memory(device: torch.device) -> None:
 
     if device.type == "cpu":
         return
-    # Libraries that keep an error in a frame of its own traceback make a circle.
+    # Collects reference cycles, which libraries create when they keep an error in a local variable.
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""Images that were generated earlier and lie in a folder."""
+"""Generated images that were made earlier and are read from a folder."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from dar_retriever.support.model_files import require_folder
 
 
 class StoredImageGenerator:
-    """Serves images named by dialogue and round, as DAR's authors publish theirs.
+    """Serves image files named by dialogue and round, as DAR's authors publish theirs.
 
     Args:
-        folder: Where they are.
+        folder: The folder of the images.
         template: File name, with fields of ``ImageRequest`` in braces: ``dialogue_id``,
-            ``round`` and, where there are several images a round, ``number``.
+            ``round`` and, if there are several images per round, ``number``.
 
     Raises:
-        ModelLoadError: There is no such folder.
+        ModelLoadError: The folder does not exist.
 
     Example:
         ``StoredImageGenerator("generated")`` answers round 3 of dialogue "17" with
@@ -39,7 +39,7 @@ class StoredImageGenerator:
         return hashlib.sha256(place.encode()).hexdigest()[:16]
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
-        """See ``ImageGenerator``. A template without ``number`` serves one image a round."""
+        """See ``ImageGenerator``. A template without ``number`` gives one image per round."""
         paths: dict[Path, ImageRequest] = {}
         for request in requests:
             name = self._template.format(

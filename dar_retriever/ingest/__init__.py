@@ -1,4 +1,4 @@
-"""Files -> vectors -> image store: read, encode and write, overlapped."""
+"""Indexing: files -> vectors -> image store, with reading, encoding and writing overlapped."""
 
 from dar_retriever.ingest.in_memory import ingest_images
 from dar_retriever.ingest.metadata import METADATA_FILE

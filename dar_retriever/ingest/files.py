@@ -1,4 +1,4 @@
-"""Which files an ingest reads."""
+"""The files that an ingest reads."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ Source: TypeAlias = str | Path | Iterable[str | Path]
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The image files of a folder and its subfolders, listed anew at every iteration.
+    """The image files of a folder and its subfolders, listed again at every iteration.
 
-    A folder of millions is never held in memory. Symbolic links to folders are not followed, those
-    to files only within the folder.
+    The list is never held in memory, so a folder can hold millions of files. Symbolic links to
+    folders are not followed; links to files are, if they stay within the folder.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Files that were named one by one."""
+    """A list of files."""
 
     paths: tuple[Path, ...]
 
@@ -68,7 +68,7 @@ def files_of(source: Source) -> Folder | Listed:
     """The files of a folder or of a list.
 
     Raises:
-        IngestError: The folder is missing or holds no image, or the list is empty.
+        IngestError: The folder is missing or holds no images, or the list is empty.
     """
     if not isinstance(source, str | Path):
         listed = Listed(tuple(Path(path) for path in source))
@@ -77,10 +77,10 @@ def files_of(source: Source) -> Folder | Listed:
         return listed
     folder = Folder(Path(source))
     if not folder.path.is_dir():
-        raise IngestError(f"{str(source)!r} is no folder; name the folder that holds the images")
+        raise IngestError(f"{str(source)!r} is not a folder; name the folder that holds the images")
     if next(iter(folder), None) is None:
         raise IngestError(
-            f"{str(source)!r} holds no image ({', '.join(sorted(SUFFIXES))}); check the path"
+            f"{str(source)!r} holds no images ({', '.join(sorted(SUFFIXES))}); check the path"
         )
     return folder
 
@@ -88,5 +88,5 @@ def files_of(source: Source) -> Folder | Listed:
 def _left_out_of(root: Path, path: Path) -> LeftOut | None:
     if not path.is_symlink() or path.resolve().is_relative_to(root):
         return None
-    reason = "a symbolic link out of the folder; index the folder that it leads to"
+    reason = "a symbolic link to a file outside the folder; index the folder that it leads to"
     return LeftOut(str(path), reason)

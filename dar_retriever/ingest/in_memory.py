@@ -1,4 +1,4 @@
-"""Images that are in memory, not in files."""
+"""Indexing images that are in memory."""
 
 from __future__ import annotations
 
@@ -30,21 +30,23 @@ def ingest_images(
     """Store PIL images with their metadata; each is saved as a PNG file in a folder first.
 
     Args:
-        images: Images, each with what is to be stored with it.
-        folder: Where the files go, so that hits can be opened later.
+        images: Images, each with its metadata.
+        folder: Where the files are saved, so that hits can be opened later.
         store: See ``ingest``.
         encoder: See ``ingest``.
         **options: See ``ingest``.
 
     Raises:
-        InvalidImageError: Something among the images is no PIL image.
+        InvalidImageError: One of the images is not a PIL image.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     metadata: dict[str, Metadata] = {}
     for image, entry in images:
         if not isinstance(image, Image.Image):
-            raise InvalidImageError(f"{image!r} is no PIL image; open it with PIL.Image.open first")
+            raise InvalidImageError(
+                f"{image!r} is not a PIL image; open it with PIL.Image.open first"
+            )
         form = (image.mode, image.size, image.getpalette(), image.info.get("transparency"))
         name = hashlib.sha256(image.tobytes() + repr(form).encode()).hexdigest()
         path = folder / f"{name[:32]}.png"

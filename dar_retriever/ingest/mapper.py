@@ -1,4 +1,4 @@
-"""Pictures that were read -> images to store."""
+"""The encoding step: pictures -> images to store."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MetadataOf: TypeAlias = Callable[[Path], Metadata]
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """An encoder's way from picture to vector.
+    """The two steps by which an encoder turns a picture into a vector.
 
     Attributes:
-        preprocess: What it does to one picture, in a thread.
-        encode: What it does then to many at once.
-        side: Pixels of a picture's side that it makes use of; all where None.
-        parallel_calls: How many calls of ``encode`` it likes at once.
+        preprocess: Prepares one picture; runs in a thread.
+        encode: Encodes many prepared pictures at once.
+        side: Pixels per side that the encoder makes use of; None if it uses them all.
+        parallel_calls: How many calls of ``encode`` should run at once.
     """
 
     preprocess: Preprocess
@@ -38,7 +38,7 @@ class Steps:
 
     @classmethod
     def of(cls, encoder: JointEncoder) -> Steps:
-        """An encoder's steps; one that takes both in one goes it all at once."""
+        """The steps of an encoder; one without separate steps does everything in ``encode``."""
         if isinstance(encoder, PreprocessingEncoder):
             return cls(
                 encoder.preprocess,
@@ -55,7 +55,7 @@ def images_of(
     """Encode pictures.
 
     Returns:
-        What can be stored, and what cannot and why.
+        The images to store, and the files that cannot be stored, with reasons.
     """
     if not pictures:
         return [], []
@@ -66,7 +66,7 @@ def images_of(
         path = picture.file.path
         try:
             image = _stored_image(picture, vector, metadata_of(path))
-            # One unfit image would make the store refuse the whole batch.
+            # A single invalid image would make the store refuse the whole batch.
             document_and_metadata(image)
         except DARError as error:
             left_out.append(LeftOut(str(path), str(error)))
@@ -74,7 +74,7 @@ def images_of(
         if np.isfinite(vector).all():
             images.append(image)
         else:
-            left_out.append(LeftOut(str(path), "the encoder gave no finite vector for it"))
+            left_out.append(LeftOut(str(path), "the encoder's vector for it is not finite"))
     return images, left_out
 
 

@@ -13,10 +13,10 @@ METADATA_FILE: Final = "metadata.jsonl"
 
 
 def folder_metadata(folder: Path) -> dict[str, Metadata]:
-    """What ``metadata.jsonl`` says of a folder's files, by their path within it; nothing without.
+    """The entries of a folder's ``metadata.jsonl`` by relative path; empty without such a file.
 
     Raises:
-        IngestError: A line is no JSON object with a "file_name".
+        IngestError: A line is not a JSON object with a "file_name".
     """
     listing = folder / METADATA_FILE
     if not listing.is_file():
@@ -29,10 +29,10 @@ def folder_metadata(folder: Path) -> dict[str, Metadata]:
         try:
             entry = json.loads(line)
             entries[str(entry.pop("file_name"))] = entry
-        # Deep nesting ends in a RecursionError.
+        # RecursionError is for deep nesting.
         except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise IngestError(
-                f"{listing}, line {number}: no JSON object with a 'file_name' "
-                f"({type(error).__name__}: {error}); mend the line or move the file away"
+                f"{listing}, line {number}: not a JSON object with a 'file_name' "
+                f"({type(error).__name__}: {error}); correct the line or move the file away"
             ) from error
     return entries

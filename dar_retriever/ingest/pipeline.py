@@ -1,4 +1,4 @@
-"""Reader, mapper and writer at work at the same time, on one machine."""
+"""Indexing on one machine, with reading, encoding and writing at the same time."""
 
 from __future__ import annotations
 
@@ -41,30 +41,29 @@ def ingest(
 ) -> IngestReport:
     """Store the images of a folder or of a list of files.
 
-    Files are read, decoded and preprocessed in threads while the batch before is encoded and the
-    one before that is written; in memory are the pixels of two batches, as the encoder wants them,
-    whatever the number of files. An image's id is the hash of its file, so files that are stored
-    already are skipped and an ingest that was stopped goes on where it was.
+    While one batch is written, the next is encoded, and the one after that is read, decoded and
+    preprocessed in threads. Memory holds the preprocessed pixels of two batches, however many files
+    there are. An image's id is the hash of its file, so files that are stored already are skipped,
+    and an ingest that was stopped continues where it stopped.
 
     Args:
-        source: A folder, searched with its subfolders, or files.
-        store: Where they go.
-        encoder: The one that the store was opened with.
-        metadata: What to store with a file, by its path as given or, in a folder, relative to
-            it; the key "caption" is stored as the image's caption. By default a folder's
-            ``metadata.jsonl`` in the form of Hugging Face's ImageFolder is read.
-        batch_size: Images encoded and written at once.
-        workers: Threads that read and decode; as many as there are cores by default.
-        progress: Called with the number of files that are stored, known or left out for good, and
-            the number of all.
+        source: A folder, which is searched with its subfolders, or a list of files.
+        store: The store to fill.
+        encoder: The encoder that the store was opened with.
+        metadata: Metadata by file: by the path as given, or relative to the folder. The key
+            "caption" becomes the image's caption. By default the folder's ``metadata.jsonl`` is
+            read, in the form of Hugging Face's ImageFolder.
+        batch_size: Number of images that are encoded and written at once.
+        workers: Number of threads that read and decode; one per core by default.
+        progress: Called with the number of files done (stored, known or left out) and of all files.
 
     Returns:
-        What was stored, and every file left out with its reason.
+        What was stored, and the files that were left out, with reasons.
 
     Raises:
-        IngestError: The folder is missing or holds no image.
+        IngestError: The folder is missing or holds no images.
         InvalidInputError: ``batch_size`` or ``workers`` is below 1.
-        StoreError: The store cannot be written to; what ``progress`` has told of is stored.
+        StoreError: The store cannot be written to. Files that ``progress`` has counted are stored.
     """
     threads = workers if workers is not None else min(_MOST_WORKERS, max(2, os.cpu_count() or 1))
     if min(batch_size, threads) < 1:
@@ -87,14 +86,14 @@ def ingest(
                 run.write(batch, writer, encode, lambda path: known_as.get(files.key(path), {}))
             run.finish()
         finally:
-            # After an error nobody waits for what is still to be read.
+            # After an error the remaining files are not needed.
             readers.shutdown(wait=True, cancel_futures=True)
     return run.report
 
 
 @dataclass(slots=True)
 class _Batch:
-    """Files that are being read."""
+    """A batch of files that are being read."""
 
     files: int
     left_out: list[LeftOut]
@@ -108,10 +107,10 @@ class _Batch:
         readers: Executor,
         steps: Steps,
     ) -> _Batch:
-        """Begin to read those files of a batch that are not stored."""
+        """Start to read the files of a batch that are not stored yet."""
         ids = [file.id for file in files if isinstance(file, Identified)]
         known = store.known(ids)
-        # Copies are read too: where one cannot be, none can.
+        # Copies of a file are read too, in case one of them cannot be read.
         new = [file for file in files if isinstance(file, Identified) and file.id not in known]
         return cls(
             len(files),
@@ -122,7 +121,7 @@ class _Batch:
 
 @dataclass(slots=True)
 class _Run:
-    """The encoding and writing side of an ingest."""
+    """The encoding and writing part of an ingest."""
 
     store: FillableStore
     total: int
@@ -131,13 +130,13 @@ class _Run:
     began: float = field(default_factory=time.monotonic)
     done: int = 0
     writing: _Writing | None = None
-    # Of batches that were perhaps not yet written when the files after them were looked up.
+    # Ids of recent batches: they may not have been written when later files were looked up.
     recent: deque[set[str]] = field(default_factory=lambda: deque(maxlen=3))
 
     def write(
         self, batch: _Batch, writer: Executor, encode: Encode, metadata_of: MetadataOf
     ) -> None:
-        """Encode a batch, wait until the one before is written, and begin to write this one."""
+        """Encode a batch, wait until the previous one is written, and start to write this one."""
         read = [future.result() for future in batch.reading]
         written = set().union(*self.recent)
         prepared = {p.file.id: p for p in reversed(read) if isinstance(p, Prepared)}
@@ -154,7 +153,7 @@ class _Run:
         self.writing = _Writing(writer.submit(self.store.add, images), batch.files, part)
 
     def finish(self) -> None:
-        """Wait until what was begun is written, and tell."""
+        """Wait until the current batch is written, and report progress."""
         if self.writing is not None:
             self.writing.future.result()
             self.report.include(self.writing.part)
@@ -167,7 +166,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
-    """A batch on its way into the store."""
+    """A batch that is being written."""
 
     future: Future[None]
     files: int
@@ -181,7 +180,7 @@ def _identified(file: Path | LeftOut) -> Identified | LeftOut:
 def _ahead(
     executor: Executor, call: Callable[[S], T], items: Iterable[S], most: int
 ) -> Iterator[T]:
-    """Results in the order of the items, never more than so many of them waiting."""
+    """Results in the order of the items, with at most ``most`` of them computed in advance."""
     waiting: deque[Future[T]] = deque()
     for item in items:
         waiting.append(executor.submit(call, item))
@@ -197,7 +196,7 @@ def _in_batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 
 def _one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items, each given out when the next one is there."""
+    """The same items, each one returned only when the next one has been fetched."""
     waiting: deque[T] = deque()
     for item in items:
         waiting.append(item)

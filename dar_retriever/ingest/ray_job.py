@@ -1,4 +1,4 @@
-"""An ingest on many machines, as a Ray Data job."""
+"""Indexing on many machines, as a Ray Data job."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ def ingest_on_ray(
     batch_size: int = 64,
     progress: Progress | None = None,
 ) -> IngestReport:
-    """Like ``ingest``, on a Ray cluster, or on this machine where none is connected.
+    """Like ``ingest``, on a Ray cluster, or on this machine if no cluster is connected.
 
-    Each worker opens the encoder and the store once and then ingests as one machine does, reading,
-    encoding and writing overlapped, some hundred files at a time. Ray hands the files out and
-    starts a worker that died anew; what it had stored is known by then.
+    Each worker opens the encoder and the store once. Then it ingests some hundred files at a time,
+    the way ``ingest`` does on one machine. Ray hands out the files and restarts a worker that died;
+    the images that it had stored are skipped then.
 
     Args:
-        source: A folder or files; every machine has to see them under the same path.
+        source: A folder or a list of files. Every machine must see them under the same path.
         open_store: Opens the store in each worker, such as
-            ``lambda encoder: ImageStore.on_server(encoder, "chroma.example", 8000)``. A folder can
-            be written by one process only.
+            ``lambda encoder: ImageStore.on_server(encoder, "chroma.example", 8000)``. Use a server,
+            because only one process at a time can write to a folder.
         open_encoder: Opens the encoder in each worker.
         metadata: See ``ingest``.
-        workers: Processes that ingest.
-        cpus: Cores of each.
-        gpus: GPUs of each, such as 1 or 0.5.
-        files_per_task: Files handed out at once.
+        workers: Number of processes.
+        cpus: Cores per worker.
+        gpus: GPUs per worker, such as 1 or 0.5.
+        files_per_task: Number of files handed out at once.
         batch_size: See ``ingest``.
-        progress: Called with the number of files done and the number of all.
+        progress: Called with the number of files done and of all files.
 
     Returns:
-        The sum of what the workers did. A picture that two of them stored at the same moment under
-        two names is stored once and counted twice.
+        The sum of the workers' reports. If two workers store copies of a picture at the same
+        moment, it is stored once and counted twice.
 
     Raises:
         MissingExtraError: Ray is not installed.
-        IngestError: The folder is missing or holds no image, or a worker failed.
+        IngestError: The folder is missing or holds no images, or a worker failed.
         InvalidInputError: ``workers``, ``files_per_task`` or ``batch_size`` is below 1.
     """
     if min(workers, files_per_task, batch_size) < 1:
@@ -79,7 +79,7 @@ def ingest_on_ray(
         else:
             handed_out.append({"file": str(file), "metadata": metadata.get(files.key(file), {})})
     done, total = len(report.left_out), len(report.left_out) + len(handed_out)
-    # As text: Arrow, in which Ray keeps rows, would give all metadata the same fields.
+    # As text, because in Ray's Arrow tables all metadata would get the same fields.
     tasks = [
         json.dumps(handed_out[start : start + files_per_task])
         for start in range(0, len(handed_out), files_per_task)
@@ -110,15 +110,15 @@ def _rows(parts: Any) -> Iterator[dict[str, Any]]:
     try:
         yield from parts.iter_rows()
     except ray.exceptions.RayError as error:
-        # The last line is the error in the worker; what is before is Ray's way there.
+        # The last line is the worker's error; the lines before it are Ray's own traceback.
         reason = str(error).strip().splitlines()[-1]
         raise IngestError(
-            f"a Ray worker failed ({reason[:300]}); what was told of is stored: mend it and go on"
+            f"a Ray worker failed ({reason[:300]}); finished files are stored: mend it and go on"
         ) from error
 
 
 class _Worker:
-    """An encoder and a store in a process of their own."""
+    """A worker process with its encoder and store."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Reading files: what they are called by content, and as an encoder wants them."""
+"""The reading step: a file's id, and its picture prepared for the encoder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A picture as the encoder wants it, and its size in pixels."""
+    """A preprocessed picture and its original size in pixels."""
 
     file: Identified
     pixels: Any
@@ -44,17 +44,17 @@ def identify(path: Path) -> Identified | LeftOut:
 
 
 def prepare(file: Identified, preprocess: Preprocess, side: int | None) -> Prepared | LeftOut:
-    """Decode and preprocess a file; of the decoded picture nothing is kept.
+    """Decode and preprocess a file; the decoded picture is not kept.
 
     Args:
-        file: What to read.
-        preprocess: Makes of an RGB image what the encoder wants.
-        side: Pixels of each side that it makes use of; all by default.
+        file: The file to read.
+        preprocess: Prepares an RGB image for the encoder.
+        side: Pixels per side that the encoder makes use of; all by default.
     """
     try:
         content = read_file(file.path)
         image, (width, height) = read_reduced(content, file.path.name, side)
-        # A file may be written to while a folder is indexed.
+        # The file may have changed since it was identified.
         file = Identified(file.path, _id_of(content))
         return Prepared(file, preprocess(image), width, height)
     except DARError as error:

@@ -1,4 +1,4 @@
-"""What an ingest tells: how far it is, and what it did."""
+"""Progress and report of an ingest."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class IngestReport:
     """What an ingest did.
 
     Attributes:
-        added: Images stored now.
-        known: Images that were stored before.
-        left_out: Files that could not be used.
-        seconds: How long it took.
-        encoding: Seconds that encoders worked, of all workers together; in the others they waited
-            for files or for the store.
+        added: Number of images stored now.
+        known: Number of images that were stored before.
+        left_out: Files that could not be used, with reasons.
+        seconds: Duration of the ingest.
+        encoding: Seconds spent on encoding, summed over all workers. The rest of the time they
+            waited for files or for the store.
     """
 
     added: int = 0
@@ -38,11 +38,11 @@ class IngestReport:
 
     @property
     def rate(self) -> float:
-        """Images stored a second."""
+        """Images stored per second."""
         return self.added / self.seconds if self.seconds else 0.0
 
     def include(self, part: IngestReport) -> None:
-        """Count a part of the work in; the time goes on by itself."""
+        """Add the report of a part, except for its duration."""
         self.added += part.added
         self.known += part.known
         self.left_out += part.left_out

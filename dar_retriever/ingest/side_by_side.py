@@ -1,4 +1,4 @@
-"""Encoding in several threads, each on a core of its own."""
+"""Encoding in several threads, each on its own core."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import numpy as np
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.ingest.mapper import Encode, Steps
 
-# More at once are no faster on a core, and the last ones would keep the others waiting.
+# Larger parts are not faster on a single core, and the last ones would keep the others waiting.
 _AT_ONCE: Final = 16
 
 
 @contextmanager
 def encoding(steps: Steps) -> Iterator[Encode]:
-    """The encoder's own step, or one that shares its items out among as many threads as it likes.
+    """The encoder's ``encode``, or a version of it that splits a batch among several threads.
 
-    Threads that compute one product together wait for each other at each of its ends, and wait
-    long where other threads decode images on the same cores; threads on their own do not.
+    Threads that compute one matrix product together wait for each other after every product. That
+    takes long if other threads decode images on the same cores. Independent threads do not wait.
     """
     if steps.parallel_calls == 1:
         yield steps.encode
@@ -38,10 +38,10 @@ def encoding(steps: Steps) -> Iterator[Encode]:
 
 
 def _stay_on_one_core() -> None:
-    """Let OpenMP, by which PyTorch computes, open no more threads from this one."""
+    """Keep OpenMP, which PyTorch computes with, from starting more threads in this one."""
     import torch
     from threadpoolctl import threadpool_limits
 
-    # At its first use in a thread PyTorch sets the number anew.
+    # PyTorch resets the number at its first use in a thread.
     torch.get_num_threads()
     threadpool_limits(1, user_api="openmp")

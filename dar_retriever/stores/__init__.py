@@ -1,4 +1,4 @@
-"""What an image store is to the method, and how engines other than Chroma become one."""
+"""Image stores: Chroma, and other vector engines through an adapter."""
 
 from dar_retriever.stores.base import FillableStore, SearchableStore, StoreOpener
 from dar_retriever.stores.engine import EngineStore, Record

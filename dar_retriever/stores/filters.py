@@ -1,4 +1,4 @@
-"""Metadata filters in Chroma's language: joined, read part by part, and tried on metadata."""
+"""Metadata filters in Chroma's language: combining, translating and applying them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from dar_retriever.errors import InvalidFilterError
 
 Filter: TypeAlias = Mapping[str, Any]
-# A junction with its parts, or a field with its operator and operand.
+# ($and or $or, filters), or (field, operator, operand).
 Junction: TypeAlias = tuple[str, list[Filter]]
 Condition: TypeAlias = tuple[str, str, Any]
 
@@ -24,13 +24,13 @@ _OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *_ORDER)
 
 
 def both(one: Filter | None, other: Filter | None) -> Filter | None:
-    """The filter that two filters make together."""
+    """A filter that requires both filters."""
     filters = [filter_ for filter_ in (one, other) if filter_]
     return {"$and": filters} if len(filters) > 1 else next(iter(filters), None)
 
 
 def where_of(filter_: Filter | None) -> dict[str, Any] | None:
-    """A filter as Chroma takes it: one field or operator in each mapping."""
+    """A filter in the form that Chroma accepts: one field or operator per mapping."""
     if not filter_:
         return None
     parts = [part for name, value in filter_.items() for part in _conditions(name, value)]
@@ -38,17 +38,17 @@ def where_of(filter_: Filter | None) -> dict[str, Any] | None:
 
 
 def filter_parts(where: Filter) -> Junction | Condition:
-    """The outermost part of a filter, for whoever translates it.
+    """Split a filter into its outermost parts, to translate it into another language.
 
     Args:
-        where: Such as ``{"colour": "red"}``, not empty.
+        where: A filter such as ``{"colour": "red"}``; not empty.
 
     Returns:
-        "$and" or "$or" with the filters that it joins, or a field, one of the operators $eq, $ne,
-        $gt, $gte, $lt, $lte, $in and $nin, and its operand.
+        Either "$and" or "$or" with the filters that it combines, or a field with its operator
+        ($eq, $ne, $gt, $gte, $lt, $lte, $in or $nin) and its operand.
 
     Raises:
-        InvalidFilterError: It is no such filter.
+        InvalidFilterError: The filter has another form.
     """
     try:
         ((name, value),) = (where_of(where) or {}).items()
@@ -69,18 +69,18 @@ def filter_parts(where: Filter) -> Junction | Condition:
 
 
 def matches(where: Filter, metadata: Mapping[str, Any]) -> bool:
-    """Whether metadata match a filter, for engines that take a function.
+    """Whether metadata match a filter, for engines that filter by a function.
 
-    As in Chroma, numbers are compared with numbers and texts with texts, and what is missing
-    differs from everything.
+    As in Chroma, numbers are only compared with numbers and texts with texts, and a missing
+    field is unequal to everything.
 
     Raises:
-        InvalidFilterError: It is no filter.
+        InvalidFilterError: The filter has another form.
     """
     parts = filter_parts(where)
     if len(parts) == 2:
         junction, filters = parts
-        # A list: a part that is no filter is refused whatever the others say.
+        # A list, so that every part is checked even if the first ones decide the result.
         return _JUNCTIONS[junction]([matches(part, metadata) for part in filters])
     name, asked, operand = parts
     value = metadata.get(name)
@@ -96,7 +96,7 @@ def _comparable(value: object, operand: object) -> bool:
 
 
 def _kind(value: object) -> str | None:
-    # True is a number to Python.
+    # In Python True is a number.
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, int | float):
@@ -106,13 +106,13 @@ def _kind(value: object) -> str | None:
 
 def _refused(where: object) -> InvalidFilterError:
     return InvalidFilterError(
-        f"{where!r} is no filter that can be translated; write {{'field': value}} or use the "
+        f"{where!r} is not a filter that can be translated; write {{'field': value}} or use the "
         f"operators {', '.join(_OPERATORS)}, joined by $and and $or"
     )
 
 
 def _conditions(name: str, value: Any) -> list[dict[str, Any]]:
-    """One entry of a filter, such as {"price": {"$gte": 10, "$lt": 20}}, operator by operator."""
+    """The conditions of an entry such as {"price": {"$gte": 10, "$lt": 20}}, one per operator."""
     if name in _JUNCTIONS:
         return [{name: [where_of(part) for part in value]}]
     if isinstance(value, Mapping) and value:

@@ -1,4 +1,4 @@
-"""Stored images and hits, and how a Chroma record holds them."""
+"""Stored images and hits, and their form as Chroma records."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _URI: Final = "uri"
 _DATA: Final = "data:image/"
 _FILE: Final = "file:"
 _TAKEN: Final = ("uri", "score", "size", "missing", "trace", "image")
-# What other writers of Chroma collections call the place of an image.
+# Names that other programs use for the location of an image in Chroma's metadata.
 _PLACES: Final = (_URI, "image_path", "file_path", "image_url", "source")
-# LlamaIndex keeps a node as JSON, and beside it what it looks nodes up by.
+# LlamaIndex stores a node as JSON, together with fields to look it up by.
 _NODE: Final = "_node_content"
 _NODE_FIELDS: Final = (_NODE, "_node_type", "doc_id", "ref_doc_id", "document_id")
-# LangChain keeps an image as base64 in place of its text; so do the formats begin there.
+# LangChain stores an image as base64 in place of a text; each format begins in its own way.
 _BASE64: Final = {
     "/9j/": "image/jpeg",
     "iVBORw0KGgo": "image/png",
@@ -38,13 +38,14 @@ _BASE64: Final = {
 }
 
 
-# Beyond these, what is said of an image is a document of its own.
+# Larger texts and metadata belong in a file or database of their own.
 _MOST_OF_VALUE: Final = 64 * 2**10
 _MOST_OF_IMAGE: Final = 4 * 2**20
 _ELSEWHERE: Final = "keep it in a file or a database, and store its name"
 _TOO_LONG: Final = f"over 64 KiB; {_ELSEWHERE}"
+_NOT_UNICODE: Final = "not valid Unicode; replace the invalid characters"
 _SHOWN: Final = 60
-# What Chroma keeps for itself, and what a record is taken for LlamaIndex's by.
+# Our own field, and the one that marks LlamaIndex's records.
 _RESERVED: Final = (_URI, _NODE)
 _SIGNS: Final = ("#", "$", "chroma:")
 
@@ -54,11 +55,11 @@ class Hit:
     """One retrieved image.
 
     Attributes:
-        id: Hash of the image file's bytes, where this package stored it.
-        score: Product of query and image vector, higher is better.
-        uri: Where the image is: a path, a URL, or the image itself as a data URL.
-        caption: What is said of it, if anything.
-        metadata: What was stored with it.
+        id: Hash of the image file's bytes, if this package stored it.
+        score: Dot product of query and image vector; higher is better.
+        uri: A path, a URL, or the image itself as a data URL.
+        caption: The stored caption; empty if there is none.
+        metadata: Metadata stored with the image.
     """
 
     id: str
@@ -69,34 +70,34 @@ class Hit:
 
     @property
     def title(self) -> str:
-        """What to call it: the caption, a stored description or title, else the file's name."""
+        """A name for people: the caption, a stored description or title, or the file's name."""
         named = (self.caption, self.metadata.get("description"), self.metadata.get("title"))
         name = Path(self.file_name).stem.replace("_", " ").replace("-", " ").strip()
         return next((str(text) for text in named if text), name or self.id)
 
     @property
     def file_name(self) -> str:
-        """The name of its file, to be read by people; empty where it has none."""
+        """The name of the file in readable form; empty if there is no file."""
         if self.uri.startswith(_DATA):
             return ""
         return Path(unquote(self.uri) if self.uri.startswith(_FILE) else self.uri).name
 
     @property
     def missing(self) -> bool:
-        """Whether its file is gone.
+        """Whether the file was deleted or moved.
 
-        Only files of this machine are looked for: it is false of data URLs and remote ones.
+        Only local files are checked; data URLs and remote URLs never count as missing.
         """
         path = local_path(self.uri) if self.uri else None
         return path is not None and not Path(path).is_file()
 
     def as_metadata(self) -> dict[str, Any]:
-        """What is known of it as plain data.
+        """The hit as plain data.
 
         Returns:
-            What is stored with it, "uri", "score" and "size", [width, height] or None; "missing",
-            True, where its file is gone. A stored field whose name is taken, by these or by what
-            adapters add, "trace" and "image", is found under ``stored_NAME``.
+            The stored metadata with "uri", "score" and "size" ([width, height] or None), and
+            "missing": True if the file is gone. Stored fields with one of these names, or named
+            "trace" or "image", which adapters add, are renamed to ``stored_NAME``.
         """
         stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}
         width, height = self.metadata.get("width"), self.metadata.get("height")
@@ -108,32 +109,32 @@ class Hit:
         """Read the image from its file or data URL.
 
         Raises:
-            InvalidImageError: The file is gone or not readable, or the image on another machine.
+            InvalidImageError: The file is gone or not readable, or is on another machine.
         """
         if self.uri.startswith(_DATA):
             return image_from_data_url(self.uri)
         path = local_path(self.uri)
         if path is None:
             raise InvalidImageError(
-                f"{self.uri[:60]!r}: hits are not fetched from elsewhere; open such a one with "
-                "ImageAccess(web=True).open(hit.uri)"
+                f"{self.uri[:60]!r}: hits are not fetched from other machines; to fetch this one, "
+                "use ImageAccess(web=True).open(hit.uri)"
             )
         return open_image(path)
 
 
 def uri_of(path: Path) -> str:
-    """How a store names a file: its absolute path, as a file: URL where that is no valid UTF-8.
+    """The uri of a file: its absolute path, or a file: URL if the path is not valid UTF-8.
 
-    ``Hit.open`` finds the file by either.
+    ``Hit.open`` accepts both.
     """
     absolute = path.absolute()
-    # Python holds a file system's other bytes as surrogates; Chroma and JSON take none.
+    # Python represents other bytes as surrogates, which Chroma and JSON do not accept.
     return str(absolute) if is_unicode(str(absolute)) else absolute.as_uri()
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """One image to be stored: the fields of a ``Hit`` with the vector in place of the score."""
+    """An image to store: the fields of a ``Hit``, with a vector instead of a score."""
 
     id: str
     vector: Vectors
@@ -143,19 +144,23 @@ class StoredImage:
 
 
 def document_and_metadata(image: StoredImage) -> tuple[str, dict[str, str | int | float | bool]]:
-    """A stored image as a Chroma record; nested metadata become JSON, missing ones are left out.
+    """An image's document and metadata for Chroma. Nested values become JSON, None is left out.
 
     Raises:
-        InvalidInputError: Something of it cannot be stored: a field's name that is empty, no text
-            or taken; a value that is no JSON, not finite, an integer beyond 64 bits or text that
-            is no valid Unicode; a caption or a value of over 64 KiB, or all of over 4 MiB.
+        InvalidInputError: Something cannot be stored: a field name that is empty, not text or
+            reserved; a value that is not JSON, not finite, an integer beyond 64 bits, or text that
+            is not valid Unicode; a caption or value of over 64 KiB, or over 4 MiB in all.
     """
     flat: dict[str, str | int | float | bool] = {}
     for name, value in image.metadata.items():
         if not isinstance(name, str) or not name or not is_unicode(name):
-            raise _unfit(image, f"metadata field {_shown(name)}", "names are text that is not ''")
+            raise _unfit(
+                image, f"metadata field {_shown(name)}", "a name must be text and not empty"
+            )
         if name in _RESERVED or name.startswith(_SIGNS):
-            raise _unfit(image, f"metadata field {_shown(name)}", "the name is taken; use another")
+            raise _unfit(
+                image, f"metadata field {_shown(name)}", "the name is reserved; use another"
+            )
         if value is not None:
             flat[name] = _plain(image, name, value)
     if not isinstance(image.caption, str):
@@ -163,20 +168,20 @@ def document_and_metadata(image: StoredImage) -> tuple[str, dict[str, str | int 
     texts = {"caption": image.caption, _URI: image.uri}
     for what, text in texts.items():
         if not is_unicode(text):
-            raise _unfit(image, f"{what} {_shown(text)}", "no valid Unicode; replace what is not")
+            raise _unfit(image, f"{what} {_shown(text)}", _NOT_UNICODE)
     if len(image.caption.encode()) > _MOST_OF_VALUE:
         raise _unfit(image, f"caption {_shown(image.caption)}", f"{_TOO_LONG}, or shorten it")
     flat[_URI] = image.uri
     size = sum(len(json.dumps(part)) for part in flat.items())
     if size > _MOST_OF_IMAGE:
         raise _unfit(
-            image, f"{size:,} bytes of metadata and uri", f"the most is 4 MiB; {_ELSEWHERE}"
+            image, f"{size:,} bytes of metadata and uri", f"the limit is 4 MiB; {_ELSEWHERE}"
         )
     return image.caption, flat
 
 
 def _plain(image: StoredImage, name: str, value: Any) -> str | int | float | bool:
-    """A value as Chroma takes it."""
+    """A value in a type that Chroma accepts."""
     what = f"metadata field {_shown(name)}: {_shown(value)}"
     if isinstance(value, np.generic):
         value = value.item()
@@ -188,7 +193,7 @@ def _plain(image: StoredImage, name: str, value: Any) -> str | int | float | boo
         return value
     text = value if isinstance(value, str) else _json_of(image, what, value)
     if not is_unicode(text):
-        raise _unfit(image, what, "no valid Unicode; replace what is not")
+        raise _unfit(image, what, _NOT_UNICODE)
     if len(text.encode()) > _MOST_OF_VALUE:
         raise _unfit(image, what, _TOO_LONG)
     return text
@@ -197,18 +202,18 @@ def _plain(image: StoredImage, name: str, value: Any) -> str | int | float | boo
 def _json_of(image: StoredImage, what: str, value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
-    # What is no JSON, what is not finite, what holds itself, and what is nested too deep.
+    # Not JSON, not finite, circular, or nested too deeply.
     except (TypeError, ValueError, RecursionError) as error:
         raise _unfit(
             image,
             what,
-            f"no JSON ({error}); give text, numbers, true or false, or lists and objects of them, "
-            "such as a date by its isoformat()",
+            f"not JSON ({error}); use text, numbers, true or false, or lists and objects of them; "
+            "for a date, use its isoformat()",
         ) from None
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be written as UTF-8; names of files may hold bytes that cannot."""
+    """Whether a text can be encoded as UTF-8; file names may contain bytes that cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -217,12 +222,12 @@ def is_unicode(text: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    """A value in a few characters."""
+    """A value, shortened for messages."""
     if isinstance(value, str | bytes):
         value = value[:_SHOWN]
     try:
         text = repr(value)
-    # Integers of thousands of digits, deep nesting, and objects that fail to describe themselves.
+    # Integers with thousands of digits, deep nesting, and objects whose __repr__ fails.
     except Exception:
         return f"a value of type {type(value).__name__}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
@@ -233,7 +238,7 @@ def _unfit(image: StoredImage, what: str, reason: str) -> InvalidInputError:
 
 
 def hit_of(id: str, score: float, document: str | None, metadata: Mapping[str, Any] | None) -> Hit:
-    """A Chroma record as a hit, written by this package, by LangChain or by LlamaIndex."""
+    """Make a hit of a Chroma record that this package, LangChain or LlamaIndex wrote."""
     text, rest = document or "", dict(metadata or {})
     if _NODE in rest:
         node = json.loads(rest[_NODE])

@@ -1,4 +1,4 @@
-"""A vector as a text that tells which encoder made it, for engines that give no vectors back."""
+"""Vectors stored as text, with their encoder's fingerprint, for engines that return no vectors."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _SHOWN: Final = 40
 
 
 def text_of(vector: Vectors, encoder: JointEncoder) -> str:
-    """A vector (d,) as text; ``vector_of`` reads it back to the bit."""
+    """A vector (d,) as text; ``vector_of`` reads it back exactly."""
     numbers = base64.b64encode(vector.astype(_NUMBERS).tobytes()).decode()
     return f"{_MARK}:{encoder.fingerprint}:{numbers}"
 
 
 def is_vector_text(text: str) -> bool:
-    """Whether ``text_of`` wrote it."""
+    """Whether a text was written by ``text_of``."""
     return text.startswith(f"{_MARK}:")
 
 
@@ -31,22 +31,22 @@ def vector_of(text: str, encoder: JointEncoder) -> Vectors:
     """Read a vector back: float32 (d,).
 
     Args:
-        text: Of ``text_of``.
-        encoder: The one that is searched with.
+        text: A result of ``text_of``.
+        encoder: The encoder of the search.
 
     Raises:
         EncoderMismatchError: Another encoder made the vector.
-        StoreError: The text holds no vector.
+        StoreError: The text does not hold a vector.
     """
     if not is_vector_text(text):
         raise StoreError(
-            f"a record holds no vector of this package but {text[:_SHOWN]!r}; fill a collection "
-            "of its own through the adapter, with ingest(...)"
+            f"a record holds {text[:_SHOWN]!r} in place of a vector of this package; fill a "
+            "separate collection through the adapter, with ingest(...)"
         )
     fingerprint, _, numbers = text.removeprefix(f"{_MARK}:").rpartition(":")
     if fingerprint != encoder.fingerprint:
         raise EncoderMismatchError(
-            f"the store was filled by an encoder of fingerprint {fingerprint!r}, not by "
+            f"the store was filled by an encoder with fingerprint {fingerprint!r}, not by "
             f"{encoder.name!r} ({encoder.fingerprint}); search it with that encoder, or index the "
             "images into another collection"
         )
@@ -61,6 +61,6 @@ def vector_of(text: str, encoder: JointEncoder) -> Vectors:
 
 def _cut(encoder: JointEncoder, found: str) -> str:
     return (
-        f"a record's vector is not whole ({found} for {encoder.dimension} numbers); the engine cut "
-        "its text: give the field more room and index the images again"
+        f"a record's vector is incomplete ({found} for {encoder.dimension} numbers); the engine "
+        "cut its text: make the field longer and index the images again"
     )

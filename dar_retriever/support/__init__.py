@@ -1,1 +1,1 @@
-"""Small helpers that know nothing of retrieval."""
+"""Small helpers that have nothing to do with retrieval."""

@@ -16,7 +16,7 @@ _INK: Final = (40, 40, 44)
 
 
 def tiled(*groups: Sequence[tuple[Image.Image, str]]) -> Image.Image:
-    """One picture of groups of pictures with their labels, each group on rows of its own."""
+    """Lay out labelled pictures on one picture; every group starts a new row."""
     rows = [row for group in groups for row in _rows(group)]
     width = _GAP + _COLUMNS * (TILE + _GAP)
     height = _GAP + max(1, len(rows)) * (TILE + _LABEL + _GAP)

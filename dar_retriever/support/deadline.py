@@ -1,4 +1,4 @@
-"""Calls that may not take longer than a limit."""
+"""Function calls with a time limit."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 
 def call_within(seconds: float | None, call: Callable[[], T]) -> T:
-    """Call a function, waiting for it at most so long; without a limit, just call it.
+    """Call a function and wait at most so many seconds for its result; None means no limit.
 
     Raises:
-        TimeoutError: It took longer; it goes on in a daemon thread, where ``stop_requested`` is
-            true from then on, and its result is dropped.
+        TimeoutError: The function took longer. It keeps running in a daemon thread, where
+            ``stop_requested`` is true from then on. Its result is dropped.
     """
     if seconds is None:
         return call()

@@ -1,4 +1,4 @@
-"""Where models run, and in which precision, unless told otherwise."""
+"""Default device, precision and batch size of a model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The named device, or the best there is: CUDA, Apple's MPS, else the CPU."""
+    """The named device, or by default the best one available: CUDA, Apple's MPS, else the CPU."""
     import torch
 
     if name is not None:
@@ -27,14 +27,14 @@ def choose_device(name: str | None = None) -> torch.device:
 
 
 def choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
-    """The named precision, or what suits the device: half on accelerators, float32 on CPUs."""
+    """The named precision, or by default half precision on accelerators and float32 on CPUs."""
     import torch
 
     if name is not None:
         dtype = getattr(torch, name, None)
         if not isinstance(dtype, torch.dtype):
             raise InvalidInputError(
-                f"dtype={name!r} is no dtype of torch; use 'float32', 'float16' or 'bfloat16'"
+                f"dtype={name!r} is not a dtype of torch; use 'float32', 'float16' or 'bfloat16'"
             )
         return dtype
     if device.type == "cuda":
@@ -43,7 +43,7 @@ def choose_dtype(name: str | None, device: torch.device) -> torch.dtype:
 
 
 def choose_batch_size(size: int | None, device: torch.device) -> int:
-    """The given number of items, or what suits the device: CPUs hold fewer in their caches."""
+    """The given batch size, or by default 16 on CPUs, whose caches are small, and 64 elsewhere."""
     if size is None:
         return 16 if device.type == "cpu" else 64
     if size < 1:

@@ -1,4 +1,4 @@
-"""Packages that only an extra installs."""
+"""Optional packages, which an extra installs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dar_retriever.errors import MissingExtraError
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """Say which extra to install where an import within fails.
+    """Turn a failed import inside the block into an error that names the extra to install.
 
     Raises:
         MissingExtraError: A package is not installed.

@@ -1,4 +1,4 @@
-"""Reading images from anywhere into one form: RGB, upright, complete."""
+"""Reads images from any source into one form: RGB, upright, complete."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ MAX_BYTES: Final = 256 * 2**20
 SUFFIXES: Final = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"}
 )
-# Pillow opens forty more; some start programs, such as Ghostscript for EPS. MPO comes with JPEG.
+# Pillow knows forty more, and some start programs (Ghostscript for EPS). JPEG includes MPO.
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 _ANIMATED_FORMATS: Final = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
 _WANTED: Final = "use a complete JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF file"
 _WHITE: Final = (255, 255, 255, 255)
-# A scan of a progressive JPEG passes over every pixel, and 100 bytes make one: 14 are usual.
+# Each scan of a progressive JPEG visits every pixel, and a file can add one with 100 bytes. Usual
+# files have about 14.
 _MAX_SCANNED_PIXELS: Final = 256 * MAX_PIXELS
 _START_OF_SCAN: Final = b"\xff\xda"
 _READS: Final = 10_000
 _BYTES_A_READ: Final = 64
 _LONGEST_NAME: Final = 200
-# Opening a named pipe would wait for somebody to write to it; Windows has neither.
+# Opening a named pipe would wait until somebody writes to it. Windows has neither flag.
 _OPTIONS: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 
 
@@ -39,17 +40,18 @@ def read_image(content: bytes, name: str = "image") -> Image.Image:
 
     Args:
         content: The file's bytes: JPEG (MPO too, the first picture), PNG, WebP, GIF, BMP, TIFF
-            (the first page), or AVIF where Pillow was built with it. Whatever follows the image
-            in the file is not looked at.
+            (the first page), or AVIF if Pillow was built with it. Bytes after the image are
+            ignored.
         name: What to call it in errors.
 
     Returns:
-        The image in mode RGB, EXIF orientation applied, transparency laid on white, 16-bit
-        values scaled to 8.
+        The image in mode RGB. EXIF orientation is applied, transparency becomes white, and 16-bit
+        values are scaled to 8 bits.
 
     Raises:
-        InvalidImageError: Not an image of these formats, incomplete, animated, of more than
-            ``MAX_PIXELS`` or ``MAX_BYTES``, or built to keep its reader busy.
+        InvalidImageError: The content is not an image of these formats, is incomplete or
+            animated, has more than ``MAX_PIXELS`` or ``MAX_BYTES``, or was built to take very
+            long to decode.
     """
     return read_reduced(content, name)[0]
 
@@ -57,17 +59,17 @@ def read_image(content: bytes, name: str = "image") -> Image.Image:
 def read_reduced(
     content: bytes, name: str = "image", side: int | None = None
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """Decode a still image no larger than needed, where its format has a short way to that.
+    """Decode a still image at a reduced size if its format has a quick way to do so.
 
-    A JPEG can be decoded at a half, a quarter or an eighth of its size for a fraction of the work.
+    A JPEG can be decoded at half, a quarter or an eighth of its size, with far less work.
 
     Args:
         content: See ``read_image``.
         name: See ``read_image``.
-        side: The pixels that each side needs at least; all by default.
+        side: Each side keeps at least this many pixels; the full size by default.
 
     Returns:
-        The image as ``read_image`` gives it, perhaps smaller, and its own width and height.
+        The image as ``read_image`` returns it, possibly smaller, and its original width and height.
 
     Raises:
         InvalidImageError: See ``read_image``.
@@ -81,7 +83,7 @@ def read_reduced(
         image = Image.open(file, formats=_formats())
         _refuse_unfit(image, content, name)
         if image.format == "BMP":
-            # Pillow reads run-length coded pixels byte by byte.
+            # Pillow reads run-length encoded pixels byte by byte.
             file.reads_left += len(content)
         size = image.size
         if side is not None:
@@ -92,12 +94,12 @@ def read_reduced(
         return to_rgb(upright), size if upright.size == stored else size[::-1]
     except InvalidImageError:
         raise
-    # The warning is an error where warnings are.
+    # Users may have turned warnings into errors.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InvalidImageError(f"{name}: {error}; scale it down first") from error
     except UnidentifiedImageError as error:
         raise InvalidImageError(f"{name}: cannot be read as an image; {_WANTED}") from error
-    # Pillow's plugins raise whatever their parser meets in a broken file.
+    # On a broken file Pillow's plugins can raise anything.
     except Exception as error:
         raise InvalidImageError(
             f"{name}: cannot be read as an image ({type(error).__name__}: {error}); {_WANTED}"
@@ -108,32 +110,33 @@ def open_image(path: str | os.PathLike[str]) -> Image.Image:
     """Read an image file; see ``read_file`` and ``read_image``.
 
     Raises:
-        InvalidImageError: The file cannot be opened, or not read as an image.
+        InvalidImageError: The file cannot be opened, or is not a readable image.
     """
     return read_image(read_file(path), printable(path))
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The bytes of a file that may be an image; see ``content_of``.
+    """Read the bytes of a file that may be an image; see ``content_of``.
 
     Raises:
-        InvalidImageError: It cannot be opened, is no regular file, or of more than ``MAX_BYTES``.
+        InvalidImageError: The file cannot be opened, is not a regular file, or has more than
+            ``MAX_BYTES``.
     """
     return content_of(path, printable(path))
 
 
 def content_of(path: str | os.PathLike[str], name: str) -> bytes:
-    """The bytes of a regular file of at most ``MAX_BYTES``.
+    """Read the bytes of a regular file of at most ``MAX_BYTES``.
 
-    Nothing waits: pipes, sockets and devices are refused before a byte of them is read. What is
-    written to the file meanwhile is left out.
+    This never blocks: pipes, sockets and devices are refused before a byte is read. Bytes that are
+    appended while the file is read are left out.
 
     Args:
-        path: Where it is.
+        path: The file.
         name: What to call it in errors.
 
     Raises:
-        InvalidImageError: It cannot be opened, is no regular file, or is larger.
+        InvalidImageError: The file cannot be opened, is not a regular file, or is larger.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
@@ -144,13 +147,13 @@ def content_of(path: str | os.PathLike[str], name: str) -> bytes:
         raise
     except OSError as error:
         raise InvalidImageError(f"{name}: {error.strerror}; check the path") from error
-    # A null byte, or characters that no file system has.
+    # A null byte, or characters that no file system allows.
     except ValueError as error:
-        raise InvalidImageError(f"{name}: no path ({error}); check it") from error
+        raise InvalidImageError(f"{name}: not a valid path ({error}); check it") from error
 
 
 def printable(path: str | os.PathLike[str]) -> str:
-    """A path for messages: writable whatever its bytes are, cut in the middle where it is long."""
+    """A path for messages: always printable, and shortened in the middle if it is long."""
     name = os.fspath(path).encode("utf-8", "backslashreplace").decode()
     half = _LONGEST_NAME // 2
     return name if len(name) <= _LONGEST_NAME else f"{name[:half]}...{name[-half:]}"
@@ -160,32 +163,34 @@ def image_from_data_url(url: str) -> Image.Image:
     """Read an image from a ``data:image/...;base64,...`` URL.
 
     Raises:
-        InvalidImageError: Another kind of URL, broken base64, or no image in it.
+        InvalidImageError: The URL is of another kind, its base64 is broken, or it is not an image.
     """
     head, _, payload = url.partition(",")
     if not head.startswith("data:image/") or not head.endswith(";base64"):
         raise InvalidImageError(
-            f"{url[:60]!r}: only data:image/...;base64 URLs are opened, never remote or local "
-            "ones; fetch the image yourself and pass it as PIL image or data URL, or allow "
-            "folders or the web with open_url=ImageAccess(...).open"
+            f"{url[:60]!r}: only data:image/...;base64 URLs are opened, no remote or local ones; "
+            "fetch the image yourself and pass it as a PIL image or data URL, or allow folders or "
+            "the web with open_url=ImageAccess(...).open"
         )
     try:
         content = base64.b64decode(payload, validate=True)
-    # binascii.Error is one; text beyond ASCII raises the plain one.
+    # Broken base64 raises binascii.Error, a subclass; text beyond ASCII raises ValueError itself.
     except ValueError as error:
-        raise InvalidImageError(f"{url[:60]!r}: broken base64 ({error}); encode it anew") from error
+        raise InvalidImageError(
+            f"{url[:60]!r}: broken base64 ({error}); encode it again"
+        ) from error
     return read_image(content, "the image of a data URL")
 
 
 def data_url(image: Image.Image, side: int | None = None) -> str:
-    """An image as a JPEG in a ``data:`` URL, without the metadata of the file it came from.
+    """An image as a JPEG in a ``data:`` URL, without the metadata of its original file.
 
     Args:
-        image: In any mode.
-        side: The most pixels of the longer side; as it is by default.
+        image: An image in any mode.
+        side: Scale the longer side down to this many pixels; unchanged by default.
     """
     image = to_rgb(image).copy()
-    # Pillow would write a comment that the file had.
+    # Pillow would copy a comment of the original file.
     image.info.clear()
     if side is not None:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -195,7 +200,7 @@ def data_url(image: Image.Image, side: int | None = None) -> str:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any of Pillow's modes to RGB without losing what a person sees."""
+    """Convert an image of any mode to RGB so that it looks the same."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith(("I", "F")):
@@ -210,16 +215,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
 
 def is_blank(image: Image.Image, tolerance: int = 4) -> bool:
-    """Whether an image shows nothing: every pixel of one colour, as safety filters leave it."""
+    """Whether all pixels have the same colour, as in images that a safety filter blanked out."""
     extrema = image.convert("RGB").getextrema()
     return all(high - low <= tolerance for low, high in extrema)  # type: ignore[misc]
 
 
 class _Metered(io.BytesIO):
-    """A file in memory that gives out when it is read in crumbs.
+    """A file in memory that raises an error when it is read in too many small pieces.
 
-    Millions of empty segments or chunks cost Pillow's parsers a hundred times their own size in
-    memory, and seconds for every megabyte. Proper files are read in a few hundred bytes each.
+    A file of millions of empty segments or chunks makes Pillow's parsers use a hundred times the
+    file's size in memory and seconds for every megabyte. In normal files each read takes a few
+    hundred bytes.
     """
 
     def __init__(self, content: bytes, name: str) -> None:
@@ -230,7 +236,7 @@ class _Metered(io.BytesIO):
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads_left -= 1
         if self.reads_left < 0:
-            raise InvalidImageError(f"{self._name}: cut into too many pieces; save it anew")
+            raise InvalidImageError(f"{self._name}: made of too many small pieces; save it again")
         return super().read(size)
 
 

@@ -1,4 +1,4 @@
-"""Opening model files: what went wrong, in words that help, and what was opened, as a digest."""
+"""Opening model files: helpful errors, and a fingerprint of what was opened."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def loading(what: str, model: str) -> Iterator[None]:
 
     Args:
         what: The kind of model, for the message.
-        model: The name, hub id or folder that was asked for.
+        model: The name, hub id or folder that the user gave.
     """
     try:
         yield
     except DARError:
         raise
-    # Loaders of four libraries, and of the hub's, raise without a common base.
+    # The errors of four libraries and of the hub have no common base class.
     except Exception as error:
         reason = (
             f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
@@ -59,9 +59,9 @@ def pickle_refused(model: str, file: str | Path, reason: str = "") -> ModelLoadE
     """The error that says why a file of weights is not opened.
 
     Args:
-        model: The name, hub id or folder that was asked for.
+        model: The name, hub id or folder that the user gave.
         file: The pickled file.
-        reason: Why there is no other, where that has to be said.
+        reason: Why no safetensors file was used instead, if that needs an explanation.
     """
     return ModelLoadError(
         f"the weights of {model!r} are pickled: {str(file)!r}"
@@ -73,7 +73,7 @@ def pickle_refused(model: str, file: str | Path, reason: str = "") -> ModelLoadE
 
 
 def fingerprint_of(settings: str, *models: torch.nn.Module) -> str:
-    """A digest of settings and of every weight's name, shape and some of its values."""
+    """A hash of the settings and of the name, shape and some values of every weight."""
     digest = hashlib.sha256(settings.encode())
     for model in models:
         for name, value in sorted(model.state_dict().items()):

@@ -1,4 +1,4 @@
-"""Progress of long work on the terminal, and libraries that keep quiet meanwhile."""
+"""Progress bars on the terminal, and quiet model libraries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _RateColumn(ProgressColumn):
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and remaining time on standard error, moved by calls with done and total."""
+    """A bar with rate and remaining time on standard error."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -36,12 +36,12 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
         _RateColumn(),
         TimeRemainingColumn(),
     )
-    # In notebooks too: their widgets are one more package.
+    # Plain text in notebooks too, because their widgets need another package.
     bar = Progress(*columns, console=Console(stderr=True, force_jupyter=False))
     task = bar.add_task(title, total=None)
 
     def move(done: int, total: int) -> None:
-        # Started late, so that an error before the first step stands alone.
+        # Started at the first step, so that an earlier error appears without a bar.
         bar.start()
         bar.update(task, completed=done, total=total)
 
@@ -54,7 +54,7 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Keep the model libraries' notes and file-reading bars off the screen for a while."""
+    """Hide the messages and loading bars of the model libraries inside the block."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 

@@ -1,23 +1,22 @@
-"""Nothing that a dependency reports about its use leaves the machine, unless the user says so.
+"""Turns off the usage reports of all dependencies, unless the user has turned them on.
 
-Importing this module sets a default for every variable below; a value of the user's own stays.
-Child processes, such as Ray's workers, inherit them. No variable keeps a library from its work:
-models are still fetched from the hub.
+Importing this module sets each variable below if it is not set already. Child processes, such as
+Ray's workers, inherit them. The libraries work as usual; models are still fetched from the hub.
 
 ========================== ===================== ================================================
-variable                   whose                 what it holds back
+variable                   library               what it turns off
 ========================== ===================== ================================================
-ANONYMIZED_TELEMETRY       Chroma                usage events, where a release sends any
-HF_HUB_DISABLE_TELEMETRY   huggingface_hub, and  usage reports; what else is installed, in the
-                           with it transformers, headers of downloads
+ANONYMIZED_TELEMETRY       Chroma                usage events, if a release sends any
+HF_HUB_DISABLE_TELEMETRY   huggingface_hub, and  usage reports; the list of installed libraries
+                           with it transformers, in the headers of downloads
                            diffusers, open_clip
-GRADIO_ANALYTICS_ENABLED   Gradio                what a page is built of, and a look for updates
-RAY_USAGE_STATS_ENABLED    Ray                   hourly reports of a cluster
+GRADIO_ANALYTICS_ENABLED   Gradio                reports of a page's parts, the check for updates
+RAY_USAGE_STATS_ENABLED    Ray                   a cluster's hourly reports
 ========================== ===================== ================================================
 
-huggingface_hub reads its variable once, when it is imported: import ``dar_retriever`` before it,
-or set the variable where the program is started. The others are read when a client, a page or a
-cluster is opened.
+huggingface_hub reads its variable only once, when it is imported. So import ``dar_retriever``
+first, or set the variable before the program starts. The other libraries read theirs when a
+client, a page or a cluster is opened.
 """
 
 from __future__ import annotations

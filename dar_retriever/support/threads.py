@@ -1,4 +1,4 @@
-"""Work that blocks, kept off the event loop, and stopped when nobody waits for it any more."""
+"""Runs blocking work outside the event loop, and stops it when nobody waits for the result."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ T = TypeVar("T")
 Gone: TypeAlias = Callable[[], bool]
 
 _GONE: Final[ContextVar[Gone | None]] = ContextVar("dar_gone", default=None)
-# asyncio's own threads are as few as the cores: searches that draw would keep others from starting.
+# asyncio's default pool has few threads; searches that draw would fill it and block all others.
 _THREADS: Final = ThreadPoolExecutor(64, thread_name_prefix="dar")
 
 
 def stop_requested() -> bool:
-    """Whether whoever waited for the work in progress has gone; long work asks now and then."""
+    """Whether nobody waits for the work in progress any more; long work should check this often."""
     gone = _GONE.get()
     return gone is not None and gone()
 
 
 def who_waits() -> Gone:
-    """Tells, in any thread, whether whoever waits for the present work has gone."""
+    """A function that tells in any thread whether nobody waits for the current work any more."""
     return _GONE.get() or _never
 
 
 def waited_for_by(gone: Gone) -> Context:
-    """A copy of the present context for work that nobody waits for once ``gone`` is true."""
+    """A copy of the current context in which ``stop_requested`` is true once ``gone`` is true."""
     context = copy_context()
     context.run(_GONE.set, gone)
     return context
 
 
 async def in_thread(call: Callable[[], T]) -> T:
-    """Call a function in a thread: the event loop goes on.
+    """Call a function in a thread without blocking the event loop.
 
-    Once the call is cancelled, ``stop_requested`` is true in it.
+    If the call is cancelled, ``stop_requested`` becomes true inside the function.
     """
     stop = Event()
     try:
@@ -48,9 +48,9 @@ async def in_thread(call: Callable[[], T]) -> T:
 
 
 async def in_threads(items: Iterator[T]) -> AsyncIterator[T]:
-    """Iterate with every step in a thread: the event loop goes on.
+    """Iterate without blocking the event loop: every step runs in a thread.
 
-    Once the iteration is cancelled or closed, ``stop_requested`` is true for the step in progress.
+    If the iteration is cancelled or closed, ``stop_requested`` becomes true for the current step.
     """
     end, stop = object(), Event()
     try:

@@ -57,11 +57,11 @@ def test_the_text_of_a_turn_is_a_string():
 
 @pytest.mark.parametrize("value", ["dress.png", b"bytes", None, 3])
 def test_what_is_no_image_is_refused(value: object):
-    with pytest.raises(InvalidImageError, match="no PIL image"):
+    with pytest.raises(InvalidImageError, match="not a PIL image"):
         Turn("user", "this", (value,))
-    with pytest.raises(InvalidImageError, match="no PIL image"):
+    with pytest.raises(InvalidImageError, match="not a PIL image"):
         Turn("user", "this", unlike=(value,))
-    with pytest.raises(InvalidImageError, match="no PIL image"):
+    with pytest.raises(InvalidImageError, match="not a PIL image"):
         Dialogue().say("not this", unlike=[picture(), value])
 
 
@@ -189,7 +189,7 @@ def test_other_urls_are_refused(url: object):
         ({"role": "user", "content": [{"type": "audio"}]}, "part of type 'audio'"),
         ({"role": "user", "content": [{"type": "text"}]}, "text=None"),
         ({"role": "user", "content": [{"type": "text", "text": 5}]}, "text=5"),
-        ("a dress", "no dict"),
+        ("a dress", "not a dict"),
     ],
 )
 def test_a_message_of_another_form_is_refused_by_its_number(message: Any, reason: str):
@@ -267,7 +267,7 @@ def test_whatever_can_be_searched_with_becomes_a_dialogue():
 
 @pytest.mark.parametrize("value", [None, 5, b"a dress", ["a dress"], {"role": "user"}, object()])
 def test_what_cannot_be_searched_with_is_refused(value: Any):
-    with pytest.raises(InvalidInputError, match="no dialogue"):
+    with pytest.raises(InvalidInputError, match="not a dialogue"):
         Dialogue.of(value)
 
 

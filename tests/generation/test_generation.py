@@ -256,7 +256,7 @@ def test_a_batch_that_does_not_fit_is_halved(
     assert [(image.prompt, image.seed) for image in made] == [(r.prompt, r.seed) for r in FIVE]
     told = [record.getMessage() for record in caplog.records if "do not fit" in record.msg]
     assert len(told) == 1
-    assert told[0].startswith("5 images at once do not fit the memory of 'cpu'")
+    assert told[0].startswith("5 images at once do not fit in the memory of 'cpu'")
 
 
 def test_later_batches_stay_as_small(checkpoint: Checkpoint) -> None:

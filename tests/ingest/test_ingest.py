@@ -275,7 +275,7 @@ def test_sources_without_an_image_are_refused(run: Callable[..., Any], tmp_path:
     with pytest.raises(IngestError, match="empty list"):
         run([])
     (tmp_path / "file.png").write_bytes(b"")
-    with pytest.raises(IngestError, match="no folder"):
+    with pytest.raises(IngestError, match="not a folder"):
         run(str(tmp_path / "file.png"))
 
 
@@ -488,7 +488,7 @@ def test_links_are_followed_within_the_folder_only(
     assert (report.added, report.known) == (2, 1)
     reasons = {Path(left.path).name: left.reason for left in report.left_out}
     assert reasons.keys() == {"out.png", "dangling.png"}
-    assert "link out of the folder" in reasons["out.png"]
+    assert "link to a file outside the folder" in reasons["out.png"]
 
 
 def test_names_of_invalid_unicode_are_stored_and_opened(

@@ -140,7 +140,7 @@ def test_meaningless_options_are_refused(option: str, tmp_path: Path):
 
 
 def test_a_missing_folder_is_refused_before_anything_starts(tmp_path: Path):
-    with pytest.raises(IngestError, match="is no folder"):
+    with pytest.raises(IngestError, match="is not a folder"):
         ingest_on_ray(tmp_path / "none", None, None)  # type: ignore[arg-type]
 
 

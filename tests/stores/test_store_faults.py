@@ -205,27 +205,27 @@ class Unspeakable:
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "object": (object(), "no JSON"),
+    "object": (object(), "not JSON"),
     "unspeakable": (Unspeakable(), "a value of type Unspeakable"),
-    "bytes": (b"\xff\x00", "no JSON"),
-    "set": ({"a", "b"}, "no JSON"),
+    "bytes": (b"\xff\x00", "not JSON"),
+    "set": ({"a", "b"}, "not JSON"),
     "date": (dt.datetime(2025, 7, 1, tzinfo=dt.UTC), r"isoformat\(\)"),
-    "complex": (1j, "no JSON"),
+    "complex": (1j, "not JSON"),
     "nan": (math.nan, "not finite"),
     "infinity": (-math.inf, "not finite"),
     "numpy nan": (np.float32("nan"), "not finite"),
-    "nested nan": ({"a": [1.0, math.nan]}, "no JSON"),
-    "nested object": ({"a": [object()]}, "no JSON"),
-    "tuple keys": ({(1, 2): 3}, "no JSON"),
+    "nested nan": ({"a": [1.0, math.nan]}, "not JSON"),
+    "nested object": ({"a": [object()]}, "not JSON"),
+    "tuple keys": ({(1, 2): 3}, "not JSON"),
     "long integer": (2**63, "64 bits"),
     "longer integer": (-(10**5000), "64 bits"),
-    "nested longer integer": ([10**5000], "no JSON"),
+    "nested longer integer": ([10**5000], "not JSON"),
     "surrogate": ("caf\udce9", "Unicode"),
     "giant": ("x" * 70_000, "64 KiB"),
     "giant in bytes": ("é" * 40_000, "64 KiB"),
     "giant nested": (["x" * 10] * 10_000, "64 KiB"),
-    "deep": (deep(100_000), "no JSON"),
-    "circular": (circular(), "no JSON"),
+    "deep": (deep(100_000), "not JSON"),
+    "circular": (circular(), "not JSON"),
 }
 
 

@@ -237,7 +237,7 @@ def test_millions_of_tiny_pieces_are_not_gathered(
 
     found, grown = measured(path)
 
-    assert "crumbs.img: cut into too many pieces" in found
+    assert "crumbs.img: made of too many small pieces" in found
     # The file itself, and what a hundred thousand pieces cost.
     assert grown < path.stat().st_size + 40 * MIB
 

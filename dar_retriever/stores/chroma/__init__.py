@@ -1,4 +1,4 @@
-"""What Chroma raises, and how it is reached: errors and connections."""
+"""Connections to Chroma, and its errors."""
 
 from dar_retriever.stores.chroma.connection import Connection, FolderConnection, ServerConnection
 from dar_retriever.stores.chroma.failures import chroma_errors

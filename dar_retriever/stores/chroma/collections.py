@@ -15,12 +15,12 @@ _NEARLY: Final = 0.02
 
 
 def metadata_naming(encoder: JointEncoder) -> dict[str, str]:
-    """What a collection remembers of the encoder that fills it."""
+    """The metadata by which a collection remembers its encoder."""
     return {_FINGERPRINT: encoder.fingerprint, _ENCODER: encoder.name}
 
 
 def require_same_encoder(collection: Any, encoder: JointEncoder) -> bool:
-    """Refuse a collection of another encoder; whether the collection knows who filled it."""
+    """Refuse a collection of another encoder. Returns whether the collection names its encoder."""
     metadata = collection.metadata or {}
     fingerprint = metadata.get(_FINGERPRINT)
     if fingerprint not in (None, encoder.fingerprint):
@@ -35,7 +35,7 @@ def require_same_encoder(collection: Any, encoder: JointEncoder) -> bool:
 def require_fitting_vectors(
     collection: str, some: Vectors, space: str, encoder: JointEncoder
 ) -> None:
-    """Refuse what another program stored that this encoder's queries cannot be compared with."""
+    """Refuse vectors of another program that cannot be compared with this encoder's queries."""
     if not some.size:
         return
     if some.shape[1] != encoder.dimension:
@@ -48,6 +48,6 @@ def require_fitting_vectors(
     if space != "cosine" and not np.allclose(lengths, 1, atol=_NEARLY):
         raise StoreError(
             f"collection {collection!r} ranks by {space!r} and holds vectors of lengths "
-            f"{lengths.min():.2f} to {lengths.max():.2f}; its ranks would not be cosines: copy "
+            f"{lengths.min():.2f} to {lengths.max():.2f}, so it would not rank by cosine; copy "
             "them into a collection with space 'cosine', or normalise them"
         )

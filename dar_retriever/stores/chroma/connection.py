@@ -1,4 +1,4 @@
-"""The ways to a Chroma collection: a client of the application's, a server, a folder."""
+"""Connections to a Chroma collection: the application's own client, a server, or a folder."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ from dar_retriever.stores.filters import Filter
 T = TypeVar("T")
 Call: TypeAlias = Callable[[Any], T]
 
-# Seconds before the calls after the first; a Chroma server is back about a second after a restart.
+# Seconds to wait before each retry; a restarted Chroma server answers after about a second.
 _PAUSES: Final = (0.05, 0.2, 0.5, 1.0, 1.5)
 
 
 class Connection:
-    """A collection of a client that the application holds; every call goes straight through.
+    """A collection of the application's own client; calls go to it directly.
 
-    Every call may be made twice: what is asked of the collection is the same the second time.
+    All calls are safe to repeat.
     """
 
     def __init__(self, client: Any, server: str = "") -> None:
-        """Keep a client and, for errors, the name of its server."""
+        """Wrap a client; the server's name is used in errors."""
         self._client, self._server = client, server
         self._collection: Any = None
 
     def open(self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]) -> Any:
-        """Open a collection, or create it with this metadata and index: the collection."""
+        """Open a collection, or create it with this metadata and index; returns the collection."""
         with chroma_errors(self._server):
             return self._get_or_create(name, metadata, index)
 
     def read(self, call: Call[T], where: Filter | None = None) -> T:
-        """What a call gives for the collection.
+        """Call a function with the collection and return its result.
 
         Raises:
-            StoreError: As ``chroma_errors``.
+            StoreError: See ``chroma_errors``.
         """
         with chroma_errors(self._server, where):
             return call(self._collection)
 
     def write(self, call: Call[T]) -> T:
-        """What a call gives that changes the collection.
+        """Like ``read``, for a function that changes the collection.
 
         Raises:
-            StoreError: As ``chroma_errors``.
+            StoreError: See ``chroma_errors``.
         """
         return self.read(call)
 
     def configure(self, index: Mapping[str, Any]) -> None:
-        """Change settings of the collection's index, where that is possible after its creation.
+        """Change those settings of the index that can be changed after its creation.
 
         Raises:
-            StoreError: As ``chroma_errors``.
+            StoreError: See ``chroma_errors``.
         """
         self.write(lambda collection: collection.modify(configuration={"hnsw": dict(index)}))
 
@@ -76,8 +76,8 @@ class Connection:
 class ServerConnection(Connection):
     """A collection on a server.
 
-    A call that the server does not answer is made again for about 3 seconds: the connection that
-    was kept open may be one to a server that has been started anew since.
+    If the server does not answer, a call is repeated for about 3 seconds. The server may just have
+    been restarted, which breaks open connections.
     """
 
     def read(self, call: Call[T], where: Filter | None = None) -> T:
@@ -91,7 +91,7 @@ class ServerConnection(Connection):
 
 
 class FolderConnection(Connection):
-    """A collection in a folder on disk, which other processes may write to; see ``folder``."""
+    """A collection in a folder that other processes may write to; see the module ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         """Open the folder.
@@ -124,25 +124,25 @@ class FolderConnection(Connection):
     def configure(self, index: Mapping[str, Any]) -> None:
         """See ``Connection.configure``."""
         super().configure(index)
-        # An index in memory goes by the settings that it was read with.
+        # An index in memory keeps the settings that it was loaded with.
         self._folder.open_anew()
 
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
         return chroma_errors(where=where, folder=self._folder.path)
 
     def _seen_by(self, client: Any) -> Any:
-        """The collection as a client sees it."""
+        """The collection, opened by a client."""
         held = self._held
         if held is None or held[0] is not client:
             with self._folder.loading() as client_now:
                 name = self._collection.name
                 held = client_now, client_now.get_collection(name, embedding_function=None)
                 _load(held[1])
-            # At once, for threads that look.
+            # A single assignment, because other threads read it.
             self._held = held
         return held[1]
 
 
 def _load(collection: Any) -> None:
-    """Have Chroma read the index of a collection, which it puts off to the first use."""
+    """Make Chroma load the index of a collection, which it otherwise does at the first use."""
     collection.peek(1)

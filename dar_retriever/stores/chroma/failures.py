@@ -1,4 +1,4 @@
-"""What Chroma raises, as errors of this package."""
+"""Turns Chroma's errors into errors of this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dar_retriever.errors import (
 )
 from dar_retriever.stores.filters import Filter
 
-# With less room than this SQLite and Chroma's index fail, and do not always say why.
+# With less space than this, SQLite and Chroma's index fail, often without saying why.
 _LITTLE_ROOM: Final = 2**20
 
 
@@ -24,12 +24,12 @@ _LITTLE_ROOM: Final = 2**20
 def chroma_errors(
     server: str = "", where: Filter | None = None, folder: Path | None = None
 ) -> Iterator[None]:
-    """Turn whatever Chroma and its transport raise into errors of this package.
+    """Turn all errors of Chroma and its transport into errors of this package.
 
     Args:
-        server: The server, to be named.
-        where: The filter of the call, which may be what Chroma refuses.
-        folder: The folder that Chroma's files are in.
+        server: Name of the server, for the message.
+        where: Filter of the call; Chroma may have refused it.
+        folder: Folder of Chroma's files.
 
     Raises:
         StoreUnavailableError: No server answers.
@@ -40,7 +40,7 @@ def chroma_errors(
         yield
     except DARError:
         raise
-    # Chroma raises its own errors, ValueError, httpx's and Rust's for one and the same cause.
+    # For the same cause Chroma can raise its own errors, ValueError, httpx's or Rust's.
     except Exception as error:
         from httpx import TransportError
 
@@ -53,8 +53,8 @@ def chroma_errors(
             ) from error
         if folder is not None and _is_full(folder):
             raise StoreError(
-                f"the disk of {str(folder)!r} is full ({reason}); make room and do it again, an "
-                "ingest goes on where it was"
+                f"the disk of {str(folder)!r} is full ({reason}); make room and try again, an "
+                "ingest goes on where it stopped"
             ) from error
         if where is not None and not isinstance(error, OSError):
             raise InvalidFilterError(
@@ -70,7 +70,7 @@ def chroma_errors(
 
 
 def _is_full(folder: Path) -> bool:
-    # It may not be there at all.
+    # The folder may be missing.
     try:
         return shutil.disk_usage(folder).free < _LITTLE_ROOM
     except OSError:

@@ -1,10 +1,10 @@
-"""A folder with Chroma's files, written by one process at a time and never from an old view.
+"""Lets several processes share a folder of Chroma's files safely.
 
-A Chroma client keeps the index of vectors in memory. It does not notice what other processes
-write, and when it writes the index to disk, it replaces what they wrote there: vectors are lost
-without an error. So a writer here holds a lock file and leaves a mark, and whoever finds a mark
-that is not its own opens Chroma's files anew, a writer before it writes and a reader before it
-reads. A mark that says that somebody is writing, when nobody is, says that somebody has died.
+A Chroma client keeps the vector index in memory. It does not notice when another process writes,
+and when it writes the index itself, it overwrites the other's changes: vectors are lost without an
+error. So here a writer holds a lock file and leaves a mark. A process that finds another mark
+than the last one it saw reopens Chroma's files before it reads or writes. If the mark says
+"writing" while nobody holds the lock, a writer has died.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ _MARK: Final = "dar.mark"
 _WRITING: Final = "writing "
 _WRITTEN: Final = "written "
 _NONE: Final = "none"
-# Some hundred times what the writing of one batch takes.
+# Some hundred times the time that it takes to write one batch.
 _PATIENCE: Final = 60.0
 _POLL: Final = 0.01
 
 
 class ChromaFolder:
-    """A folder as this process has it open: one for all its stores, from ``opened``."""
+    """An open folder; get it from ``opened``, so that all stores of a process share one."""
 
     _all: Final[dict[Path, ChromaFolder]] = {}
     _opening: Final = Lock()
 
     def __init__(self, path: Path) -> None:
-        """Open the files, and create them where they are missing; ``opened`` is the way in."""
+        """Open the files, or create them; use ``opened`` instead of calling this."""
         import chromadb
         from filelock import FileLock
 
@@ -47,13 +47,13 @@ class ChromaFolder:
         self._processes = FileLock(path / _LOCK)
         with self._alone():
             self._repair()
-            # Only one of two processes may create the tables.
+            # Two processes must not create the tables at the same time.
             self._client: Any = chromadb.PersistentClient(str(path))
             self._seen = self._mark()
 
     @classmethod
     def opened(cls, path: Path) -> ChromaFolder:
-        """The folder of a path, however it is spelled.
+        """The folder of a path; different spellings of a path give the same object.
 
         Raises:
             StoreError: Chroma cannot use the folder.
@@ -65,33 +65,33 @@ class ChromaFolder:
             return cls._all[key]
 
     def client(self) -> Any:
-        """A client that sees what was written before this call."""
+        """A client that sees everything that was written before this call."""
         if self._mark() != self._seen:
             with self._alone():
                 self._renew()
         return self._client
 
     def writing(self) -> AbstractContextManager[Any]:
-        """A client to write with while nobody else does.
+        """A client for writing; no other process writes inside the block.
 
         Raises:
-            StoreError: Another process does not stop writing.
+            StoreError: Another process kept writing for too long.
         """
         return self._guarded(lambda _: _new_mark())
 
     def loading(self) -> AbstractContextManager[Any]:
-        """A client to read an index into memory with while nobody writes it.
+        """A client for loading an index into memory; nobody writes it inside the block.
 
-        Chroma may write the index as it reads it, if a writer died that had much to write.
+        While it loads an index, Chroma may also write it, if a writer died with much left to write.
 
         Raises:
-            StoreError: Another process does not stop writing.
+            StoreError: Another process kept writing for too long.
         """
 
         def mark_after(before: str) -> str:
             changed = not is_backed_up(self.path)
             if before.startswith(_WRITING):
-                # Within a writing, which goes on.
+                # We are inside our own write, which is not finished yet.
                 back_up(self.path)
                 return before
             return _new_mark() if changed or before == _NONE else before
@@ -99,7 +99,7 @@ class ChromaFolder:
         return self._guarded(mark_after)
 
     def open_anew(self) -> None:
-        """Forget what is in memory; ``client`` gives a new one from now on."""
+        """Drop what is in memory; ``client`` returns a new client from now on."""
         with self._alone():
             self._client = _opened_anew(self._client)
 
@@ -114,7 +114,7 @@ class ChromaFolder:
                 yield self._client
                 self._leave(mark_after(before))
             except BaseException:
-                # Of a failed write Chroma's memory may hold what its files do not.
+                # After a failed write, Chroma's memory may differ from its files.
                 self._seen = ""
                 raise
 
@@ -143,21 +143,21 @@ class ChromaFolder:
             self._seen = self._mark()
 
     def _repair(self) -> None:
-        """Mend what a writer left that has died, or failed, in its writing."""
+        """Repair the files if a writer died or failed while it wrote."""
         mark = self._mark()
         if mark.startswith(_WRITING):
             repair(self.path)
             self._leave(_WRITTEN + mark.removeprefix(_WRITING))
 
     def _mark(self) -> str:
-        """Which writing was the last; ``_NONE`` before the first."""
+        """The mark of the last write; ``_NONE`` before the first."""
         try:
             return (self.path / _MARK).read_text()
         except FileNotFoundError:
             return _NONE
 
     def _leave(self, mark: str) -> None:
-        # In place and of one length: on a full disk too.
+        # Overwritten in place with the same length, which works on a full disk too.
         with (self.path / _MARK).open("r+" if (self.path / _MARK).exists() else "w") as file:
             file.write(mark)
         self._seen = mark
@@ -168,13 +168,13 @@ def _new_mark() -> str:
 
 
 def _opened_anew(client: Any) -> Any:
-    """A client of the same folder that shares nothing with those of before."""
+    """A new client of the same folder that shares nothing with earlier clients."""
     from chromadb.api import ServerAPI
     from chromadb.api.client import Client
     from chromadb.config import System
     from chromadb.telemetry.product import ProductTelemetryClient
 
-    # PersistentClient would give what it has open already.
+    # PersistentClient would return the client that is already open.
     system = System(client.get_settings())
     system.instance(ProductTelemetryClient)
     system.instance(ServerAPI)

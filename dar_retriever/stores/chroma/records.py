@@ -1,4 +1,4 @@
-"""Images as records of a Chroma collection, and pages of them as Chroma takes them."""
+"""Images as records of a Chroma collection, in pages that Chroma accepts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dar_retriever.errors import InvalidInputError
 from dar_retriever.stores.hits import StoredImage, document_and_metadata, is_unicode
 
 PAGE: Final = 2000
-# Chroma's server takes requests of up to 40 MiB.
+# Chroma's server accepts requests of up to 40 MiB.
 _PAGE_BYTES: Final = 16 * 2**20
-# A number of a vector in base64, or as text where an old server asks for that.
+# Bytes of one number of a vector: in base64, or as text if an old server needs that.
 _NUMBER_BYTES: Final = 12
 
 # Id, vector, caption and metadata.
@@ -23,7 +23,7 @@ Record: TypeAlias = tuple[str, Vectors, str, dict[str, str | int | float | bool]
 
 
 def record_of(image: StoredImage, width: int) -> Record:
-    """An image as Chroma takes it, checked, so that nothing of a batch is written in vain."""
+    """An image as a checked Chroma record; checking first avoids writing half a batch."""
     if not image.id or not is_unicode(image.id):
         raise InvalidInputError(
             f"id {image.id!r}: empty, or no valid Unicode; name an image by plain text, such as "
@@ -43,10 +43,10 @@ def record_of(image: StoredImage, width: int) -> Record:
 
 
 def upsert(page: Sequence[Record], collection: Any) -> None:
-    """Write records, each in place of the one of its id."""
+    """Write records; each replaces the record with its id."""
     ids, vectors, documents, metadatas = zip(*page, strict=True)
     before = collection.get(once(ids), include=["metadatas"])
-    # Chroma keeps the fields of an image that is replaced, except those that are told to go.
+    # When a record is replaced, Chroma keeps its old fields unless they are set to None.
     gone = {
         id_: dict.fromkeys(metadata or ())
         for id_, metadata in zip(before["ids"], before["metadatas"], strict=True)
@@ -62,7 +62,7 @@ def upsert(page: Sequence[Record], collection: Any) -> None:
 
 
 def pages_of(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """As many records at once as Chroma takes, by their number and by their bytes."""
+    """Split records into pages that Chroma accepts, by number and by bytes."""
     page: list[Record] = []
     room = _PAGE_BYTES
     for record in records:
@@ -77,12 +77,12 @@ def pages_of(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 def once(ids: Iterable[str]) -> list[str]:
-    """Chroma refuses lists that name an id twice."""
+    """Ids without repetitions, because Chroma refuses lists that name an id twice."""
     return list(dict.fromkeys(ids))
 
 
 def unit_rows(width: int, *parts: Any) -> Vectors:
-    """The rows of all parts at unit length, which other writers may not have given them."""
+    """All rows at unit length; other programs may have stored them at another length."""
     rows = np.concatenate([np.asarray(p, np.float32).reshape(-1, width) for p in parts])
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
     return rows
