@@ -443,7 +443,7 @@ def test_what_others_stored_is_refused(tiny_encoder: OpenClipEncoder) -> None:
     vector_store.add_texts(["a red mug"])
     vector = images(tiny_encoder, 1)[0].vector
 
-    with pytest.raises(StoreError, match=r"'a red mug' in place of a vector of this package; .* ingest"):
+    with pytest.raises(StoreError, match="'a red mug' in place of a vector"):
         LangChainImageStore(vector_store, tiny_encoder).search(vector, 1)
 
 
