@@ -160,6 +160,7 @@ def from_preset(
     cache_folder: str | os.PathLike[str] | None = None,
     language_model: LanguageModel | None = None,
     acceleration: Acceleration | None = None,
+    word_filters: bool = True,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset's models and a store.
 
@@ -172,6 +173,7 @@ def from_preset(
         cache_folder: Where generated images are kept between runs; nowhere by default.
         language_model: Reformulates dialogues; rules by default.
         acceleration: Of the generator: faster, or smaller for a small GPU; by device by default.
+        word_filters: Whether "under 50 euros" and the like filter by the store's metadata.
 
     Raises:
         InvalidInputError: There is no preset of that name, or the device or the pipeline cannot
@@ -204,7 +206,9 @@ def from_preset(
         negative_prompts=chosen.negative_prompts,
     )
     closeness = StoreCloseness(opened, encoder, calibration)
-    return DiffusionAugmentedRetriever(query_encoder, opened, closeness=closeness)
+    return DiffusionAugmentedRetriever(
+        query_encoder, opened, closeness=closeness, word_filters=word_filters
+    )
 
 
 def open_store(

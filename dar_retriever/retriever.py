@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.ranking.closeness import Closeness, Verdict
 from dar_retriever.stores.base import SearchableStore
-from dar_retriever.stores.filters import Filter
+from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
 from dar_retriever.support.threads import in_thread, in_threads
 from dar_retriever.trace import Trace, of_error
@@ -27,7 +28,7 @@ class SearchResult:
         hits: Best first.
         trace: How the dialogue became the query.
         query: The query itself, with its vectors.
-        where: The metadata filter that hits had to match.
+        where: The metadata filter that hits had to match: the caller's and ``word_filter``.
         exclude: Ids that were no hits.
         close: False where nothing in the store is close to what was asked for: show the generated
             images, marked as generated, rather than pretend.
@@ -39,6 +40,7 @@ class SearchResult:
     where: Filter | None = None
     exclude: frozenset[str] = frozenset()
     close: bool = True
+    word_filter: Filter | None = None
 
     @property
     def final(self) -> bool:
@@ -72,6 +74,8 @@ class DiffusionAugmentedRetriever:
         store: What is searched, an ``ImageStore`` or another; filled by the query encoder's own
             encoder.
         closeness: Decides whether the hits are worth showing; they always are by default.
+        word_filters: Whether words become filters where the store has a field for them: "under 50
+            euros", "size 42", "from 2019", a brand. The trace says which did.
 
     Example:
         >>> from dar_retriever import from_preset
@@ -86,10 +90,12 @@ class DiffusionAugmentedRetriever:
         store: SearchableStore,
         *,
         closeness: Closeness | None = None,
+        word_filters: bool = True,
     ) -> None:
         self.query_encoder = query_encoder
         self.store = store
         self.closeness = closeness
+        self._words = WordFilters() if word_filters else None
 
     def search(
         self,
@@ -112,7 +118,8 @@ class DiffusionAugmentedRetriever:
             InvalidFilterError: The store refuses the filter.
         """
         _require_hits(k)
-        return self._found(self.query_encoder.encode(dialogue), k, where, exclude)
+        heard = self._heard(dialogue)
+        return self._found(self.query_encoder.encode(heard.dialogue), heard, k, where, exclude)
 
     def stream(
         self,
@@ -123,8 +130,9 @@ class DiffusionAugmentedRetriever:
     ) -> Iterator[SearchResult]:
         """Like ``search``, but yields what the text finds first, then the final result."""
         _require_hits(k)
-        for query in self.query_encoder.stages(dialogue):
-            yield self._found(query, k, where, exclude)
+        heard = self._heard(dialogue)
+        for query in self.query_encoder.stages(heard.dialogue):
+            yield self._found(query, heard, k, where, exclude)
 
     async def asearch(
         self,
@@ -146,14 +154,44 @@ class DiffusionAugmentedRetriever:
         """Like ``stream``, each stage in a thread: the event loop goes on."""
         return in_threads(self.stream(dialogue, k, where, exclude))
 
+    def _heard(self, dialogue: DialogueLike) -> Heard:
+        dialogue = Dialogue.of(dialogue)
+        dialogue.require_content()
+        return self._words.heard(dialogue, self.store) if self._words else Heard(dialogue, dialogue)
+
     def _found(
-        self, query: EncodedQuery, k: int, where: Filter | None, exclude: Collection[str]
+        self,
+        query: EncodedQuery,
+        heard: Heard,
+        k: int,
+        where: Filter | None,
+        exclude: Collection[str],
     ) -> SearchResult:
-        began = time.perf_counter()
-        hits = tuple(self.store.search(query.vector, k, where, exclude))
-        timings = {**query.trace.timings, "search": time.perf_counter() - began}
-        trace = dataclasses.replace(query.trace, timings=MappingProxyType(timings))
-        result = SearchResult(hits, trace, query, where, frozenset(exclude))
+        began, trace = time.perf_counter(), query.trace
+
+        def find(most: int | None, filter_: Filter | None) -> list[Hit]:
+            return self.store.search(query.vector, min(k, most or k), filter_, exclude)
+
+        conditions = heard.conditions(query) if self._words else ()
+        found = filtered_search(conditions, heard.fields, where, find)
+        timings = {**trace.timings, "search": time.perf_counter() - began}
+        trace = dataclasses.replace(
+            trace,
+            timings=MappingProxyType(timings),
+            only=found.only,
+            left_out=found.left_out,
+            reasons=(*trace.reasons, *found.reasons),
+            fallbacks=(*trace.fallbacks, *heard.fallbacks, *found.fallbacks),
+        )
+        query = dataclasses.replace(query, dialogue=heard.said, conditions=conditions)
+        result = SearchResult(
+            found.hits,
+            trace,
+            query,
+            both(where, found.where),
+            frozenset(exclude),
+            word_filter=found.where,
+        )
         # What the text finds is there at once; the verdict is on what is final.
         judge = self.closeness if query.final else None
         return result if judge is None else _judged(result, judge)

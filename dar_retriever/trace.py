@@ -30,6 +30,8 @@ class Trace:
         timings: Seconds by step: "reformulate", "caption", "spend", "generate", "encode", "fuse",
             "search", "judge".
         fallbacks: What failed and what was done without it; empty when all went well.
+        only: What the hits were filtered by because of words, a phrase each: "price at most 50".
+        left_out: Words that no picture shows and that became no filter, and why.
     """
 
     caption: str = ""
@@ -43,6 +45,8 @@ class Trace:
     reference_captions: tuple[str, ...] = ()
     timings: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     fallbacks: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def negative_prompt(self) -> str:
@@ -61,6 +65,8 @@ class Trace:
             "reference_captions": list(self.reference_captions),
             "prompts": list(self.prompts),
             "exclusions": list(self.exclusions),
+            "only": list(self.only),
+            "left_out": list(self.left_out),
             "generated": len(self.generated),
             "cached": self.cached_count,
             "text_weight": self.text_weight,

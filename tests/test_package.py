@@ -29,7 +29,7 @@ LAYERS = [
     {"understanding"},
     {"query_encoder"},
     {"stores"},
-    {"ingest", "ranking"},
+    {"ingest", "ranking", "filtering"},
     {"retriever"},
     {"presets", "questions"},
     {"agents"},
@@ -39,7 +39,7 @@ LAYERS = [
     {"__main__"},
 ]
 # Plain values that protocols speak of, too many for the protocol's own file.
-VALUES = {"stores.hits", "stores.filters"}
+VALUES = {"stores.hits", "stores.filters", "stores.fields"}
 AT_THE_ROOT = {"__init__", "__main__", "errors", "trace", "query_encoder", "retriever", "presets"}
 # The drawn catalogue is ground as well: nothing of the method is needed to draw it.
 CATALOGUE = {f"demo.{name}" for name in ("products", "patterns", "shapes", "drawing", "captions")}

@@ -58,7 +58,9 @@ def reply_text(result: SearchResult, question: Question | None = None) -> str:
     """
     trace = result.trace
     lines = [f"{_OPENING}{trace.caption or 'the images shown'}"]
-    lines += [f"Note: {fallback}" for fallback in trace.fallbacks]
+    if trace.only:
+        lines.append(f"Only: {'; '.join(trace.only)}")
+    lines += [f"Note: {note}" for note in (*trace.left_out, *trace.fallbacks)]
     if not result.hits:
         lines.append("No image matches; drop the filter or ask for less.")
     elif not result.close:
@@ -95,6 +97,7 @@ def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
     yield {
         "type": "hits" if result.final else "text_hits",
         "caption": trace.caption,
+        "only": list(trace.only),
         "close": result.close,
         "hits": [
             {"id": hit.id, "score": hit.score, "uri": hit.uri, "caption": hit.caption}

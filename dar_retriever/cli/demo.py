@@ -42,6 +42,8 @@ def _print(number: int, turn: ShownTurn, target: Hit | None) -> None:
         OUT.print(f"  asked:      {question}", highlight=False)
     OUT.print(f"  said:       [bold]{answer}[/bold]", highlight=False)
     OUT.print(f"  understood: {trace.caption}", highlight=False)
+    if trace.only:
+        OUT.print(f"  only:       {'; '.join(trace.only)}", markup=False, highlight=False)
     OUT.print(
         f"  drawn:      {len(trace.generated)} images, {trace.cached_count} of them from the cache "
         f"({sum(trace.timings.values()):.2f} s)",

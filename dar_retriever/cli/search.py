@@ -96,14 +96,16 @@ def _show(
         return
     trace = result.trace
     OUT.print(f"[dim]understood:[/dim] {trace.caption or '(images only)'}", highlight=False)
+    if trace.only:
+        OUT.print(f"[dim]only:[/dim] {escape('; '.join(trace.only))}", highlight=False)
     OUT.print(
         f"[dim]{len(trace.generated)} images generated ({trace.cached_count} from the cache), "
         f"weights text {trace.text_weight:.2f}, images {trace.image_weight:.2f}, "
         f"{sum(trace.timings.values()):.2f} s[/dim]",
         highlight=False,
     )
-    for fallback in trace.fallbacks:
-        ERR.print(f"note: {fallback}", markup=False, soft_wrap=True)
+    for note in (*trace.left_out, *trace.fallbacks):
+        ERR.print(f"note: {note}", markup=False, soft_wrap=True)
     if not result.close:
         OUT.print("[yellow]nothing in the store is close to this[/yellow]", highlight=False)
         if trace.generated:

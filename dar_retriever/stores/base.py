@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, StoredImage
 
@@ -77,6 +78,15 @@ class SearchableStore(FillableStore, Protocol):
 
     def facets(self) -> dict[str, list[str]]:
         """What a filter can ask for: text fields of few values by name, values commonest first."""
+        ...
+
+
+@runtime_checkable
+class DescribedStore(Protocol):
+    """A store that can tell the types and values of its metadata; of others ``facets`` are used."""
+
+    def fields(self) -> Mapping[str, Field]:
+        """The fields of texts or numbers by name; cheap to ask for at every search."""
         ...
 
 

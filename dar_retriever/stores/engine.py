@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
@@ -12,14 +12,15 @@ from typing import Final
 import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import (
-    DARError,
-    InvalidFilterError,
-    InvalidInputError,
-    StoreError,
-    StoreUnavailableError,
+from dar_retriever.errors import InvalidInputError, StoreError
+from dar_retriever.stores.engine_failures import engine_errors
+from dar_retriever.stores.fields import (
+    Field,
+    RememberedFields,
+    fields_in,
+    filterable_fields,
+    some_captions,
 )
-from dar_retriever.stores.fields import filterable_fields, some_captions
 from dar_retriever.stores.filters import Filter, where_of
 from dar_retriever.stores.hits import Hit, Metadata, StoredImage, document_and_metadata, hit_of
 from dar_retriever.stores.vector_text import text_of, vector_of
@@ -66,6 +67,7 @@ class EngineStore(ABC):
         self._engine = engine
         self._sampled: _Sample | None = None
         self._changed = 0
+        self._fields = RememberedFields()
         self._lock = Lock()
 
     @abstractmethod
@@ -196,6 +198,19 @@ class EngineStore(ABC):
         records = self._sample().records
         return filterable_fields(hit_of("", 0.0, None, each.metadata).metadata for each in records)
 
+    def fields(self) -> dict[str, Field]:
+        """The fields of texts or numbers by name, like ``facets``."""
+        if not self._filters:
+            return {}
+        sample = self._sample()
+        return self._fields.at((sample, self._changed), lambda: self._read_fields(sample.records))
+
+    def _read_fields(self, records: Sequence[Record]) -> dict[str, Field]:
+        # Fewer than were asked for are all, until one was written since.
+        if self._changed and len(records) < _SAMPLE:
+            records = self._probed()
+        return fields_in((each.metadata for each in records), complete=len(records) < _SAMPLE)
+
     def _record(self, image: StoredImage) -> Record:
         vector, dimension = np.asarray(image.vector, np.float32), self.encoder.dimension
         length = float(np.linalg.norm(vector))
@@ -253,37 +268,11 @@ class EngineStore(ABC):
             found |= {best[place].id: best[place] for place in some}
         return list(found.values())
 
-    @contextmanager
-    def _errors(self, where: Filter | None = None) -> Iterator[None]:
-        """Turn whatever an engine raises into errors of this package."""
-        try:
-            yield
-        except DARError:
-            raise
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"[:300]
-            if isinstance(error, OSError):
-                raise StoreUnavailableError(
-                    f"{self._engine} does not answer ({reason}); check that it runs and can be "
-                    "reached"
-                ) from error
-            if where is not None:
-                raise InvalidFilterError(
-                    f"{self._engine} refuses the filter {dict(where)!r} ({reason}); see which "
-                    "filters it takes"
-                ) from error
-            if isinstance(error, NotImplementedError):
-                raise StoreError(
-                    f"{self._engine} does not implement what is asked of it ({reason}); take an "
-                    "engine that finds by vector, reads by id and deletes by id"
-                ) from error
-            raise StoreError(
-                f"{self._engine} failed ({reason}); check that its collection takes vectors of "
-                f"{self.encoder.dimension} numbers, those of {self.encoder.name!r}"
-            ) from error
+    def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
+        return engine_errors(self._engine, self.encoder, where)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Sample:
     records: Sequence[Record]
     vectors: Vectors

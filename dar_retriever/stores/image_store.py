@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from random import Random
 from threading import Lock
@@ -27,7 +29,13 @@ from dar_retriever.stores.chroma.collections import (
 )
 from dar_retriever.stores.chroma.index import INDEX, product_of, wider_search
 from dar_retriever.stores.chroma.records import PAGE, once, pages_of, record_of, unit_rows, upsert
-from dar_retriever.stores.fields import filterable_fields, some_captions
+from dar_retriever.stores.fields import (
+    Field,
+    RememberedFields,
+    fields_in,
+    filterable_fields,
+    some_captions,
+)
 from dar_retriever.stores.filters import Filter, where_of
 from dar_retriever.stores.hits import Hit, StoredImage, hit_of
 
@@ -37,6 +45,7 @@ SAMPLE: Final = 1024
 _PEEKED: Final = 20
 _STRETCH: Final = 32
 _GROWN: Final = 0.1
+_DESCRIBED: Final = 10_000
 
 
 class ImageStore:
@@ -85,6 +94,7 @@ class ImageStore:
         self.folder: Path | None = None
         self._sampling = Lock()
         self._sampled: tuple[int, Vectors] | None = None
+        self._fields, self._adds = RememberedFields(), 0
 
     @classmethod
     def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
@@ -146,6 +156,7 @@ class ImageStore:
                 its metadata; then none is.
             StoreError: Chroma refuses the images.
         """
+        self._adds += 1
         for page in pages_of([record_of(image, self._width) for image in images]):
             self._chroma.write(partial(upsert, page))
 
@@ -170,16 +181,10 @@ class ImageStore:
             ),
             where,
         )
-        rows = zip(
-            found["ids"][0],
-            found["distances"][0],
-            found["documents"][0],
-            found["metadatas"][0],
-            strict=True,
-        )
+        columns = (found[name][0] for name in ("ids", "distances", "documents", "metadatas"))
         hits = [
             hit_of(id_, product_of(float(distance), norm, self._space), document, metadata)
-            for id_, distance, document, metadata in rows
+            for id_, distance, document, metadata in zip(*columns, strict=True)
             if id_ not in exclude
         ]
         return hits[:k]
@@ -263,6 +268,21 @@ class ImageStore:
         found = self._get(limit=sample, include=["metadatas"])["metadatas"]
         return filterable_fields(hit_of("", 0.0, None, each).metadata for each in found)
 
+    def fields(self) -> dict[str, Field]:
+        """The fields of texts or numbers by name, of all images of a store of up to 10,000.
+
+        A larger store is read again once it has grown by a tenth.
+        """
+        count = len(self)
+        state = (count, self._adds) if count <= _DESCRIBED else int(math.log(count, 1 + _GROWN))
+        return self._fields.at(state, lambda: self._read_fields(count))
+
+    def _read_fields(self, count: int) -> dict[str, Field]:
+        places = range(0, count, max(PAGE, count * PAGE // _DESCRIBED))
+        pages = (self._get(limit=PAGE, offset=n, include=["metadatas"]) for n in places)
+        found = chain.from_iterable(page["metadatas"] for page in pages)
+        return fields_in(found, complete=count <= _DESCRIBED)
+
     def _chosen(self, count: int) -> Vectors:
         """Vectors chosen at random from so many."""
         # Chroma cannot choose at random; short stretches keep folders of likes apart.
@@ -271,10 +291,7 @@ class ImageStore:
             random = Random(count)
             starts = random.sample(range(count // _STRETCH), SAMPLE // _STRETCH)
             stretches = [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
-        found = [
-            self._get(limit=limit, offset=offset, include=["embeddings"])
-            for offset, limit in stretches
-        ]
+        found = (self._get(limit=n, offset=at, include=["embeddings"]) for at, n in stretches)
         return unit_rows(self._width, *(page["embeddings"] for page in found))
 
     def _get(self, **asked: Any) -> Any:

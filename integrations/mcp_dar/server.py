@@ -201,7 +201,9 @@ def _image(url: str) -> ImageContent:
 async def _report(ctx: Context[Any, Any], result: SearchResult) -> None:
     trace = result.trace
     if not result.final:
-        await ctx.report_progress(1, _STAGES, f"{len(result.hits)} text hits: {trace.caption}")
+        only = f" (only: {'; '.join(trace.only)})" if trace.only else ""
+        said = f"{len(result.hits)} text hits: {trace.caption}{only}"
+        await ctx.report_progress(1, _STAGES, said)
         return
     if trace.generated:
         await ctx.report_progress(2, _STAGES, f"{len(trace.generated)} images generated")

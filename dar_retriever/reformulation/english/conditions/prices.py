@@ -39,7 +39,9 @@ _LEAST: Final = (
     r"starting at|upwards of|no less than|not less than|not under|not below|not cheaper than|"
     r"more expensive than|dearer than|pricier than|higher than)|>=?)"
 )
-_ABOUT: Final = r"(?:\b(?:around|about|approximately|approx\.?|roughly|circa|close to)|~)"
+_ABOUT: Final = (
+    r"(?:\b(?:around|(?<!what )(?<!how )about|approximately|approx\.?|roughly|circa|close to)|~)"
+)
 _PATTERNS: Final = (
     re.compile(
         rf"(?:\bbetween |\bfrom )?{_money('low')}(?: ?[-\u2013] ?| to | and ){_money('high')}",
@@ -47,7 +49,6 @@ _PATTERNS: Final = (
     ),
     re.compile(rf"{_MOST} ?{_money('high')}", re.IGNORECASE),
     re.compile(rf"{_LEAST} ?{_money('low')}", re.IGNORECASE),
-    re.compile(rf"{_ABOUT} ?{_money('near')}", re.IGNORECASE),
     re.compile(
         rf"{_money('high')},? ?(?:or (?:less|under|below|cheaper)|and (?:less|under|below)|"
         r"max(?:imum)?|at (?:the )?most|tops)\b",
@@ -58,6 +59,7 @@ _PATTERNS: Final = (
         r"at (?:the )?least|upwards)\b",
         re.IGNORECASE,
     ),
+    re.compile(rf"{_ABOUT} ?{_money('near')}", re.IGNORECASE),
     re.compile(_money("amount"), re.IGNORECASE),
 )
 _CURRENCY: Final = re.compile(rf"{_BEFORE}|{_AFTER}", re.IGNORECASE)

@@ -1,0 +1,81 @@
+"""What the fields of a store are about, by their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from dar_retriever.reformulation.english.conditions.mentions import Kind
+from dar_retriever.stores.fields import Field
+
+_WORD: Final = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+")
+# Best first: of several fields that fit, the one that is named first here is taken.
+_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "price": ("price", "preis", "prix", "precio", "prezzo", "cost", "amount", "msrp", "rrp"),
+    "size": ("size", "sizes", "groesse", "größe", "taille", "talla", "taglia", "maat"),
+    "date": (
+        *("taken", "shot", "captured", "date", "datum", "fecha", "datetime", "timestamp", "time"),
+        *("published", "released", "created", "uploaded", "added", "year", "jahr", "annee", "año"),
+    ),
+}
+_NOT: Final[Mapping[str, frozenset[str]]] = {
+    "price": frozenset({"shipping", "delivery", "discount", "tax", "old", "count", "level"}),
+    "size": frozenset({"file", "image", "picture", "photo", "byte", "bytes", "pixel", "page"}),
+    "date": frozenset({"modified", "updated", "indexed", "birth", "exposure", "expiry", "zone"}),
+}
+# What no picture shows, or only by chance.
+_KINDS: Final[Mapping[Kind, frozenset[str]]] = {
+    "maker": frozenset(
+        {
+            *("brand", "marke", "marque", "marca", "make", "maker", "manufacturer", "vendor"),
+            *("seller", "supplier", "designer", "author", "artist", "photographer", "painter"),
+            *("creator", "studio", "publisher", "shop", "store", "merchant", "owner", "licence"),
+            *("license", "camera", "lens", "album", "agency"),
+        }
+    ),
+    "place": frozenset(
+        {
+            *("country", "city", "town", "place", "location", "region", "state", "venue"),
+            *("origin", "continent", "land", "ort", "pays", "ville", "ciudad", "event"),
+        }
+    ),
+    "person": frozenset({"person", "persons", "people", "who"}),
+}
+# What a picture shows is looked for in the picture.
+_SEEN: Final = frozenset(
+    {
+        *("colour", "color", "colours", "colors", "pattern", "kind", "type", "category", "class"),
+        *("background", "object", "objects", "subject", "style", "shape", "scene", "setting"),
+        *("tag", "tags", "label", "labels", "caption", "title", "description", "text", "material"),
+        *("part", "detail", "details", "name", "keywords", "season", "orientation"),
+    }
+)
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a field's name, in small letters: "listPrice" as "list", "price"."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
+def kind_of(name: str) -> Kind:
+    """Whether a field names makers, places or people."""
+    words = {*words_of(name)}
+    return next((kind for kind, names in _KINDS.items() if words & names), "other")
+
+
+def is_seen(name: str) -> bool:
+    """Whether a field says what pictures show."""
+    return bool({*words_of(name)} & _SEEN)
+
+
+def fields_about(about: str, fields: Mapping[str, Field]) -> list[Field]:
+    """The fields that a price, a size or a date may be in, best first."""
+    names = _NAMES[about]
+    ranked = []
+    for field in fields.values():
+        words = words_of(field.name)
+        places = [names.index(word) for word in words if word in names]
+        if places and not _NOT[about] & {*words}:
+            ranked.append((min(places), len(words), field.name, field))
+    return [field for *_, field in sorted(ranked, key=lambda each: each[:3])]

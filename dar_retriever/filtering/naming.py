@@ -1,0 +1,152 @@
+"""Names that a store knows, found in what was said: brands, makers, places, people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dar_retriever.conversation.dialogue import Dialogue, Turn
+from dar_retriever.filtering.names import is_seen, kind_of, words_of
+from dar_retriever.reformulation.base import Condition
+from dar_retriever.reformulation.english.conditions.mentions import mention_of
+from dar_retriever.reformulation.english.conditions.phrase import without
+from dar_retriever.stores.fields import Field
+
+_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_LONGEST: Final = 2000
+_MOST_WORDS: Final = 8
+_SHORTEST: Final = 2
+_MOST_NAMES: Final = 20
+_OR: Final = re.compile(r"\s*(?:,|or|and|/|&)\s*(?:by |from )?", re.IGNORECASE)
+_ANY: Final = (
+    r"\b(?:any|whatever|forget (?:about )?the|never ?mind the|drop the) {0}\b(?: is fine)?"
+)
+_OPERATORS: Final = {
+    (False, False): "$eq",
+    (False, True): "$in",
+    (True, False): "$ne",
+    (True, True): "$nin",
+}
+
+Placed = tuple[int, Condition]
+
+
+@dataclass(frozen=True, slots=True)
+class _Name:
+    start: int
+    end: int
+    field: str
+    value: str
+
+
+class Names:
+    """The names in the fields of a store that say what no picture shows.
+
+    Args:
+        fields: Of the store, by name.
+    """
+
+    def __init__(self, fields: Mapping[str, Field]) -> None:
+        self._by_words: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        self._kept = [f for f in fields.values() if f.type == "text" and not is_seen(f.name)]
+        for field in self._kept:
+            for text in field.texts:
+                words = tuple(word.lower() for word in _WORD.findall(text))
+                if 0 < len(words) <= _MOST_WORDS and len(text) >= _SHORTEST:
+                    self._by_words.setdefault(words, []).append((field.name, text))
+        seen = (f for f in fields.values() if f.type == "text" and is_seen(f.name))
+        # What pictures show may be called the same: the colour orange, the brand Orange.
+        self._seen = {text.casefold() for field in seen for text in field.texts}
+        self._longest = max(map(len, self._by_words), default=0)
+
+    def heard(self, dialogue: Dialogue) -> tuple[Dialogue, tuple[Placed, ...]]:
+        """A conversation without the names that are meant as conditions, and those.
+
+        Returns:
+            The conversation, and the conditions that hold at its end, each with the place of its
+            turn. A later name takes the place of an earlier one of the same field.
+        """
+        standing: dict[str, Placed] = {}
+        turns: list[Turn] = []
+        for place, turn in enumerate(dialogue.turns):
+            if turn.role == "assistant" or not self._by_words or len(turn.text) > _LONGEST:
+                turns.append(turn)
+                continue
+            text = turn.text.replace("\u2019", "'")
+            for field in self._kept:
+                called = re.escape(" ".join(words_of(field.name)))
+                if free := re.search(_ANY.format(called), text, re.IGNORECASE):
+                    standing.pop(field.name, None)
+                    text = without(text, *free.span())
+            text, said = self._taken(text)
+            standing |= {each.about: (place, each) for each in said}
+            unchanged = text == turn.text.replace("\u2019", "'")
+            turns.append(turn if unchanged else replace(turn, text=text))
+        return replace(dialogue, turns=tuple(turns)), tuple(standing.values())
+
+    def _taken(self, text: str) -> tuple[str, list[Condition]]:
+        """A message without the names that are conditions, and those, one for a field."""
+        found: dict[str, Condition] = {}
+        for _ in range(_MOST_NAMES):
+            for group in _grouped(text, list(self._names_in(text))):
+                first, last = group[0], group[-1]
+                mention = self._mention(text, first, last)
+                if mention is None:
+                    continue
+                start, end, denied = mention
+                values = tuple(dict.fromkeys(name.value for name in group))
+                asked = _OPERATORS[denied, len(values) > 1]
+                said = text[start:end].strip(" ,.;!?")
+                value = values if len(values) > 1 else values[0]
+                found[first.field] = Condition(first.field, asked, value, said)
+                text = without(text, start, end)
+                break
+            else:
+                break
+        return text, list(found.values())
+
+    def _mention(self, text: str, first: _Name, last: _Name) -> tuple[int, int, bool] | None:
+        called = " ".join(words_of(first.field))
+        kind = kind_of(first.field)
+        mention = mention_of(text, first.start, last.end, kind, called)
+        if mention is None:
+            return None
+        alone = mention.start == first.start and not mention.denied
+        if alone and text[first.start : first.end].casefold() in self._seen:
+            return None
+        return mention.start, mention.end, mention.denied
+
+    def _names_in(self, text: str) -> Iterator[_Name]:
+        words = list(_WORD.finditer(text))
+        keys = [word[0].lower() for word in words]
+        place = 0
+        while place < len(words):
+            for count in range(min(self._longest, len(words) - place), 0, -1):
+                fields = self._by_words.get(tuple(keys[place : place + count]))
+                if fields:
+                    start, end = words[place].start(), words[place + count - 1].end()
+                    # One of several fields with this name: those of makers first.
+                    field, value = min(fields, key=lambda each: _ORDER.index(kind_of(each[0])))
+                    yield _Name(start, end, field, value)
+                    place += count
+                    break
+            else:
+                place += 1
+
+
+_ORDER: Final = ("maker", "place", "person", "other")
+
+
+def _grouped(text: str, names: list[_Name]) -> list[list[_Name]]:
+    """Names of one field that are listed, "Nike or Adidas", together."""
+    groups: list[list[_Name]] = []
+    for name in names:
+        before = groups[-1][-1] if groups else None
+        joint = before and _OR.fullmatch(text[before.end : name.start])
+        if before and joint and before.field == name.field:
+            groups[-1].append(name)
+        else:
+            groups.append([name])
+    return groups

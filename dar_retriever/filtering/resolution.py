@@ -1,0 +1,230 @@
+"""Conditions and the fields of a store: what can be filtered by, and what is left out and why."""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+from typing import Final
+
+from dar_retriever.filtering.names import fields_about, is_seen, kind_of, words_of
+from dar_retriever.filtering.times import holds_dates, in_month, within
+from dar_retriever.reformulation.base import Condition
+from dar_retriever.stores.fields import Field
+from dar_retriever.stores.filters import Filter, both
+
+Fields = Mapping[str, Field]
+
+_PHRASES: Final = {"$lte": "at most", "$lt": "below", "$gte": "at least", "$gt": "above", "$eq": ""}
+_REGIONS: Final = ("eu ", "us ", "uk ")
+_SIZES: Final = {"small": "s", "medium": "m", "large": "l", "2xl": "xxl", "3xl": "xxxl"}
+
+
+@dataclass(frozen=True, slots=True)
+class WordFilter:
+    """A filter that came from words.
+
+    Attributes:
+        where: In Chroma's language.
+        text: For people: "price at most 50".
+        said: The words that it came from.
+    """
+
+    where: Filter
+    text: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Words that became no filter, and why."""
+
+    said: str
+    why: str
+
+
+def resolved(conditions: Sequence[Condition], fields: Fields) -> list[WordFilter | LeftOut]:
+    """What becomes of each thing said.
+
+    Args:
+        conditions: In the order in which they were said; those of one phrase follow each other.
+        fields: Of the store, by name.
+    """
+    made = []
+    for (about, said), together in groupby(conditions, key=lambda each: (each.about, each.said)):
+        if about == "results":
+            continue
+        made.append(_READERS.get(about, _named)(list(together), fields, said))
+    return made
+
+
+def _price(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
+    named = fields_about("price", fields)
+    field = next((field for field in named if field.type == "number"), None)
+    if field is None:
+        why = "keeps prices as text" if named else "has no field for a price"
+        return LeftOut(said, f"the store {why}")
+    return _bounded(conditions, field, said)
+
+
+def _size(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
+    named = fields_about("size", fields)
+    if not named:
+        return LeftOut(said, "the store has no field for a size")
+    field, wanted = named[0], _texts(conditions[0])
+    text = f"{field.name} {' or '.join(wanted).upper()}"
+    if field.type == "text":
+        known = [value for value in field.texts if _size_of(value) in {*map(_size_of, wanted)}]
+        return _one_of(field, known, text, said)
+    numbers = [float(value) for value in wanted if _is_number(value)]
+    fits = [n for n in numbers if field.lowest <= n <= field.highest or not field.complete]
+    if not fits:
+        return LeftOut(said, f"no image of the store has {text}")
+    where = {field.name: {"$eq": fits[0]} if len(fits) == 1 else {"$in": fits}}
+    return WordFilter(where, text, said)
+
+
+def _date(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
+    days = {each.operator: _day(each) for each in conditions}
+    if None in days.values():
+        return LeftOut(said, "it names no day")
+    first, last = days.get("$gte") or days.get("$gt"), days.get("$lt")
+    if (inclusive := days.get("$lte")) is not None:
+        last = inclusive + timedelta(days=1)
+    if (whole := days.get("$eq")) is not None:
+        first, last = whole, whole + timedelta(days=1)
+    return _dated(fields, said, _period_text(first, last), lambda field: within(field, first, last))
+
+
+def _month(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
+    value = conditions[0].value
+    if not isinstance(value, int | float) or not 1 <= value <= 12:
+        return LeftOut(said, "it names no month")
+    month = int(value)
+    text = f"in {calendar.month_name[month]}"
+    return _dated(fields, said, text, lambda field: in_month(field, month))
+
+
+def _dated(
+    fields: Fields, said: str, text: str, filter_of: Callable[[Field], Filter | None]
+) -> WordFilter | LeftOut:
+    field = next((each for each in fields_about("date", fields) if holds_dates(each)), None)
+    if field is None:
+        return LeftOut(said, "the store has no field for a date")
+    if field.type == "text" and not field.complete:
+        why = f"the store keeps {field.name!r} as text, and too many of them; keep it as numbers"
+        return LeftOut(said, why)
+    where = filter_of(field)
+    if where is None:
+        return LeftOut(said, f"no image of the store has a {field.name} {text}")
+    return WordFilter(where, f"{field.name} {text}", said)
+
+
+def _named(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
+    """A brand, a place, a person, or whatever else has a field of its own."""
+    condition = conditions[0]
+    field = fields.get(condition.about) or _field_for(condition, fields)
+    if field is None:
+        return LeftOut(said, f"the store has no field for {condition.about!r} with that value")
+    if field.type == "number":
+        return _bounded(conditions, field, said)
+    wanted = {*map(_plain, _texts(condition))}
+    known = [text for text in field.texts if _plain(text) in wanted]
+    shown = list({_plain(text): text for text in reversed(known)}.values())
+    denied = condition.operator in {"$ne", "$nin"}
+    text = f"{field.name} {'not ' * denied}{' or '.join(shown)}"
+    if known and denied:
+        where = {field.name: {"$ne": known[0]} if len(known) == 1 else {"$nin": known}}
+        return WordFilter(where, text, said)
+    return _one_of(field, known, text if known else f"that {field.name}", said)
+
+
+def _field_for(condition: Condition, fields: Fields) -> Field | None:
+    """The field that a brand or the like is in, by its name or by its value."""
+    about, wanted = {*words_of(condition.about)}, {*map(_plain, _texts(condition))}
+    unseen = [field for field in fields.values() if not is_seen(field.name)]
+    named = [field for field in unseen if about & {*words_of(field.name)}]
+    alike = [field for field in unseen if kind_of(field.name) != "other"]
+    holding = (each for each in (*named, *alike) if wanted & {*map(_plain, each.texts)})
+    return next(holding, next((field for field in named if field.type == "number"), None))
+
+
+def _bounded(conditions: list[Condition], field: Field, said: str) -> WordFilter | LeftOut:
+    where: Filter | None = None
+    texts = []
+    for each in conditions:
+        value = _number(each.value)
+        if value is None or each.operator not in _PHRASES:
+            return LeftOut(said, f"{field.name!r} holds numbers")
+        where = both(where, {field.name: {each.operator: value}})
+        texts.append(f"{_PHRASES[each.operator]} {value:g}".strip())
+    assert where is not None
+    return WordFilter(where, f"{field.name} {' and '.join(texts)}", said)
+
+
+def _one_of(field: Field, known: Sequence[str], text: str, said: str) -> WordFilter | LeftOut:
+    if not known:
+        return LeftOut(said, f"no image of the store has {text}")
+    where = {field.name: {"$eq": known[0]} if len(known) == 1 else {"$in": list(known)}}
+    return WordFilter(where, text, said)
+
+
+def _period_text(first: date | None, last: date | None) -> str:
+    if first is None or last is None:
+        return f"from {_day_text(first)} on" if first else f"before {_day_text(last)}"
+    end = last - timedelta(days=1)
+    if first == date(first.year, 1, 1) and last == date(first.year + 1, 1, 1):
+        return f"in {first.year}"
+    return f"on {first}" if first == end else f"from {first} to {end}"
+
+
+def _day_text(day: date | None) -> str:
+    """A day, by its year where that is enough."""
+    assert day is not None
+    return str(day.year) if (day.month, day.day) == (1, 1) else str(day)
+
+
+def _texts(condition: Condition) -> list[str]:
+    value = condition.value
+    if isinstance(value, tuple):
+        return [str(each) for each in value]
+    return [f"{value:g}" if isinstance(value, float) else str(value)]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def _size_of(text: str) -> str:
+    plain = _plain(text)
+    plain = next((plain.removeprefix(r) for r in _REGIONS if plain.startswith(r)), plain)
+    plain = _SIZES.get(plain, plain).replace(",", ".")
+    return plain.removesuffix(".0")
+
+
+def _day(condition: Condition) -> date | None:
+    try:
+        return date.fromisoformat(str(condition.value))
+    except ValueError:
+        return None
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float | str) else None
+    except ValueError:
+        return None
+
+
+def _is_number(text: str) -> bool:
+    return _number(text) is not None
+
+
+_READERS: Final[Mapping[str, Callable[[list[Condition], Fields, str], WordFilter | LeftOut]]] = {
+    "price": _price,
+    "size": _size,
+    "date": _date,
+    "month": _month,
+}

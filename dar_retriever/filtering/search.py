@@ -1,0 +1,172 @@
+"""Searching with the filters that words make, and never finding nothing because of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Final
+
+from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.errors import InvalidFilterError
+from dar_retriever.filtering.naming import Names, Placed
+from dar_retriever.filtering.resolution import LeftOut, WordFilter, resolved
+from dar_retriever.query_encoder import EncodedQuery
+from dar_retriever.reformulation.base import Condition
+from dar_retriever.stores.base import DescribedStore, SearchableStore
+from dar_retriever.stores.fields import Field
+from dar_retriever.stores.filters import Filter, both
+from dar_retriever.stores.hits import Hit
+from dar_retriever.trace import WarnOnce, of_error
+
+_LOGGER: Final = logging.getLogger(__name__)
+# Each is a search of the store.
+_MOST_TRIES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A dialogue without the names that a store knows.
+
+    Attributes:
+        said: The dialogue as it was said.
+        dialogue: To be encoded.
+        names: What was named, each with the place of its turn.
+        fields: Of the store.
+        fallbacks: What failed.
+    """
+
+    said: Dialogue
+    dialogue: Dialogue
+    names: tuple[Placed, ...] = ()
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    fallbacks: tuple[str, ...] = ()
+
+    def conditions(self, query: EncodedQuery) -> tuple[Condition, ...]:
+        """What was said of the present subject that no picture shows."""
+        named = (condition for place, condition in self.names if place >= query.since)
+        return (*named, *query.conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class Filtered:
+    """What a search with filters from words found.
+
+    Attributes:
+        hits: Best first.
+        where: The filter that came from words, of those that were kept.
+        only: The same for people, a phrase each: "price at most 50".
+        reasons: Which words became which filter.
+        left_out: Which became none, and why.
+        fallbacks: Which filters were dropped, since nothing was left.
+    """
+
+    hits: tuple[Hit, ...]
+    where: Filter | None = None
+    only: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    fallbacks: tuple[str, ...] = ()
+
+
+class WordFilters:
+    """Makes filters of what was said that no picture shows."""
+
+    def __init__(self) -> None:
+        self._names: tuple[Mapping[str, Field], Names] | None = None
+        self._warn = WarnOnce(_LOGGER)
+
+    def heard(self, dialogue: Dialogue, store: SearchableStore) -> Heard:
+        """A dialogue without the names that a store knows, such as those of brands.
+
+        Args:
+            dialogue: What is searched with.
+            store: A ``DescribedStore``, or one whose ``facets`` tell its fields.
+        """
+        try:
+            fields = fields_of(store)
+        # A store may be anybody's code; it can be searched without filters.
+        except Exception as error:
+            failed = f"the store's fields were not read, no words filter: {of_error(error)}"
+            self._warn(failed)
+            return Heard(dialogue, dialogue, fallbacks=(failed,))
+        known = self._names
+        if known is None or known[0] is not fields:
+            known = self._names = fields, Names(fields)
+        rest, names = known[1].heard(dialogue)
+        # Where nothing else was said, the names are what there is to search with.
+        said = any(turn.has_content for turn in rest.turns)
+        return Heard(dialogue, rest if said else dialogue, names, fields)
+
+
+def filtered_search(
+    conditions: Sequence[Condition],
+    fields: Mapping[str, Field],
+    where: Filter | None,
+    find: Callable[[int | None, Filter | None], Sequence[Hit]],
+) -> Filtered:
+    """Search with what was said, as far as it leaves anything.
+
+    Args:
+        conditions: What was said that no picture shows.
+        fields: Of the store.
+        where: The caller's own filter, which is always kept.
+        find: Searches with the most hits, where the words say how many, and a filter.
+    """
+    made = resolved(conditions, fields)
+    filters = [each for each in made if isinstance(each, WordFilter)]
+    left_out = [f"{e.said!r} was left out: {e.why}" for e in made if isinstance(e, LeftOut)]
+    reasons = []
+    most = _results(conditions)
+    if most is not None:
+        reasons.append(f"at most {most} results, from {_said(conditions)!r}")
+    failed: list[str] = []
+    for kept in _by_number(filters):
+        words = _joined(kept)
+        try:
+            hits = tuple(find(most, both(where, words)))
+        except InvalidFilterError as error:
+            if not kept:
+                raise
+            failed = [f"the store refuses a filter from words: {of_error(error)}"]
+            continue
+        if hits or not kept:
+            break
+    lost = [each for each in filters if each not in kept] if hits else []
+    dropped = [f"no image is left with {e.text} ({e.said!r}), so it was dropped" for e in lost]
+    reasons += [f"only images with {e.text}, from {e.said!r}" for e in kept]
+    only = tuple(each.text for each in kept)
+    return Filtered(hits, words, only, tuple(left_out), tuple(reasons), tuple(failed or dropped))
+
+
+def fields_of(store: SearchableStore) -> Mapping[str, Field]:
+    """The fields of a store's metadata by name; its facets where it does not tell more."""
+    if isinstance(store, DescribedStore):
+        return store.fields()
+    return {name: Field(name, "text", tuple(texts)) for name, texts in store.facets().items()}
+
+
+def _by_number(filters: Sequence[WordFilter]) -> list[tuple[WordFilter, ...]]:
+    """The filters to try, the most at once first, and of as many those said last."""
+    tries: list[tuple[WordFilter, ...]] = []
+    for count in range(len(filters), 0, -1):
+        tries += [kept[::-1] for kept in combinations(filters[::-1], count)]
+    return [*tries[:_MOST_TRIES], ()]
+
+
+def _joined(filters: Sequence[WordFilter]) -> Filter | None:
+    where: Filter | None = None
+    for each in filters:
+        where = both(where, each.where)
+    return where
+
+
+def _results(conditions: Sequence[Condition]) -> int | None:
+    wanted = [each.value for each in conditions if each.about == "results"]
+    value = wanted[-1] if wanted else None
+    return int(value) if isinstance(value, int | float) and value >= 1 else None
+
+
+def _said(conditions: Sequence[Condition]) -> str:
+    return next(each.said for each in reversed(conditions) if each.about == "results")
