@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Final
 
 from dar_retriever.filtering.names import fields_about, is_seen, kind_of, words_of
-from dar_retriever.filtering.times import holds_dates, in_month, within
+from dar_retriever.filtering.times import holds_dates, in_month, period_of_text, within
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter, both
@@ -87,14 +87,16 @@ def _size(conditions: list[Condition], fields: Fields, said: str) -> WordFilter 
 
 
 def _date(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
-    days = {each.operator: _day(each) for each in conditions}
-    if None in days.values():
-        return LeftOut(said, "it names no day")
-    first, last = days.get("$gte") or days.get("$gt"), days.get("$lt")
-    if (inclusive := days.get("$lte")) is not None:
-        last = inclusive + timedelta(days=1)
-    if (whole := days.get("$eq")) is not None:
-        first, last = whole, whole + timedelta(days=1)
+    first: date | None = None
+    last: date | None = None
+    for each in conditions:
+        period = period_of_text(_texts(each)[0])
+        if period is None or each.operator not in _PHRASES:
+            return LeftOut(said, "it names no time")
+        if each.operator in {"$gte", "$eq", "$gt"}:
+            first = period[each.operator == "$gt"]
+        if each.operator in {"$lte", "$eq", "$lt"}:
+            last = period[each.operator != "$lt"]
     return _dated(fields, said, _period_text(first, last), lambda field: within(field, first, last))
 
 
@@ -125,6 +127,8 @@ def _dated(
 def _named(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
     """A brand, a place, a person, or whatever else has a field of its own."""
     condition = conditions[0]
+    if is_seen(condition.about):
+        return LeftOut(said, "pictures show it")
     field = fields.get(condition.about) or _field_for(condition, fields)
     if field is None:
         return LeftOut(said, f"the store has no field for {condition.about!r} with that value")
@@ -202,13 +206,6 @@ def _size_of(text: str) -> str:
     plain = next((plain.removeprefix(r) for r in _REGIONS if plain.startswith(r)), plain)
     plain = _SIZES.get(plain, plain).replace(",", ".")
     return plain.removesuffix(".0")
-
-
-def _day(condition: Condition) -> date | None:
-    try:
-        return date.fromisoformat(str(condition.value))
-    except ValueError:
-        return None
 
 
 def _number(value: object) -> float | None:

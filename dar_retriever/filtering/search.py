@@ -163,9 +163,9 @@ def _joined(filters: Sequence[WordFilter]) -> Filter | None:
 
 
 def _results(conditions: Sequence[Condition]) -> int | None:
-    wanted = [each.value for each in conditions if each.about == "results"]
-    value = wanted[-1] if wanted else None
-    return int(value) if isinstance(value, int | float) and value >= 1 else None
+    wanted = [str(each.value) for each in conditions if each.about == "results"]
+    number = float(wanted[-1]) if wanted and wanted[-1].replace(".", "", 1).isdecimal() else 0
+    return int(number) if number >= 1 else None
 
 
 def _said(conditions: Sequence[Condition]) -> str:

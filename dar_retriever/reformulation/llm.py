@@ -19,6 +19,7 @@ from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens, within_budget
 from dar_retriever.reformulation.english.lexicon import visibility
 from dar_retriever.reformulation.english.phrases import says
+from dar_retriever.reformulation.stated import StatedConditions, borne_out
 
 # English has some 1.3 tokens a word; the rest is room for names and for counting badly.
 _WORDS_A_TOKEN: Final = 0.6
@@ -35,6 +36,9 @@ class SearchText(BaseModel):
     exclusions: list[Line] = Field(
         default=[], max_length=_MOST, description="What is not in the picture: noun phrases."
     )
+    conditions: StatedConditions = Field(
+        default=[], description="What the user said of the picture that no picture shows."
+    )
     subject_since: int = Field(
         default=0, ge=0, description="Number of the turn with which the present subject began."
     )
@@ -44,9 +48,9 @@ class LLMReformulator:
     """Has a language model write caption, prompts and exclusions, in one call.
 
     The dialogue goes to the model as data, apart from the instructions, and the answer is texts to
-    search with whatever the model was talked into: no filter, no number of hits, no action. An
-    answer of another form is asked for once more. Where that fails too, ``reformulate`` raises; a
-    ``DARQueryEncoder`` then uses the rules and says so in the trace.
+    search with whatever the model was talked into: no action, and no condition without words of
+    the user that say so. An answer of another form is asked for once more. Where that fails too,
+    ``reformulate`` raises; a ``DARQueryEncoder`` then uses the rules and says so in the trace.
 
     Args:
         model: Any ``LanguageModel``: a function of messages, or what ``language_model`` of
@@ -125,13 +129,15 @@ class LLMReformulator:
             notes.append("the language model's caption was cut to what the encoder reads")
         prompts = [prompt for prompt in dict.fromkeys(answer.prompts) if prompt]
         phrases = (part for text in answer.exclusions for part in text.split(", "))
+        conditions, unsaid = borne_out(answer.conditions, dialogue)
         ruled_out = [phrase for phrase in dict.fromkeys(phrases) if phrase]
         return Reformulation(
             caption,
             (tuple(prompts[: self._prompts]) or (caption,)) if caption else (),
             tuple(text for text in ruled_out if not says(caption, text)),
             _user_turn(dialogue, answer.subject_since),
-            tuple(notes),
+            (*notes, *unsaid),
+            conditions,
         )
 
 

@@ -10,8 +10,8 @@ from dar_retriever.reformulation.base import Condition
 
 # Function words before a condition that say nothing without it: "my budget is", "and it costs".
 _LEADING: Final = (
-    r"what about|how about|for|at|and|but|with|that|which|it|its|it's|this|should|must|can|could|may|"
-    r"might|will|has|have|is|are|be|to|an?|the|my|our|i|we|i'm|i've|i'd|got|only|just|keep|make|want|"
+    r"what about|how about|for|at|and|but|with|that|which|it|its|it's|this|should|must|can|could|"
+    r"may|might|will|has|have|is|are|be|to|an?|the|my|our|i|we|i'm|i've|i'd|got|only|just|keep|make|want|"
     r"would|like|please|ok|okay|ones?|something|anything|them|if|possible|looking|need|wear|"
     r"show|me|find|now|actually|everything|stay|priced?|prices|costs?|costing|budget|spend|"
     r"spending|pay|paying|cheap|cheaper|expensive|range|limit|of|no|not|nothing|never|none|don't|"
