@@ -19,6 +19,7 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("published", "released", "created", "uploaded", "added", "year", "jahr", "annee", "año"),
     ),
 }
+ABOUT: Final = tuple(_NAMES)
 _NOT: Final[Mapping[str, frozenset[str]]] = {
     "price": frozenset({"shipping", "delivery", "discount", "tax", "old", "count", "level"}),
     "size": frozenset({"file", "image", "picture", "photo", "byte", "bytes", "pixel", "page"}),

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dar_retriever.conversation.dialogue import Dialogue, Turn
-from dar_retriever.filtering.names import is_seen, kind_of, words_of
+from dar_retriever.filtering.names import ABOUT, fields_about, is_seen, kind_of, words_of
 from dar_retriever.reformulation.base import Condition
-from dar_retriever.reformulation.english.conditions.mentions import mention_of
-from dar_retriever.reformulation.english.conditions.phrase import without
+from dar_retriever.reformulation.english.conditions.mentions import Mention, mention_of
+from dar_retriever.reformulation.english.conditions.phrase import is_filler, without
 from dar_retriever.stores.fields import Field
 
-_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
+_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?|&")
 _LONGEST: Final = 2000
 _MOST_WORDS: Final = 8
 _SHORTEST: Final = 2
@@ -50,13 +50,15 @@ class Names:
 
     def __init__(self, fields: Mapping[str, Field]) -> None:
         self._by_words: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-        self._kept = [f for f in fields.values() if f.type == "text" and not is_seen(f.name)]
+        counted = {each.name for about in ABOUT for each in fields_about(about, fields)}
+        texts = [each for each in fields.values() if each.type == "text"]
+        self._kept = [e for e in texts if not (is_seen(e.name) or e.name in counted)]
         for field in self._kept:
             for text in field.texts:
-                words = tuple(word.lower() for word in _WORD.findall(text))
+                words = _words(text)
                 if 0 < len(words) <= _MOST_WORDS and len(text) >= _SHORTEST:
                     self._by_words.setdefault(words, []).append((field.name, text))
-        seen = (f for f in fields.values() if f.type == "text" and is_seen(f.name))
+        seen = (each for each in texts if is_seen(each.name))
         # What pictures show may be called the same: the colour orange, the brand Orange.
         self._seen = {text.casefold() for field in seen for text in field.texts}
         self._longest = max(map(len, self._by_words), default=0)
@@ -71,6 +73,7 @@ class Names:
         standing: dict[str, Placed] = {}
         turns: list[Turn] = []
         for place, turn in enumerate(dialogue.turns):
+            asked = turns[-1].text if turns and turns[-1].role == "assistant" else ""
             if turn.role == "assistant" or not self._by_words or len(turn.text) > _LONGEST:
                 turns.append(turn)
                 continue
@@ -80,51 +83,53 @@ class Names:
                 if free := re.search(_ANY.format(called), text, re.IGNORECASE):
                     standing.pop(field.name, None)
                     text = without(text, *free.span())
-            text, said = self._taken(text)
+            text, said = self._taken(text, {*_words(asked)})
             standing |= {each.about: (place, each) for each in said}
             unchanged = text == turn.text.replace("\u2019", "'")
             turns.append(turn if unchanged else replace(turn, text=text))
         return replace(dialogue, turns=tuple(turns)), tuple(standing.values())
 
-    def _taken(self, text: str) -> tuple[str, list[Condition]]:
+    def _taken(self, text: str, asked: set[str]) -> tuple[str, list[Condition]]:
         """A message without the names that are conditions, and those, one for a field."""
         found: dict[str, Condition] = {}
         for _ in range(_MOST_NAMES):
             for group in _grouped(text, list(self._names_in(text))):
                 first, last = group[0], group[-1]
-                mention = self._mention(text, first, last)
+                mention = self._mention(text, first, last, asked)
                 if mention is None:
                     continue
-                start, end, denied = mention
                 values = tuple(dict.fromkeys(name.value for name in group))
-                asked = _OPERATORS[denied, len(values) > 1]
-                said = text[start:end].strip(" ,.;!?")
+                operator = _OPERATORS[mention.denied, len(values) > 1]
+                said = text[mention.start : mention.end].strip(" ,.;!?")
                 value = values if len(values) > 1 else values[0]
-                found[first.field] = Condition(first.field, asked, value, said)
-                text = without(text, start, end)
+                found[first.field] = Condition(first.field, operator, value, said)
+                text = without(text, mention.start, mention.end)
                 break
             else:
                 break
         return text, list(found.values())
 
-    def _mention(self, text: str, first: _Name, last: _Name) -> tuple[int, int, bool] | None:
+    def _mention(self, text: str, first: _Name, last: _Name, asked: set[str]) -> Mention | None:
         called = " ".join(words_of(first.field))
         kind = kind_of(first.field)
         mention = mention_of(text, first.start, last.end, kind, called)
+        answers = {*called.split()} <= asked
+        if answers and is_filler(text[: first.start]) and is_filler(text[last.end :]):
+            return mention or Mention(0, len(text))
         if mention is None:
             return None
         alone = mention.start == first.start and not mention.denied
         if alone and text[first.start : first.end].casefold() in self._seen:
             return None
-        return mention.start, mention.end, mention.denied
+        return mention
 
     def _names_in(self, text: str) -> Iterator[_Name]:
         words = list(_WORD.finditer(text))
-        keys = [word[0].lower() for word in words]
+        keys = _words(text)
         place = 0
         while place < len(words):
             for count in range(min(self._longest, len(words) - place), 0, -1):
-                fields = self._by_words.get(tuple(keys[place : place + count]))
+                fields = self._by_words.get(keys[place : place + count])
                 if fields:
                     start, end = words[place].start(), words[place + count - 1].end()
                     # One of several fields with this name: those of makers first.
@@ -137,6 +142,10 @@ class Names:
 
 
 _ORDER: Final = ("maker", "place", "person", "other")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple("and" if word == "&" else word.lower() for word in _WORD.findall(text))
 
 
 def _grouped(text: str, names: list[_Name]) -> list[list[_Name]]:

@@ -120,7 +120,7 @@ def _dated(
         return LeftOut(said, why)
     where = filter_of(field)
     if where is None:
-        return LeftOut(said, f"no image of the store has a {field.name} {text}")
+        return LeftOut(said, f"no image of the store has {field.name} {text}")
     return WordFilter(where, f"{field.name} {text}", said)
 
 

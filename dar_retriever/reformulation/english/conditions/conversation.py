@@ -130,8 +130,8 @@ def _message(
     text, taken_back = _taken_back(text)
     found += [(about, ()) for about in taken_back]
     readers = (
-        lambda text: date_in(text, today, asked="date" in asked),
-        lambda text: size_in(text, asked="size" in asked),
+        lambda text: date_in(text, today, known="date" in standing, asked="date" in asked),
+        lambda text: size_in(text, known="size" in standing, asked="size" in asked),
         lambda text: price_in(text, known="price" in standing, asked="price" in asked),
         results_in,
     )

@@ -57,17 +57,22 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _WITHIN: Final = r"(?:from|in|of|on|during|within|dated)"
-_FROM: Final = r"(?:since|after|later than|newer than|more recent than|not before|no earlier than)"
+_NONE: Final = r"(?:no|not|nothing|none)"
+_FROM: Final = (
+    r"(?:since|after|later than|newer than|more recent than|"
+    rf"{_NONE} (?:before|earlier than|older than))"
+)
 _UNTIL: Final = (
-    r"(?:before|until|till|up to|earlier than|older than|not after|prior to|no later than)"
+    r"(?:before|until|till|up to|earlier than|older than|prior to|"
+    rf"{_NONE} (?:after|later than|newer than|more recent than))"
 )
 _END: Final = (
     r"(?=\s*(?:$|[,.;!?)]|(?:with|and|but|in|on|at|or|please|that|which|where|showing|of|by|for|"
     r"only|to|who|when|under|over|size|from|if|though|thanks|i|we)\b))(?!'s\b)"
 )
 _RANGE: Final = re.compile(
-    rf"\b(?:between (?P<first>{_ANY}) and (?P<second>{_ANY})|"
-    rf"from (?P<start>{_ANY}) (?:to|until|till|through) (?P<stop>{_ANY})){_END}",
+    rf"\b(?:between (?P<first>{_ANY}) and (?P<second>{_ANY}|now|today)|"
+    rf"from (?P<start>{_ANY}) (?:to|until|till|through) (?P<stop>{_ANY}|now|today)){_END}",
     re.IGNORECASE,
 )
 _BOUND: Final = re.compile(
@@ -76,7 +81,8 @@ _BOUND: Final = re.compile(
     re.IGNORECASE,
 )
 _BARE: Final = re.compile(
-    rf"(?<![\w'-])(?<!\bthe )(?P<period>{_RELATIVE}|{_DATED}){_END}", re.IGNORECASE
+    rf"(?<![\w'-])(?<!\bthe )(?P<period>{_RELATIVE}|{_DATED}|{_PRESENT}){_END}",
+    re.IGNORECASE,
 )
 _AGO: Final = re.compile(
     rf"\b(?:(?:from|in|during|of|within) )?the (?:last|past) (?:(?P<number>{NUMBER}) )?"
@@ -87,25 +93,30 @@ _MONTH: Final = re.compile(
     rf"\b(?P<made>{_MADE} (?:in|during) (?:the month of )?|(?:from|only) )(?P<month>{MONTH}){_END}",
     re.IGNORECASE,
 )
+# A thing's own age may be seen.
+_OF_A_THING: Final = re.compile(r"\b(?:built|born|founded|opened|invented) $", re.IGNORECASE)
 _NAMED: Final = re.compile(rf"\b(?:{SEASON}|{MONTH}) $", re.IGNORECASE)
 _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
 # Of things of the last century a picture shows the age: "a car from 1965".
 _UNSEEN_SINCE: Final = 2000
 _YEAR_ALONE: Final = re.compile(
-    rf"[\W_]*(?:in |from |about )?(?P<year>{_YEAR})[\W_]*", re.IGNORECASE
+    rf"[\W_]*(?:(?P<again>actually|rather|no,?|make (?:it|that)|sorry,?|"
+    rf"i meant) )*(?:in |from |about )?(?P<year>{_YEAR})[\W_]*",
+    re.IGNORECASE,
 )
 
 
-def date_in(text: str, today: date, *, asked: bool) -> Iterator[Found]:
+def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Found]:
     """The time that a message names, if it does.
 
     Args:
         text: A message.
         today: What "last summer" is told from.
+        known: Whether a time was named before, so that "actually 2019" is another.
         asked: Whether it answers a question for the time, so that "2019" is one.
     """
-    alone = _YEAR_ALONE.fullmatch(text) if asked else None
-    if alone:
+    alone = _YEAR_ALONE.fullmatch(text)
+    if alone and (asked or (known and alone["again"])):
         yield from _found(0, len(text), period_of(alone["year"], today), text)
         return
     for read in (_range, _bound, _since, _month, _bare):
@@ -122,7 +133,8 @@ Reading = Iterator[tuple[int, int, tuple[Condition, ...]]]
 def _range(text: str, today: date) -> Reading:
     for match in _RANGE.finditer(text):
         first = period_of(match["first"] or match["start"], today)
-        second = period_of(match["second"] or match["stop"], today)
+        end = match["second"] or match["stop"]
+        second = period_of("this year" if end.lower() in {"now", "today"} else end, today)
         if first and second:
             bounds = min(first[0], second[0]), max(first[1], second[1])
             yield *match.span(), _conditions(*bounds, match[0])
@@ -142,8 +154,8 @@ def _bound(text: str, today: date) -> Reading:
             last = None
         elif how in {"after", "later than", "newer than", "more recent than"}:
             first, last = period[1], None
-        elif how in {"not after", "no later than"}:
-            first = None
+        elif re.match(rf"{_NONE} ", how):
+            first, last = (period[0], None) if re.fullmatch(_FROM, how) else (None, period[1])
         elif re.fullmatch(_FROM, how):
             last = None
         elif re.fullmatch(_UNTIL, how):
@@ -154,7 +166,7 @@ def _bound(text: str, today: date) -> Reading:
 def _is_sure(text: str, match: re.Match[str], period: Period, today: date) -> bool:
     if re.fullmatch(_RELATIVE, match["period"], re.IGNORECASE):
         return True
-    if period[0] > today:
+    if period[0] > today or _OF_A_THING.search(text[: match.start()][-20:]):
         return False
     cue = _CUE.search(clause_before(text, match.start()).rstrip() + " ")
     return cue is not None or (

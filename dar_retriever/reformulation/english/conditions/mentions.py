@@ -21,7 +21,7 @@ _JOINING: Final = ("-", "#", "@", "/")
 Kind = Literal["maker", "place", "person", "other"]
 
 _PICTURES: Final = (
-    r"(?:photos?|pictures?|pics|images?|shots?|ones?|those|results?|stuff|things|items)"
+    r"(?:any|photos?|pictures?|pics|images?|shots?|ones?|those|results?|stuff|things|items)"
 )
 _MADE: Final = (
     r"(?:made|designed|shot|taken|photographed|painted|published|sold|drawn|produced|built|created|"

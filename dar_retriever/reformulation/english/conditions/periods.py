@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final
 
+from dar_retriever.reformulation.english.conditions.amounts import NUMBER, number_of
+
 _MONTHS: Final = [
     "january",
     "february",
@@ -40,6 +42,7 @@ DATED: Final = (
 PLAIN_YEAR: Final = rf"(?P<year>{YEAR})"
 RELATIVE: Final = (
     rf"(?:(?P<ago_day>yesterday|the day before yesterday)|"
+    rf"(?P<ago>{NUMBER}|a) (?P<unit>day|week|month|year)s? ago|"
     rf"{_LAST} (?P<last>week|month|year|weekend|{SEASON}|{MONTH}))"
 )
 PRESENT: Final = rf"(?:this (?P<this>week|month|year|{SEASON}))"
@@ -77,7 +80,7 @@ def _period(part: dict[str, str], today: date) -> Period:
         if day in part:
             number = int(re.sub(r"\D", "", part[day]))
             return _day(date(int(part[year]), month_of(part[month]), number))
-    (name,) = part.keys() - {"month_year", "season_year"}
+    (name,) = part.keys() - {"month_year", "season_year", "unit"}
     value = part[name]
     readers: dict[str, Callable[[], Period]] = {
         "iso": lambda: _day(date.fromisoformat(value)),
@@ -85,10 +88,24 @@ def _period(part: dict[str, str], today: date) -> Period:
         "season": lambda: _season(_year(part["season_year"], today), value),
         "year": lambda: (date(int(value), 1, 1), date(int(value) + 1, 1, 1)),
         "ago_day": lambda: _day(today - timedelta(days=1 if value == "yesterday" else 2)),
+        "ago": lambda: _ago(1 if value == "a" else int(number_of(value)), part["unit"], today),
         "last": lambda: _last(value, today),
         "this": lambda: _this(value, today),
     }
     return readers[name]()
+
+
+def _ago(number: int, unit: str, today: date) -> Period:
+    """The day, week, month or year that lies so many of them back."""
+    if unit == "day":
+        return _day(today - timedelta(days=number))
+    if unit == "week":
+        monday = today - timedelta(days=today.weekday() + 7 * number)
+        return monday, monday + timedelta(days=7)
+    if unit == "year":
+        return date(today.year - number, 1, 1), date(today.year - number + 1, 1, 1)
+    years, month = divmod(12 * today.year + today.month - 1 - number, 12)
+    return _month(years, month + 1)
 
 
 def _last(what: str, today: date) -> Period:

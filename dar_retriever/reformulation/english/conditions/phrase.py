@@ -10,8 +10,8 @@ from dar_retriever.reformulation.base import Condition
 
 # Function words before a condition that say nothing without it: "my budget is", "and it costs".
 _LEADING: Final = (
-    r"what about|how about|for|at|and|but|with|that|which|it|its|it's|this|should|must|can|could|"
-    r"may|might|will|has|have|is|are|be|to|an?|the|my|our|i|we|i'm|i've|i'd|got|only|just|keep|make|want|"
+    r"what about|how about|for|at|and|but|with|that|which|it|its|it's|that's|this|should|must|can|"
+    r"could|may|might|will|has|have|is|are|be|to|an?|the|my|our|i|we|i'm|i've|i'd|got|only|just|keep|make|want|"
     r"would|like|please|ok|okay|ones?|something|anything|them|if|possible|looking|need|wear|"
     r"show|me|find|now|actually|everything|stay|priced?|prices|costs?|costing|budget|spend|"
     r"spending|pay|paying|cheap|cheaper|expensive|range|limit|of|no|not|nothing|never|none|don't|"
@@ -35,10 +35,11 @@ _FILLER: Final = re.compile(
     r"[\s,.;:!?-]*(?:(?:ok|okay|but|and|so|well|hm+|oh|yes|yeah|yep|please|now|also|only|just|then|"
     r"it|is|it's|the|an?|ones?|them|those|these|that|i|want|need|make|thanks|thank|you|actually|"
     r"let's|say|maybe|something|anything|for|with|in|photos?|pictures?|pics|images?|results?|"
-    r"show|me|no|sorry|wait|can|could|do|have|keep|should|be|my|of|all|like)\b[\s,.;:!?-]*)*",
+    r"any|some|there|are|got|you|cheaper|other|more|new|show|me|no|sorry|wait|can|could|do|have|keep|should|be|my|of|all|like)\b[\s,.;:!?-]*)*",
     re.IGNORECASE,
 )
 _REACH: Final = 90
+_DASHES: Final = "-\u2013\u2014"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,9 @@ def without(text: str, start: int, end: int) -> str:
     """A message without a part of it; empty where nothing is left but words that fill."""
     before, after = text[:start].rstrip(), text[end:].lstrip()
     pause = before[-1:] in {",", ";"} or after[:1] in {",", ";"}
-    before, after = before.rstrip(",; "), after.lstrip(",; ")
+    if before.endswith("(") and after.startswith(")"):
+        before, after = before[:-1], after[1:]
+    before, after = before.rstrip(f",; {_DASHES}"), after.lstrip(f",; {_DASHES}")
     joint = ", " if pause else " "
     rest = joint.join(part for part in (before, after) if part)
     return "" if is_filler(rest) else rest

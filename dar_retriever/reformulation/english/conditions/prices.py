@@ -44,7 +44,8 @@ _ABOUT: Final = (
 )
 _PATTERNS: Final = (
     re.compile(
-        rf"(?:\bbetween |\bfrom )?{_money('low')}(?: ?[-\u2013] ?| to | and ){_money('high')}",
+        rf"(?:\bbetween |\bfrom )?{_money('low')}(?: ?[-\u2013] ?(?=[\d€$£])| to | and )"
+        rf"{_money('high')}",
         re.IGNORECASE,
     ),
     re.compile(rf"{_MOST} ?{_money('high')}", re.IGNORECASE),
@@ -68,6 +69,7 @@ _PRICE: Final = re.compile(
     r"pricier|dearer)\b",
     re.IGNORECASE,
 )
+_SPOKEN_OF: Final = re.compile(r"\b(?:budget|price range|cheap|cheaper)\b", re.IGNORECASE)
 _LIMIT: Final = re.compile(r"\b(?:budget|spend|spending|pay|i have|i've got)\b", re.IGNORECASE)
 # "a 20 euro note", "5 dollar coins", "50 pound dog".
 _THING: Final = re.compile(
@@ -91,6 +93,7 @@ def price_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
         known: Whether a price was named before, so that "under 80" needs no currency.
         asked: Whether it answers a question for the price, so that "50" is the most.
     """
+    known = known or _SPOKEN_OF.search(text) is not None
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
             found = _read(text, match, known=known or asked, asked=asked)

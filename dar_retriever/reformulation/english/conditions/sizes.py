@@ -29,14 +29,18 @@ _SIZE: Final = re.compile(
     rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}sizes?(?: is| are|:|=| should be| must be)? ?"
     rf"{_REGION}{_LIST}{_NOT_MORE}|"
     rf"\b(?:in|wear) (?:an? )?(?P<letters>{_LETTERS}){_NOT_MORE}|"
+    r"\bin (?P<word>small|medium|large)(?=[\W_]*$)|"
     rf"\bwear (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}",
     re.IGNORECASE,
 )
 _ALONE: Final = re.compile(
-    rf"[\W_]*(?:i(?:'m| am| wear)? )?(?:an? )?{_REGION}{_LIST}(?:,? please)?(?=[\W_]*$|[,.;!])",
+    r"[\W_]*(?:(?P<again>actually|rather|no,?|make (?:it|that)|sorry,?|i meant) )*"
+    rf"(?:i(?:'m| am| wear)? )?(?:an? )?{_REGION}{_LIST}(?:,? please)?(?=[\W_]*$|[,.;!])",
     re.IGNORECASE,
 )
 _LETTERS_ALONE: Final = re.compile(rf"[\W_]*(?P<value>{_LETTERS})[\W_]*", re.IGNORECASE)
+# "In s" is a slip, "in S" is not.
+_SMALL_LETTERS: Final = ("s", "m", "l")
 _KIND_OF: Final = re.compile(
     r"\b(?:life|king|queen|full|pocket|bite|actual|real|same|double|twin|small|large|big)[ -]$",
     re.IGNORECASE,
@@ -63,6 +67,7 @@ _COUNT: Final = re.compile(
     rf"(?: of (?:them|these|those))?(?: {_RESULTS}(?: (?:of|with))?\b|(?=[\W_]*$|,? please))|"
     rf"(?:{_CLAUSE}|\b(?:show me|give me|only|just) )(?:the )?(?:top|best|first) (?P<top>{NUMBER})"
     rf"(?: {_RESULTS})?(?: only)?(?=[\W_]*$|[,.;!]|,? please| (?:for|of)\b)|"
+    r"^(?:the )?top (?P<of>\d+)(?= \w)|"
     rf"{_CLAUSE}(?:(?:only|just|max(?:imum)?|at most) )*(?P<number>{NUMBER}) {_RESULTS}"
     r"(?: only| please)?(?=[\W_]*$)",
     re.IGNORECASE,
@@ -70,14 +75,17 @@ _COUNT: Final = re.compile(
 _MOST_RESULTS: Final = 1000
 
 
-def size_in(text: str, *, asked: bool) -> Iterator[Found]:
+def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
     """The size that a message names, if it does.
 
     Args:
         text: A message.
+        known: Whether a size was named before, so that "actually 43" is another.
         asked: Whether it answers a question for the size, so that "42" is one.
     """
-    whole = _ALONE.match(text) if asked else _LETTERS_ALONE.fullmatch(text)
+    whole = _ALONE.match(text)
+    if whole is None or not (asked or (known and whole["again"])):
+        whole = _LETTERS_ALONE.fullmatch(text)
     if whole:
         yield _sized(0, whole.end(), whole["value"], whole[0])
         return
@@ -87,7 +95,9 @@ def size_in(text: str, *, asked: bool) -> Iterator[Found]:
         start = lead_before(text, match.start())
         if NEGATION.search(clause_before(text, match.start())):
             continue
-        value = match["value"] or match["letters"] or match["number"]
+        if match["letters"] in _SMALL_LETTERS:
+            continue
+        value = match["value"] or match["letters"] or match["word"] or match["number"]
         yield _sized(start, trail_after(text, match.end()), value, match[0])
         return
 
@@ -97,7 +107,7 @@ def results_in(text: str) -> Iterator[Found]:
     match = _COUNT.search(text)
     if match is None or is_written(text, match.start()):
         return
-    number = int(number_of(match["shown"] or match["top"] or match["number"]))
+    number = int(number_of(next(value for value in match.groups() if value)))
     if 0 < number <= _MOST_RESULTS:
         said = match[0].strip(" ,.;")
         condition = Condition("results", "$eq", number, said)

@@ -1,0 +1,186 @@
+"""Words that are filters, on a drawn shop: requests written by hand before any run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shop import BRANDS, COUNTRIES, shop_of
+
+from dar_retriever import Dialogue, DiffusionAugmentedRetriever, SearchResult
+from dar_retriever.stores import matches
+
+REQUESTS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "requests.jsonl").read_text(encoding="utf-8").splitlines()
+]
+CONDITIONS = [each for each in REQUESTS if not each["part"].startswith("plain")]
+PLAIN = [each["turns"] for each in REQUESTS if each["part"].startswith("plain")]
+ALL = 120
+
+
+@pytest.fixture(scope="session")
+def shop(demo: DiffusionAugmentedRetriever) -> DiffusionAugmentedRetriever:
+    return shop_of(demo)
+
+
+@pytest.fixture(scope="session")
+def offered(shop: DiffusionAugmentedRetriever) -> Mapping[str, Mapping[str, Any]]:
+    ids, _ = shop.store.vectors()
+    return {hit.id: hit.metadata for hit in shop.store.get(ids)}
+
+
+def dialogue_of(turns: list[str]) -> Dialogue:
+    """Turns as a dialogue; those of the assistant begin with "Q:"."""
+    dialogue = Dialogue()
+    for turn in turns:
+        dialogue = dialogue.ask(turn[2:]) if turn.startswith("Q:") else dialogue.say(turn)
+    return dialogue
+
+
+def fits(metadata: Mapping[str, Any], filters: list[dict[str, Any]]) -> bool:
+    """Whether an offer is what a request asks for, told apart from how filters are written."""
+    for name, wanted in ((name, wanted) for each in filters for name, wanted in each.items()):
+        if name == "month" and int(metadata["released"][5:7]) != wanted:
+            return False
+        if name == "released":
+            first, last = wanted
+            if not (first or "") <= metadata["released"] < (last or "9"):
+                return False
+        elif name != "month" and not matches({name: wanted}, metadata):
+            return False
+    return True
+
+
+def test_there_are_enough_requests():
+    assert len(CONDITIONS) >= 50
+    assert len(PLAIN) >= 50
+
+
+def test_nearly_all_requests_become_their_filter(
+    shop: DiffusionAugmentedRetriever, offered: Mapping[str, Mapping[str, Any]]
+):
+    wrong = []
+    for request in CONDITIONS:
+        result = shop.search(dialogue_of(request["turns"]), k=ALL)
+        wanted = {id_ for id_ in offered if fits(offered[id_], request["filters"])}
+        assert wanted, request
+        if {hit.id for hit in result.hits} != wanted:
+            wrong.append((request["turns"], result.trace.only, result.trace.left_out))
+    assert len(wrong) <= 0.05 * len(CONDITIONS), wrong
+
+
+@pytest.mark.parametrize("turns", PLAIN, ids=" ".join)
+def test_what_a_picture_shows_filters_nothing(shop: DiffusionAugmentedRetriever, turns: list[str]):
+    result = shop.search(dialogue_of(turns), k=ALL)
+
+    assert result.where is None
+    assert len(result.hits) == ALL
+
+
+SAID = st.sampled_from(
+    [
+        *("under 20 euros", "under 1 euro", "over 5,000 euros", "between 30 and 31 euros"),
+        *("size 42", "size XL", "size 99", "in size s or m", "from 2013", "before 1990"),
+        *("last summer", "yesterday", "since 2026", "taken in march", "top 3", "any price"),
+        *("only from Italy", "not from Japan", "by Anna Berg", "designed by nobody", "start over"),
+        *(f"only {brand}" for brand in BRANDS),
+        *(f"not {brand}" for brand in BRANDS),
+        *(f"from {country}" for country in COUNTRIES),
+    ]
+)
+
+
+@given(st.lists(SAID, min_size=1, max_size=5))
+def test_words_never_empty_a_page(shop: DiffusionAugmentedRetriever, said: list[str]):
+    dialogue = dialogue_of(["a red mug", *said])
+    result = shop.search(dialogue, k=5)
+
+    assert result.hits
+    assert result.dialogue == dialogue
+    for hit in result.hits:
+        assert result.word_filter is None or matches(result.word_filter, hit.metadata)
+
+
+def search(shop: DiffusionAugmentedRetriever, *turns: str, **options: Any) -> SearchResult:
+    return shop.search(dialogue_of(list(turns)), **options)
+
+
+def test_the_trace_says_which_words_filter(shop: DiffusionAugmentedRetriever):
+    result = search(shop, "a red Nike mug under 50 euros, size 99")
+
+    assert result.trace.caption == "a red mug"
+    assert result.trace.only == ("brand Nike", "price at most 50")
+    assert "only images with price at most 50, from 'under 50 euros'" in result.trace.reasons
+    assert result.trace.left_out == ("'size 99' was left out: no image of the store has size 99",)
+    assert result.word_filter == result.where
+
+
+def test_a_filter_that_leaves_nothing_is_dropped_part_by_part(shop: DiffusionAugmentedRetriever):
+    result = search(shop, "a mug, not from Italy", "over 5,000 euros")
+
+    assert result.word_filter == {"country": {"$ne": "Italy"}}
+    assert result.trace.fallbacks == (
+        "no image is left with price at least 5000 ('over 5,000 euros'), so it was dropped",
+    )
+
+
+def test_the_callers_filter_is_kept_beside_the_words(shop: DiffusionAugmentedRetriever):
+    result = search(shop, "a mug under 50 euros", where={"brand": "Puma"}, k=ALL)
+
+    assert result.where == {"$and": [{"brand": "Puma"}, {"price": {"$lte": 50.0}}]}
+    assert result.word_filter == {"price": {"$lte": 50.0}}
+    assert {hit.metadata["brand"] for hit in result.hits} == {"Puma"}
+
+
+def test_a_filter_of_the_caller_that_leaves_nothing_leaves_nothing(
+    shop: DiffusionAugmentedRetriever,
+):
+    result = search(shop, "a mug under 50 euros", where={"brand": "Nobody"})
+
+    assert not result.hits
+    assert not result.trace.fallbacks
+
+
+def test_words_may_ask_for_fewer_hits(shop: DiffusionAugmentedRetriever):
+    assert len(search(shop, "a mug", "top 3").hits) == 3
+    assert len(search(shop, "a mug", "top 30", k=10).hits) == 10
+
+
+def test_a_new_subject_has_no_conditions_of_the_old(shop: DiffusionAugmentedRetriever):
+    result = search(shop, "a Nike mug under 50 euros", "start over", "a blue hat")
+
+    assert result.where is None
+
+
+def test_words_filter_nothing_where_they_are_not_to(shop: DiffusionAugmentedRetriever):
+    plain = DiffusionAugmentedRetriever(shop.query_encoder, shop.store, word_filters=False)
+    result = search(plain, "a red Nike mug under 50 euros")
+
+    assert result.where is None
+    assert not result.trace.only
+    assert not result.trace.left_out
+    assert result.trace.caption == "a red nike mug"
+
+
+def test_each_stage_is_filtered(shop: DiffusionAugmentedRetriever):
+    for result in shop.stream("a mug by Puma"):
+        assert {hit.metadata["brand"] for hit in result.hits} == {"Puma"}
+
+
+def test_a_store_whose_fields_cannot_be_read_is_searched(
+    shop: DiffusionAugmentedRetriever, monkeypatch: pytest.MonkeyPatch
+):
+    def broken() -> None:
+        raise RuntimeError("no fields today")
+
+    monkeypatch.setattr(shop.store, "fields", broken)
+    result = search(shop, "a mug under 50 euros")
+
+    assert result.hits
+    assert "no fields today" in result.trace.fallbacks[0]
