@@ -583,6 +583,17 @@ def test_a_reply_numbers_the_hits():
     )
 
 
+def test_a_reply_says_what_words_filter_and_which_do_not():
+    trace = Trace("a mug", only=("price at most 50", "brand Nike"), left_out=("no size",))
+    lines = reply_text(result_of([], trace)).splitlines()
+
+    assert lines[:3] == [
+        "Searched for: a mug",
+        "Only: price at most 50; brand Nike",
+        "Note: no size",
+    ]
+
+
 def test_a_reply_without_hits_says_what_to_do():
     text = reply_text(result_of([], Trace()))
 

@@ -207,6 +207,19 @@ def test_it_is_said_when_nothing_is_close(
     assert said.count("the generated images show what was understood") == generated
 
 
+def test_it_is_said_what_words_filter_and_which_do_not(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = np.empty((0, 4), np.float32)
+    vectors = (np.ones(4, np.float32), None, *[nothing] * 4)
+    trace = Trace("a mug", only=("price at most 50", "brand [b]"), left_out=("no size",))
+    query = EncodedQuery(Dialogue.from_text("a mug"), *vectors, trace)
+
+    _show(SearchResult((), trace, query), as_json_=False, sheet=None)
+
+    printed = capsys.readouterr()
+    assert "only: price at most 50; brand [b]\n" in printed.out
+    assert printed.err == "note: no size\n"
+
+
 def test_what_a_question_says_is_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     nothing = np.empty((0, 4), np.float32)
     vectors = (np.ones(4, np.float32), None, *[nothing] * 4)

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shop import BRANDS, COUNTRIES, shop_of
 
-from dar_retriever import Dialogue, DiffusionAugmentedRetriever, SearchResult
+from dar_retriever import (
+    DARQueryEncoder,
+    Dialogue,
+    DiffusionAugmentedRetriever,
+    InvalidFilterError,
+    LLMReformulator,
+    SearchResult,
+)
 from dar_retriever.stores import matches
 
 REQUESTS = [
@@ -184,3 +191,59 @@ def test_a_store_whose_fields_cannot_be_read_is_searched(
 
     assert result.hits
     assert "no fields today" in result.trace.fallbacks[0]
+
+
+class Facets:
+    """A store that cannot describe its fields beyond their facets."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.facets, self.search = store.facets, store.search
+
+
+def test_a_store_without_fields_is_filtered_by_its_facets(shop: DiffusionAugmentedRetriever):
+    plain = DiffusionAugmentedRetriever(shop.query_encoder, Facets(shop.store))
+    result = search(plain, "a Puma mug under 50 euros")
+
+    assert result.word_filter == {"brand": {"$eq": "Puma"}}
+    assert result.trace.left_out == (
+        "'under 50 euros' was left out: the store has no field for a price",
+    )
+
+
+class Refusing(Facets):
+    """A store that takes no filters of numbers."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self.fields = store.fields
+        self.search = self._search
+
+    def _search(self, vector: Any, k: int, where: Any, exclude: Any) -> Any:
+        if where and "price" in str(where):
+            raise InvalidFilterError("no numbers")
+        return self._store.search(vector, k, where, exclude)
+
+
+def test_a_filter_that_the_store_refuses_is_dropped(shop: DiffusionAugmentedRetriever):
+    refusing = DiffusionAugmentedRetriever(shop.query_encoder, Refusing(shop.store))
+    result = search(refusing, "a Puma mug under 50 euros")
+
+    assert {hit.metadata["brand"] for hit in result.hits} == {"Puma"}
+    assert "no numbers" in result.trace.fallbacks[0]
+    with pytest.raises(InvalidFilterError):
+        search(refusing, "a mug", where={"price": 3})
+
+
+def test_a_language_models_conditions_filter_like_the_rules(shop: DiffusionAugmentedRetriever):
+    cheap = {"about": "price", "operator": "<=", "value": 100, "said": "höchstens 100 Euro"}
+    answer = {"caption": "a mug", "prompts": ["a mug"], "conditions": [cheap]}
+    model = LLMReformulator(lambda *_: json.dumps(answer))
+    encoder = DARQueryEncoder(shop.query_encoder.encoder, reformulator=model)
+    result = search(
+        DiffusionAugmentedRetriever(encoder, shop.store),
+        "ein Becher der Marke Adidas, höchstens 100 Euro",
+    )
+
+    assert {hit.metadata["brand"] for hit in result.hits} == {"Adidas"}
+    assert "price at most 100" in result.trace.only

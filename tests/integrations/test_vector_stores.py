@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -225,6 +226,33 @@ def test_fields_and_captions_are_those_of_chroma(
 ) -> None:
     assert filled.facets() == demo.store.facets()
     assert filled.captions(30) == demo.store.captions(30)
+    told, known = filled.fields(), demo.store.fields()
+    assert told.keys() == known.keys()
+    for name, field in told.items():
+        assert field.complete
+        assert (field.type, field.lowest, field.highest) == (
+            known[name].type,
+            known[name].lowest,
+            known[name].highest,
+        )
+        assert {*field.texts} == {*known[name].texts}
+
+
+def test_words_filter_over_every_engine(store: EngineStore) -> None:
+    stored = images(store.encoder, 6)
+    made = [
+        dataclasses.replace(image, metadata={"price": 10 * n, "brand": "Nike" if n % 2 else "Puma"})
+        for n, image in enumerate(stored)
+    ]
+    store.add(made)
+    retriever = DiffusionAugmentedRetriever(DARQueryEncoder(store.encoder), store)
+
+    result = retriever.search("a red Nike mug under 30 euros")
+
+    assert {hit.id for hit in result.hits} == {made[1].id, made[3].id}
+    assert result.trace.only == ("brand Nike", "price at most 30")
+    store.add([dataclasses.replace(made[5], metadata={"price": 5, "brand": "Kessel"})])
+    assert [hit.id for hit in retriever.search("a Kessel mug").hits] == [made[5].id]
 
 
 def test_the_whole_search_runs_on_it(

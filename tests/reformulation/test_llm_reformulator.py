@@ -33,7 +33,7 @@ from dar_retriever.fusion import paper_schedule
 from dar_retriever.fusion.scheduled import ScheduledFusion
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.reformulation import LLMReformulator, Reformulation, RuleReformulator
-from dar_retriever.reformulation.base import Reformulator
+from dar_retriever.reformulation.base import Condition, Reformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.hits import StoredImage
 from dar_retriever.stores.image_store import ImageStore
@@ -98,6 +98,56 @@ def test_the_answers_fields_are_the_reformulations():
         2,
         (NOTE,),
     )
+
+
+CHEAP = Dialogue.from_text("a Nike dress for at most 50 euros, from last summer")
+
+
+@pytest.mark.parametrize(
+    ("stated", "condition"),
+    [
+        (
+            {"about": "budget", "operator": "<=", "value": 50, "said": "at most 50 euros"},
+            Condition("price", "$lte", 50.0, "at most 50 euros"),
+        ),
+        (
+            {"about": "Brand", "operator": "=", "value": "nike", "said": "nike"},
+            Condition("brand", "$eq", "nike", "nike"),
+        ),
+        (
+            {"about": "date", "operator": ">=", "value": "2026-06-01", "said": "last summer"},
+            Condition("date", "$gte", "2026-06-01", "last summer"),
+        ),
+    ],
+)
+def test_conditions_of_the_answer_that_the_user_said(stated: object, condition: Condition):
+    assert reformulated(CHEAP, conditions=[stated]).conditions == (condition,)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"about": "price", "operator": "<=", "value": 50, "said": "fifty at the most"},
+        {"about": "price", "operator": "<=", "value": 20, "said": "at most 50 euros"},
+        {"about": "brand", "operator": "=", "value": "Puma", "said": "Nike"},
+        {"about": "brand", "operator": "=", "value": "", "said": "Nike"},
+        {"about": "price", "operator": "<=", "value": "NaN", "said": "at most 50 euros"},
+    ],
+)
+def test_conditions_that_nobody_said_are_dropped_and_noted(stated: dict[str, object]):
+    made = reformulated(CHEAP, conditions=[stated])
+
+    assert not made.conditions
+    assert made.notes[-1] == (
+        f"a condition of the language model that nobody said: {stated['said']!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    "stated", [None, "price", [None], [{}], [{"about": "price", "operator": "around", "value": 1}]]
+)
+def test_conditions_of_another_form_cost_nothing_else(stated: object):
+    assert reformulated(conditions=stated) == reformulated()
 
 
 def test_what_the_answer_leaves_out_is_nothing():
