@@ -45,8 +45,8 @@ _ASKED: Final = {
     "price": re.compile(
         r"\bbudget\b|\bprice (?:range|limit|are|do|would|should|point)\b|\bhow expensive\b|"
         r"\b(?:what|max(?:imum)?|preferred|your|any|which) price\b(?! tag)|\bhow much (?:would|do|"
-        r"can|should|are|may|is|could|will)\b[^?]{0,40}\b(?:spend|pay|cost)|\bwilling to (?:pay|"
-        r"spend)\b",
+        r"can|should|are|may|is|could|will)\b[^?]{0,40}\b(?:spend|pay|cost)|\b(?:willing|like|want|wish|"
+        r"plan) to (?:pay|spend)\b",
         re.IGNORECASE,
     ),
     "size": re.compile(
