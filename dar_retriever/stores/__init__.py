@@ -1,16 +1,20 @@
 """Image stores: Chroma, and other vector engines through an adapter."""
 
-from dar_retriever.stores.base import FillableStore, SearchableStore, StoreOpener
+from dar_retriever.stores.base import DescribedStore, FillableStore, SearchableStore, StoreOpener
 from dar_retriever.stores.engine import EngineStore, Record
+from dar_retriever.stores.fields import Field, fields_in
 from dar_retriever.stores.filters import filter_parts, matches
 from dar_retriever.stores.vector_text import is_vector_text, text_of, vector_of
 
 __all__ = [
+    "DescribedStore",
     "EngineStore",
+    "Field",
     "FillableStore",
     "Record",
     "SearchableStore",
     "StoreOpener",
+    "fields_in",
     "filter_parts",
     "is_vector_text",
     "matches",
