@@ -21,6 +21,7 @@ COUNTRIES = ("Italy", "Portugal", "Japan", "Sweden")
 DESIGNERS = ("Anna Berg", "Luis Ortega", "Mei Tanaka")
 SEASONS = ("spring", "summer", "autumn", "winter")
 LETTERS = ("XS", "S", "M", "L", "XL", "XXL")
+OFFERS_EACH = 10
 FIRST, DAYS = date(2012, 1, 1), (TODAY - date(2012, 1, 1)).days
 
 
@@ -50,10 +51,13 @@ def shop_of(demo: DiffusionAugmentedRetriever) -> DiffusionAugmentedRetriever:
     assert isinstance(gallery, ImageStore)
     ids, vectors = gallery.vectors()
     store = ImageStore.in_memory(encoder)
+    pictures = list(zip(gallery.get(ids), vectors, strict=True)) * OFFERS_EACH
     store.add(
         [
-            StoredImage(hit.id, vector, hit.uri, hit.caption, {**hit.metadata, **offer})
-            for hit, vector, offer in zip(gallery.get(ids), vectors, offers(len(ids)), strict=True)
+            StoredImage(f"{number}", vector, hit.uri, hit.caption, {**hit.metadata, **offer})
+            for number, ((hit, vector), offer) in enumerate(
+                zip(pictures, offers(len(pictures)), strict=True)
+            )
         ]
     )
     rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens, English(TODAY))
