@@ -1,4 +1,4 @@
-"""An agent's image search, for adapters to agent frameworks."""
+"""The image search of agents, shared by the adapters to all agent frameworks."""
 
 from dar_retriever.agents.conversation import (
     MAX_HITS,

@@ -1,4 +1,4 @@
-"""What happens in a conversation with an agent: turns, image searches, and what they listed."""
+"""A conversation with an agent: turns, image searches, and the hits that they listed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WORD: Final = re.compile(r"\w+")
 
 
 class SearchCall(BaseModel):
-    """What a model asks for in one call: the schema that it sees, and the value."""
+    """The arguments of one call of the tool, and the schema that the model sees."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -48,16 +48,16 @@ class SearchCall(BaseModel):
 
 
 def invalid_arguments(error: ValidationError) -> str:
-    """What is wrong with the arguments of a call, for the model that made it."""
+    """An error message about invalid arguments, for the model that made the call."""
     problems = "; ".join(
         f"{'.'.join(map(str, problem['loc']))}={problem['input']!r}: {problem['msg']}"
         for problem in error.errors()
     )
-    return f"invalid arguments: {problems}; call the tool again with the arguments mended"
+    return f"invalid arguments: {problems}; correct them and call the tool again"
 
 
 def judgements_of(arguments: Any) -> SearchCall:
-    """An earlier call by its arguments; one that says nothing where they were no good."""
+    """An earlier call, read from its arguments; an empty call if they were invalid."""
     try:
         return SearchCall.model_validate(arguments)
     except ValidationError:
@@ -66,7 +66,7 @@ def judgements_of(arguments: Any) -> SearchCall:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Ids of the hits that a call has shown, best first."""
+    """The ids of the hits that a call has listed, best first."""
 
     ids: tuple[str, ...]
 
@@ -83,15 +83,15 @@ Event = Turn | SearchCall | Listing | Unread
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A conversation in which hits were shown and judged.
+    """A conversation in which hits were listed and judged.
 
     Attributes:
-        turns: What was said.
+        turns: The turns of user and assistant.
         listed: Ids of the hits in the last list.
         liked: Ids of hits that the user liked.
-        rejected: Ids of hits that the user turned down.
-        judged_at: By id of a judged hit, how much had been said when it was judged.
-        notes: What could not be followed, such as a judged image that is gone.
+        rejected: Ids of hits that the user rejected.
+        judged_at: For the id of each judged hit, the number of turns before the judgement.
+        notes: What could not be used, such as a judged image that is gone.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -104,7 +104,8 @@ class Conversation:
     def after(self, event: Event) -> Conversation:
         """This conversation after one more event.
 
-        Of a call only the judgements count: its request puts the user's turns in other words.
+        Of an earlier call only the judgements count, because its request only repeats the user's
+        turns in other words.
         """
         if isinstance(event, Turn):
             return dataclasses.replace(self, turns=(*self.turns, event))
@@ -115,11 +116,11 @@ class Conversation:
         return self._judging(self._ids(event.more_like), self._ids(event.less_like))
 
     def judged(self, call: SearchCall, store: SearchableStore) -> Conversation:
-        """This conversation with a call's likes and dislikes; they replace earlier ones.
+        """This conversation with a call's likes and dislikes, which replace earlier judgements.
 
         Raises:
-            InvalidInputError: A number is not in the last list, an id not in the store, or an
-                image both liked and turned down.
+            InvalidInputError: A number is not in the last list, an id is not in the store, or an
+                image is both liked and rejected.
         """
         likes, dislikes = self._ids(call.more_like), self._ids(call.less_like)
         unknown = sorted({*likes, *dislikes} - store.known([*likes, *dislikes]))
@@ -136,11 +137,12 @@ class Conversation:
         return self._judging(likes, dislikes)
 
     def dialogue(self, request: str, store: SearchableStore) -> tuple[Dialogue, tuple[str, ...]]:
-        """The dialogue to search with, and what could not be made part of it.
+        """The dialogue to search with, and notes about what could not be used.
 
         Args:
-            request: Becomes a turn where it holds a word that the user has not said.
-            store: Where the judged images are; they join the turns that they were judged with.
+            request: The model's request. It becomes a turn if it has a word that the user has not
+                said.
+            store: The store of the judged images. Each joins the turn in which it was judged.
         """
         dialogue = Dialogue(self.turns)
         said = {word for turn in dialogue.user_turns for word in _words(turn.text)}
@@ -150,7 +152,7 @@ class Conversation:
         unlike, also_lost = _opened(self.rejected, store)
         for id_ in (*self.liked, *self.rejected):
             judged = (like.get(id_, ()), unlike.get(id_, ()))
-            # What was judged just now was judged with the request.
+            # A judgement of the current call belongs to its request.
             place = self.judged_at.get(id_, len(self.turns))
             before = len(dialogue.turns) if place == len(self.turns) else place
             dialogue = _with_judgement(dialogue, before, *judged) if any(judged) else dialogue
@@ -177,7 +179,7 @@ class Conversation:
 def _opened(
     ids: Sequence[str], store: SearchableStore
 ) -> tuple[dict[str, tuple[Image.Image]], tuple[str, ...]]:
-    """The images of hits by id, and why some are missing."""
+    """The images of hits by id, and notes about missing ones."""
     hits = store.get(ids)
     known = {hit.id for hit in hits}
     lost = [f"a judged image is gone: {id_}" for id_ in ids if id_ not in known]
@@ -193,7 +195,7 @@ def _opened(
 def _with_judgement(
     dialogue: Dialogue, before: int, like: tuple[Image.Image, ...], unlike: tuple[Image.Image, ...]
 ) -> Dialogue:
-    """A dialogue with a judged hit at the last turn of the user before a place."""
+    """Add a judged hit to the last user turn before a place."""
     users = [place for place, turn in enumerate(dialogue.turns) if turn.role == "user"]
     if not users:
         return dialogue.say(like=like, unlike=unlike)

@@ -1,4 +1,4 @@
-"""Chat messages of any framework as turns: what is kept, and what goes wrong with images."""
+"""Turns read from the chat messages of any framework, with problems such as broken images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SUMMARY: Final = re.compile(
     r"summary of (?:the |our |this )?(?:earlier |previous )?conversation[^:\n]*):\s*",
     re.IGNORECASE,
 )
-# Headings, and what stands under them, or alone, where there is nothing to say.
+# Headings of a summary, and phrases such as "None." that mean that there is nothing to say.
 _SCAFFOLD: Final = re.compile(
     r"^[^\S\n]*(?:#+ .*|(?:[-*] *)?none\.?|no previous conversation history\.|"
     r"previous conversation was too long to summarize\.)[^\S\n]*$",
@@ -30,11 +30,11 @@ _SCAFFOLD: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReadMessage:
-    """What a message says.
+    """The content of a message.
 
     Attributes:
-        turn: None where it says nothing to the search.
-        problems: Why parts of it were left out.
+        turn: The turn; None if the message says nothing about the search.
+        problems: Errors of parts that were left out.
     """
 
     turn: Turn | None = None
@@ -50,7 +50,7 @@ def user_message(parts: Iterable[Part], number: int) -> ReadMessage:
     """A message of the user.
 
     Args:
-        parts: Texts, and calls that open an image; one that raises is left out.
+        parts: Texts, and functions that open an image. If one raises, its image is left out.
         number: What to call the message in errors.
     """
     texts: list[str] = []
@@ -65,7 +65,7 @@ def user_message(parts: Iterable[Part], number: int) -> ReadMessage:
                 images.append(part())
             except InvalidInputError as error:
                 problems.append(type(error)(f"message {number}: {error}"))
-            # An application's own way of opening raises whatever its transport does.
+            # The application's own function can raise anything.
             except Exception as error:
                 problem = InvalidImageError(
                     f"message {number}: an image cannot be opened ({type(error).__name__}: "
@@ -81,14 +81,14 @@ def user_message(parts: Iterable[Part], number: int) -> ReadMessage:
 
 
 def summary_message(text: str) -> ReadMessage:
-    """A summary of earlier messages: what is left of it counts as the user's words."""
+    """A summary of earlier messages; without its headings it counts as the user's words."""
     header = _SUMMARY.match(text)
     said = _SCAFFOLD.sub("", text[header.end() :] if header else text).strip()
     return ReadMessage(Turn("user", said) if said else None)
 
 
 def is_summary(text: str) -> bool:
-    """Whether a text says of itself that it sums up a conversation."""
+    """Whether a text begins by saying that it is the summary of a conversation."""
     return _SUMMARY.match(text) is not None
 
 
@@ -96,7 +96,7 @@ def dialogue_of(messages: Iterable[ReadMessage], id: str = "") -> Dialogue:
     """The dialogue of messages.
 
     Raises:
-        InvalidInputError: The first problem of any of them.
+        InvalidInputError: A message has a problem; the first one is raised.
     """
     turns = []
     for message in messages:

@@ -1,4 +1,4 @@
-"""What an agent's image search tells: the model before a call, everyone else during and after."""
+"""What the image search tells: the tool's description, its progress and its reply."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ _GENERATED: Final = (
 )
 _GONE: Final = " (its file is gone: it cannot be shown)"
 _FACETS_SHOWN: Final = 12
-# Some providers refuse longer ones.
+# Some providers refuse longer descriptions.
 _MAX_DESCRIPTION: Final = 1024
 
 
 def tool_description(store: SearchableStore) -> str:
-    """``TOOL_DESCRIPTION`` with the metadata fields that a filter can ask for."""
+    """``TOOL_DESCRIPTION`` followed by the metadata fields that a filter can use."""
     description, joint = TOOL_DESCRIPTION, " Metadata fields for the filter: "
     for name, values in store.facets().items():
         more = ", ..." * (len(values) > _FACETS_SHOWN)
@@ -52,7 +52,7 @@ def tool_description(store: SearchableStore) -> str:
 
 
 def reply_text(result: SearchResult, question: Question | None = None) -> str:
-    """A result as a model reads it: what was understood, the hits, numbered, what to ask next.
+    """A result as text for a model: what was understood, a numbered list of hits, a question.
 
     ``listed_ids`` reads the ids back.
     """
@@ -70,26 +70,26 @@ def reply_text(result: SearchResult, question: Question | None = None) -> str:
         lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}{gone}")
     if question is not None:
         lines.append(f"To narrow it down, ask the user: {question}")
-    # Captions and errors may have several lines; one of theirs could pass for a hit.
+    # Captions and errors may have line breaks, and one of their lines could look like a hit.
     return "\n".join(" ".join(line.split()) for line in lines)
 
 
 def is_reply(text: str) -> bool:
-    """Whether a text is of ``reply_text``, and no error."""
+    """Whether a text was made by ``reply_text``, and is not an error."""
     return text.startswith(_OPENING)
 
 
 def listed_ids(text: str) -> tuple[str, ...]:
-    """The ids in a text of ``reply_text``, best first."""
+    """The ids in a result of ``reply_text``, best first."""
     return tuple(_LISTED.findall(text))
 
 
 def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
-    """A stage of a search as plain data for whoever watches.
+    """Events that tell an observer about one stage of a search, as plain data.
 
     Yields:
-        For the first stage one event of type "text_hits"; for the final one "generated_images",
-        where there are any, with their pictures as data URLs, and then "hits".
+        For the first stage, an event of type "text_hits". For the final stage, "generated_images"
+        with the images as data URLs, if there are any, and then "hits".
     """
     trace = result.trace
     if trace.generated:
@@ -108,13 +108,13 @@ def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
 
 
 def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
-    """A result's generated images with prompts, seeds and what each counted in the query.
+    """A result's generated images with their prompts, seeds and weights.
 
     Returns:
-        The images as data URLs of thumbnails; "weight" is a share of the whole query's weight.
+        The images as data URLs of thumbnails; "weight" is a share of the whole query.
     """
     trace = result.trace
-    # A fusion of one's own may not say.
+    # A custom fusion may not set the shares.
     shares = trace.shares or (0.0,) * len(trace.generated)
     return [
         {
@@ -128,9 +128,9 @@ def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
 
 
 def generated_picture(result: SearchResult, include: IncludeImages) -> str | None:
-    """What to show where no hit is close: the first generated image as a data URL, if any.
+    """The first generated image as a data URL, to show if no hit is close.
 
-    Whoever shows it has to say that it is generated.
+    Say that it is generated wherever it is shown.
     """
     if result.close or include == "none" or not result.trace.generated:
         return None
@@ -144,10 +144,10 @@ def dialogue_as_json(dialogue: Dialogue) -> list[dict[str, str]]:
 
 
 def pictures_shown(result: SearchResult, include: IncludeImages) -> Iterator[tuple[str, str]]:
-    """The images that a model gets to see: a label and a data URL each.
+    """The images that a model sees, each with a label, as data URLs.
 
-    Hits whose file is gone are left out. Where no hit is close, the first generated image comes
-    last, and its label says that it is generated.
+    Hits whose file is gone are left out. If no hit is close, the first generated image is added
+    at the end, with a label that says so.
     """
     for number, hit in enumerate(result.hits, 1):
         picture = hit_picture(hit, include)
@@ -163,9 +163,9 @@ class ResultData(TypedDict):
 
     Attributes:
         generated: Generated images: data URL ("image"), "prompt", "seed" and "weight".
-        trace: What happened, in short.
-        dialogue: What was searched with: "role" and "text" of each turn.
-        question: What to ask the user next, "text" and "choices"; None where all is clear.
+        trace: The trace, without its images.
+        dialogue: The dialogue of the search: "role" and "text" of each turn.
+        question: A question for the user, "text" and "choices"; None if all is clear.
         close: Whether anything in the store is close to what was asked for.
     """
 
@@ -188,14 +188,14 @@ def result_as_json(result: SearchResult, question: Question | None) -> ResultDat
 
 
 def answered(call: SearchCall, reply: str) -> Iterator[Event]:
-    """What happened in a call of the tool: nothing where its reply is an error."""
+    """The events of a call of the tool; none if its reply is an error."""
     if is_reply(reply):
         yield call
         yield Listing(listed_ids(reply))
 
 
 def hit_picture(hit: Hit, include: IncludeImages) -> str | None:
-    """A hit's image as a data URL; none where none is wanted or its file is gone."""
+    """A hit's image as a data URL; None if no image is wanted or its file is gone."""
     if include == "none":
         return None
     try:

@@ -1,4 +1,4 @@
-"""The image search that an agent's tool is an adapter of, whatever the agent is built with."""
+"""The image search behind the agent tools of all frameworks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class AgentSearch:
     """Searches with an agent's conversation.
 
     Args:
-        retriever: What it searches with.
-        k: The most hits, where the model does not say how many it wants.
-        where: A filter that every search keeps to, whatever the model asks for.
-        questioner: Asks back; from the store's metadata by default.
+        retriever: The retriever.
+        k: Number of hits if the model does not ask for another number.
+        where: A filter that applies to every search, in addition to the model's own.
+        questioner: Proposes questions to the user; from the store's metadata by default.
     """
 
     def __init__(
@@ -37,15 +37,15 @@ class AgentSearch:
         """Search with a conversation and one more call.
 
         Args:
-            history: What happened before, oldest first.
-            call: What is wanted now.
+            history: Earlier events, oldest first.
+            call: The current call.
 
         Yields:
-            What the text finds, then the final result; see ``DiffusionAugmentedRetriever``.
+            The hits by text, then the final result; see ``DiffusionAugmentedRetriever.stream``.
 
         Raises:
             EmptyDialogueError: Nothing was said, shown or asked for.
-            InvalidInputError: The call names an image that is not there.
+            InvalidInputError: The call names an unknown image.
             InvalidFilterError: The store refuses the filter.
         """
         store, conversation = self._retriever.store, Conversation()
@@ -60,5 +60,5 @@ class AgentSearch:
             yield dataclasses.replace(result, trace=trace)
 
     def asking(self, result: SearchResult) -> tuple[SearchResult, Question | None]:
-        """A final result with what to ask the user next; see ``ask_back``."""
+        """A final result and a question for the user; see ``ask_back``."""
         return ask_back(self._questioner, result)

@@ -1,4 +1,4 @@
-"""The paper's protocol, for anyone's images and any model."""
+"""The paper's evaluation protocol, for your own images and any model."""
 
 from dar_retriever.evaluation import metrics
 from dar_retriever.evaluation.datasets import Case, Dataset, load_dataset, missing_images

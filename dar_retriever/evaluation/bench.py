@@ -1,4 +1,4 @@
-"""A preset's models at work on a data set."""
+"""Runs the models of a preset on a data set."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _STATES: Final = 8
 
 
 class Bench:
-    """What methods share is made once.
+    """Runs methods on a data set; everything that they share is computed once.
 
     Args:
         dataset: Dialogues, targets and pool.
-        models: What encodes and draws.
-        cache: Keeps what is encoded.
-        seed: Of the first generated image of each turn.
-        progress: Gives for a step's name what its progress is told to.
+        models: Encoder and generator.
+        cache: Keeps the encoded texts and images.
+        seed: Seed of the first generated image of each turn.
+        progress: Takes the name of a step and returns a progress callback for it.
 
     Raises:
         InvalidImageError: A picture of the pool cannot be read.
@@ -72,7 +72,7 @@ class Bench:
         self._calibration = Calibration(PoolNeighbours(self.pool))
 
     def encodings(self) -> Encodings:
-        """What fusions are tried on."""
+        """The vectors to try fusions on."""
         made, _ = self._reformulated(joined=False)
         shape = (len(self._dataset.cases), self._dataset.rounds)
         texts, drawn = self._texts_of(made).values, self._drawn(made).values
@@ -124,7 +124,7 @@ class Bench:
         )
 
     def _wanted(self, method: Method, texts: Vectors) -> NDArray[np.int64]:
-        """How many images each turn is worth: (N,)."""
+        """The number of images for each turn: (N,)."""
         most = self.models.images_per_turn
         if method.spending is None:
             return np.full(len(texts), most, np.int64)
@@ -134,7 +134,7 @@ class Bench:
     def _fused(
         self, method: Method, texts: Vectors, drawn: Vectors, images: NDArray[np.int64]
     ) -> tuple[Vectors, int]:
-        """Query vectors (N, d), and how many of them had to do without the images they wanted."""
+        """Query vectors (N, d), and the number of queries whose images are all missing."""
         fusion = method.fusion(self._calibration)
         queries, undrawn = np.empty_like(texts), 0
         for place, (_, round_, _) in enumerate(self._states):
@@ -145,7 +145,7 @@ class Bench:
         return queries, undrawn
 
     def _new(self, made: Sequence[Reformulation]) -> NDArray[np.bool_]:
-        """Whether each state asks for other images than the earlier ones of its dialogue: (N,)."""
+        """Whether each state needs images that no earlier state of its dialogue had: (N,)."""
         asked: set[tuple[str, tuple[str, ...], str]] = set()
         new = []
         for reformulation, (id_, _, _) in zip(made, self._states, strict=True):
@@ -168,7 +168,7 @@ class Bench:
         )
 
     def _reformulated(self, *, joined: bool) -> tuple[list[Reformulation], float]:
-        """Caption and prompts of every state, and how long they took."""
+        """Caption and prompts of every state, and the time that they took."""
         if joined not in self._texts:
             began = time.perf_counter()
             if self._dataset.whole_queries:
@@ -186,7 +186,7 @@ class Bench:
         return self._texts[joined]
 
     def _drawn(self, made: list[Reformulation]) -> Rows:
-        """Vectors of the generated images of every state; not numbers where there is none."""
+        """Vectors of the generated images of every state; NaN where an image is missing."""
         models, encoder = self.models, self.models.encoder
         generator = models.generator
         assert generator is not None
@@ -219,7 +219,7 @@ class Bench:
             batch=_STATES,
             progress=self._told("Generating"),
         )
-        # What an earlier run could not draw, this one may.
+        # Try again to draw images that failed in an earlier run.
         undrawn = np.isnan(rows.values).all(1) & np.array([bool(turn) for turn in wanted])
         for row in np.flatnonzero(undrawn).tolist():
             rows.values[row] = draw(row, row + 1)[0]
@@ -227,7 +227,7 @@ class Bench:
 
     def _encode_pool(self, start: int, stop: int) -> Vectors:
         encoder = self.models.encoder
-        # As an ingest reads them: what is measured are the vectors of a store.
+        # Read as in an ingest, so that the vectors are those of a real store.
         side = Steps.of(encoder).side
         paths = [self._dataset.path(place) for place in range(start, stop)]
         images = [read_reduced(read_file(path), printable(path), side)[0] for path in paths]

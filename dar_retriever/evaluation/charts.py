@@ -1,4 +1,4 @@
-"""An evaluation as pictures that a paper could print."""
+"""Charts of an evaluation, fit for a paper."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dar_retriever.evaluation.results import PLACES, Figures
 from dar_retriever.support.extras import needs_extra
 
 _SIZE: Final = (6.0, 3.6)
-# Okabe and Ito's colours, told apart by everyone.
+# The colours of Okabe and Ito, which colour-blind people can tell apart.
 _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLE: Final[dict[Any, Any]] = {
     "font.size": 9,
@@ -26,7 +26,7 @@ _STYLE: Final[dict[Any, Any]] = {
 
 
 def charts_of(figures: Figures) -> dict[str, Any]:
-    """Figures of matplotlib by name: "hits_by_round", "better_and_worse", "latency".
+    """Matplotlib figures by name: "hits_by_round", "better_and_worse", "latency".
 
     Raises:
         MissingExtraError: Matplotlib is not installed.
@@ -62,7 +62,7 @@ def as_svg(chart: Any) -> str:
 
 
 def _styled() -> AbstractContextManager[None]:
-    """How charts look; fonts and ids of a file are decided when it is written."""
+    """The style of charts; needed for writing too, which decides about fonts and ids."""
     import matplotlib as mpl
 
     return mpl.rc_context(_STYLE)

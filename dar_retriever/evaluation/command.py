@@ -51,33 +51,34 @@ def run(
     device: str | None,
     console: Console,
 ) -> Path:
-    """Run an evaluation and leave its results in a folder.
+    """Run an evaluation and write its results to a folder.
 
     Args:
-        dataset: "demo", or a file of dialogues; see ``load_dataset`` for this and the next.
-        methods: Names; see ``method``.
-        pool: Images to rank.
-        root: What they are relative to.
+        dataset: "demo", or a file of dialogues; see ``load_dataset``.
+        methods: Names of methods; see ``method``.
+        pool: The images to rank; see ``load_dataset``.
+        root: The folder that the pool's paths are relative to.
         generated: Folder of images generated beforehand.
         whole_queries: Whether each round is a whole query.
-        preset: Of methods that name none.
-        out: Gets results.json, results.csv, charts and report.html, and keeps encodings.
-        dialogues: Of the demo.
-        gallery: Of the demo.
-        seed: Of the first generated image of a turn.
-        device: Where the models run.
-        console: Where tables are printed.
+        preset: The preset of methods that do not name one.
+        out: The folder for results.json, results.csv, charts and report.html. Encodings are kept
+            there too.
+        dialogues: Number of dialogues of the demo.
+        gallery: Number of products of the demo.
+        seed: Seed of the first generated image of a turn.
+        device: The device of the models.
+        console: Tables are printed there.
 
     Returns:
-        The page.
+        The path of the report.
 
     Raises:
-        InvalidInputError: A file, a method or a number has no meaning, or pictures are missing.
+        InvalidInputError: A file, a method or a number is not valid, or images are missing.
         MissingExtraError: Matplotlib or SciPy is not installed.
     """
     chosen = [method(name, preset) for name in methods]
     if not chosen:
-        raise InvalidInputError("no method; name some, such as joined,text,images,dar")
+        raise InvalidInputError("no method; name one or more, such as joined,text,images,dar")
     _prepare(out)
     with progress_bar("Drawing the gallery") as bar:
         data = (
@@ -92,7 +93,7 @@ def run(
     base = baseline(evaluation)
     diagnoses = [] if base.method.draws else diagnose(evaluation, base)
     charts = charts_of(figures)
-    # Eleven rounds are as wide as they are, in a file or a pipe too.
+    # Wide enough for eleven rounds, in a file or a pipe too.
     console.width = max(console.width, _WIDE)
     for metric in ("hits@10", "recall@10"):
         console.print(table_of(figures, metric))
@@ -104,10 +105,10 @@ def run(
 
 
 def _prepare(out: Path) -> None:
-    """Find out before the work whether its results can be drawn and written.
+    """Check before the work that its results can be drawn and written.
 
     Raises:
-        InvalidInputError: There can be no such folder.
+        InvalidInputError: The folder cannot be created.
         MissingExtraError: Matplotlib or SciPy is not installed.
     """
     with needs_extra("eval"):
@@ -148,7 +149,7 @@ def _bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
 
 
 def _diagnoses_table(diagnoses: Sequence[Diagnosis]) -> Table:
-    heads = ("captions changed", "dialogues", "as it should be (%)", "95 % interval")
+    heads = ("captions changed", "dialogues", "right (%)", "95 % interval")
     table = Table(*heads, box=SIMPLE_HEAD)
     for entry in diagnoses:
         if not entry.cases:

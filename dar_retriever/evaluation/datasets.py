@@ -1,4 +1,4 @@
-"""What an evaluation runs on: dialogues, their targets, and the pool that is searched."""
+"""Data sets: dialogues, their targets, and the pool of images."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dar_retriever.support.images import SUFFIXES
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One dialogue and what it looks for.
+    """One dialogue and its target.
 
     Attributes:
-        id: Names its images that were generated beforehand: "{id}_{round}.jpg".
-        target: Place of the target in the pool.
-        rounds: The state after 0, 1, ... answers.
+        id: Names images that were generated beforehand: "{id}_{round}.jpg".
+        target: Index of the target in the pool.
+        rounds: The dialogue after 0, 1, ... answers.
     """
 
     id: str
@@ -33,15 +33,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Dialogues of equally many rounds over one pool.
+    """Dialogues over one pool, all with the same number of rounds.
 
     Attributes:
-        name: What to call it in reports.
-        cases: At least one.
+        name: Name for reports.
+        cases: The dialogues, at least one.
         pool: Image paths as the pool lists them.
-        root: What they are relative to.
-        whole_queries: Each round's text is the whole query already: not to be reformulated, nor
-            joined with the rounds before. Every state is then a dialogue of that one text.
+        root: The folder that the paths are relative to.
+        whole_queries: Whether each round's text is already the whole query, not to be
+            reformulated or joined with earlier rounds. Then every state is a dialogue of that text.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """A digest of what is said, of targets and pool: the same wherever the files lie."""
+        """A hash of dialogues, targets and pool that does not depend on where the files are."""
         digest = hashlib.sha256(json.dumps([self.whole_queries, self.pool]).encode())
         for case in self.cases:
             said = [[[turn.role, turn.text] for turn in state.turns] for state in case.rounds]
@@ -65,7 +65,7 @@ class Dataset:
         return digest.hexdigest()[:16]
 
     def path(self, place: int) -> Path:
-        """The file of the image at a place in the pool."""
+        """The file of the image at an index of the pool."""
         return self.root / self.pool[place]
 
 
@@ -77,27 +77,27 @@ def load_dataset(
     whole_queries: bool = False,
     name: str = "",
 ) -> Dataset:
-    """Read dialogues and pool as ChatIR and DAR publish them.
+    """Read dialogues and pool in the format that ChatIR and DAR publish.
 
     Args:
         dialogues: A JSON list of ``{"img": path, "dialog": [description, "question? answer",
-            ...]}``, every dialogue of as many rounds.
-        pool: A JSON list of image paths, or a folder, searched with its subfolders.
-        root: What the pool's paths are relative to; by default the folder of the list, or the
-            folder itself. The images need not be there, see ``missing_images``.
-        whole_queries: Each entry of "dialog" is the whole query of its round.
-        name: What to call it in reports; by default the dialogues' file name.
+            ...]}``. All dialogues must have the same number of rounds.
+        pool: A JSON list of image paths, or a folder, which is searched with its subfolders.
+        root: The folder that the pool's paths are relative to; by default the folder of the list,
+            or the pool's folder. The images may be missing; see ``missing_images``.
+        whole_queries: Whether each entry of "dialog" is the whole query of its round.
+        name: Name for reports; by default the file name of the dialogues.
 
     Returns:
         One case for each dialogue, whose id is the dialogue's number in the file.
 
     Raises:
-        InvalidInputError: A file that is missing, cut off or of another form, dialogues of
-            unequal length, blank text where a query is needed, a target outside the pool, or an
-            image that the pool lists twice.
+        InvalidInputError: A file is missing, cut off or of another form; dialogues differ in
+            length; a text that is needed as a query is blank; a target is not in the pool; or the
+            pool lists an image twice.
     """
     dialogues, pool = Path(dialogues), Path(pool)
-    # pathlib's raises where a folder above may not be read, or a name is too long.
+    # Not pathlib, which raises if a parent folder is not readable or the name is too long.
     is_folder = os.path.isdir(pool)  # noqa: PTH112
     paths = _images_in(pool) if is_folder else _paths_in(pool)
     if root is None:
@@ -108,11 +108,11 @@ def load_dataset(
 
 
 def missing_images(dataset: Dataset, limit: int = 5) -> list[Path]:
-    """Images of the pool that are not there, so that a run can refuse before it starts.
+    """Images of the pool whose files are missing, so that a run can refuse before it starts.
 
     Args:
-        dataset: Whose pool.
-        limit: How many to look for, in the pool's order.
+        dataset: The data set.
+        limit: Stop after this many missing images.
 
     Raises:
         InvalidInputError: ``limit`` is below 1.
@@ -120,14 +120,14 @@ def missing_images(dataset: Dataset, limit: int = 5) -> list[Path]:
     if limit < 1:
         raise InvalidInputError(f"limit={limit}: look for at least 1 missing image")
     missing: list[Path] = []
-    # One listing for each folder: asking file by file takes minutes on a network drive.
+    # List whole folders, because checking file by file takes minutes on a network drive.
     listings: dict[str, frozenset[str]] = {}
     for place, name in enumerate(dataset.pool):
         folder, file = os.path.split(name)
         if folder not in listings:
             listings[folder] = _files_of(dataset.root / folder)
         path = dataset.path(place)
-        # A file system may find a name that it spells otherwise itself.
+        # A file system may accept a name that it lists in another spelling.
         if file not in listings[folder] and not os.path.isfile(path):  # noqa: PTH113
             missing.append(path)
             if len(missing) == limit:
@@ -139,13 +139,13 @@ def _files_of(folder: Path) -> frozenset[str]:
     try:
         with os.scandir(folder) as entries:
             return frozenset(entry.name for entry in entries if entry.is_file())
-    # ValueError: a path that no file system can have.
+    # ValueError: no file system allows this path.
     except (OSError, ValueError):
         return frozenset()
 
 
 def _images_in(folder: Path) -> tuple[str, ...]:
-    """A folder's images, relative to it, in an order that does not depend on the machine."""
+    """A folder's images as relative paths, in an order that is the same on every machine."""
     files = Folder(folder)
     paths = sorted(files.key(path) for path in files if isinstance(path, Path))
     if not paths:
@@ -158,7 +158,7 @@ def _paths_in(file: Path) -> tuple[str, ...]:
     for number, path in enumerate(list_in(file, "image paths")):
         where = f"entry {number} (counted from 0)"
         if not isinstance(path, str) or not path.strip():
-            refuse(file, f"{where}: {SHORT.repr(path)} is no path; the pool is a list of paths")
+            refuse(file, f"{where}: {SHORT.repr(path)} is not a path; the pool is a list of paths")
         if path in places:
             refuse(
                 file,
@@ -203,7 +203,7 @@ def _cases_in(
 
 
 def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
-    """Target and texts of an entry."""
+    """The target and the texts of an entry."""
     if not isinstance(entry, dict) or not {"img", "dialog"} <= entry.keys():
         refuse(
             file,
@@ -212,7 +212,7 @@ def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
         )
     image, texts = entry["img"], entry["dialog"]
     if not isinstance(image, str):
-        refuse(file, f"{where}: img={SHORT.repr(image)} is no path; name the target's as a str")
+        refuse(file, f"{where}: img={SHORT.repr(image)} is not a path; name the target's as a str")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         refuse(
             file,
@@ -234,6 +234,6 @@ def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
 def _rounds_of(texts: Sequence[str], id_: str, *, whole_queries: bool) -> tuple[Dialogue, ...]:
     if whole_queries:
         return tuple(Dialogue.from_text(text, id_) for text in texts)
-    # The states share their turns.
+    # All states share their turns.
     dialogue = Dialogue.from_visdial(texts, id_)
     return tuple(dialogue.at_round(n) for n in range(len(texts)))

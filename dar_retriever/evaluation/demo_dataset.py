@@ -1,4 +1,4 @@
-"""Simulated dialogues over the drawn catalogue, which anyone can evaluate on without a download."""
+"""A data set without a download: simulated dialogues over the drawn catalogue."""
 
 from __future__ import annotations
 

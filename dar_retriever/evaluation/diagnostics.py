@@ -1,4 +1,4 @@
-"""What the encoder makes of a caption beyond its words: order, binding, wording."""
+"""Tests whether the encoder reads more than single words: word order, attributes, wording."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dar_retriever.reformulation.english.lexicon import COLOURS
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
 
 _SEED: Final = 0
-# What a caption says of things, beside colours: enough to find two to exchange.
+# Attributes in captions, beside colours; enough to find two that can be exchanged.
 _ATTRIBUTES: Final = COLOURS | frozenset(
     {
         *("big", "small", "large", "little", "long", "short", "tall", "wide", "narrow", "high"),
@@ -33,16 +33,16 @@ _CLOSINGS: Final = ("", "", ", i think", ", please", " i guess", ".")
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What happens to the ranking when captions are changed.
+    """How the ranking changes when captions are changed.
 
     Attributes:
         name: "word order", "attributes swapped" or "reworded".
-        what: In a sentence.
-        cases: The number of dialogues whose caption could be changed so.
-        right: Share of them in which the caption that is right scores its picture higher than the
-            changed one does; for rewording, in which both find the target in the top 10 or
-            neither does.
-        places: Median of changed rank over rank.
+        what: Description of the change.
+        cases: Number of dialogues whose caption could be changed in this way.
+        right: Share of these dialogues in which the right caption scores the target higher than
+            the changed caption does. For "reworded": in which both captions find the target in the
+            top 10, or neither does.
+        places: Median ratio of the rank with the changed caption to the rank with the right one.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Diagnosis:
 
 
 def diagnose(evaluation: Evaluation, outcome: Outcome) -> list[Diagnosis]:
-    """Change the last round's captions of a method that reads text, and look what it does.
+    """Change the captions of the last round and compare the ranks.
 
-    Word order and swapped attributes are tested as the ARO benchmark tests them (Yuksekgonul et
-    al., ICLR 2023, arXiv 2210.01936): a model that sees composition scores its picture lower with
-    a caption whose words are in disorder or whose attributes changed places.
+    Word order and swapped attributes are tested as in the ARO benchmark (Yuksekgonul et al., ICLR
+    2023, arXiv 2210.01936). A model that understands composition gives the picture a lower score
+    if the caption's words are shuffled or its attributes exchanged.
 
     Args:
-        evaluation: What was run.
-        outcome: Of a method without images.
+        evaluation: The evaluation.
+        outcome: The outcome of a method without images.
     """
     bench = _Bench(evaluation, outcome)
     said = [captions[-1] for captions in outcome.captions]
@@ -74,14 +74,14 @@ def diagnose(evaluation: Evaluation, outcome: Outcome) -> list[Diagnosis]:
         for case in evaluation.dataset.cases
     ]
     diagnoses = [
-        bench.compared("word order", "the words of the caption in disorder", shuffled, _higher),
+        bench.compared("word order", "the words of the caption shuffled", shuffled, _higher),
         bench.compared(
             "attributes swapped", "two attributes of the caption exchanged", swapped, _higher
         ),
     ]
     if not evaluation.dataset.whole_queries:
         diagnoses.append(
-            bench.compared("reworded", "the user's turns framed in other words", reworded, _alike)
+            bench.compared("reworded", "the user's turns phrased in other words", reworded, _alike)
         )
     return diagnoses
 
@@ -98,7 +98,7 @@ def _alike(_score: np.ndarray, _changed: np.ndarray, rank: Ranks, changed: Ranks
 
 
 class _Bench:
-    """The pool, and how the unchanged captions do on it."""
+    """The pool, and the ranks of the unchanged captions."""
 
     def __init__(self, evaluation: Evaluation, outcome: Outcome) -> None:
         self._encoder = evaluation.models[outcome.method.preset].encoder
@@ -108,7 +108,7 @@ class _Bench:
         self._ranks = outcome.ranks[:, -1]
 
     def compared(self, name: str, what: str, changed: Sequence[str], judge: Judge) -> Diagnosis:
-        """Rank with changed captions; an empty one leaves its dialogue out."""
+        """Compare ranks with changed captions; dialogues with an empty one are left out."""
         chosen = np.array([place for place, caption in enumerate(changed) if caption], int)
         if not len(chosen):
             nothing = np.array(np.nan)
@@ -125,7 +125,7 @@ class _Bench:
 
 
 def _shuffled(caption: str, random: Random) -> str:
-    """The same words in another order; nothing where there is none."""
+    """The same words in another order; empty if there is no other order."""
     words = caption.replace(",", " ").split()
     if len(set(words)) < 3:
         return ""
@@ -136,7 +136,7 @@ def _shuffled(caption: str, random: Random) -> str:
 
 
 def _swapped(caption: str, random: Random) -> str:
-    """The caption with two different attributes exchanged; nothing where it has no two."""
+    """The caption with two different attributes exchanged; empty if it does not have two."""
     parts = re.split(r"(\W+)", caption)
     places = [place for place, part in enumerate(parts) if part.lower() in _ATTRIBUTES]
     pairs = [
@@ -153,7 +153,7 @@ def _swapped(caption: str, random: Random) -> str:
 
 
 def _reworded(dialogue: Dialogue, models: Models, random: Random, *, joined: bool) -> str:
-    """The caption of the dialogue with every turn of the user framed in other words."""
+    """The caption of the dialogue if the user phrases every turn in other words."""
     turns = [
         Turn("user", f"{random.choice(_OPENINGS)}{turn.text}{random.choice(_CLOSINGS)}")
         if turn.role == "user" and place and turn.text.strip()

@@ -18,7 +18,7 @@ from dar_retriever.reformulation.base import Reformulation
 def requests_of(
     reformulation: Reformulation, models: Models, case: str, round: int, seed: int
 ) -> list[ImageRequest]:
-    """The images of one turn, as the query encoder asks for them."""
+    """The image requests of one turn, the same as the query encoder makes."""
     return requests_for(
         reformulation.prompts,
         models.images_per_turn,
@@ -32,7 +32,7 @@ def requests_of(
 def generated_for(
     generator: ImageGenerator, turns: Sequence[Sequence[ImageRequest]]
 ) -> list[list[GeneratedImage]]:
-    """The images of several turns; none for a turn that fails, as in a search."""
+    """The images of several turns; a turn that fails has none, as in a search."""
     together = [request for turn in turns for request in turn]
     try:
         made = iter(generator.generate(together) if together else ())

@@ -1,4 +1,4 @@
-"""Published files in JSON, and what is wrong with them."""
+"""Reads published JSON files, with errors that say what is wrong with them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from dar_retriever.errors import InvalidInputError
 
-# The default's 30 characters would cut the path that a message is about.
+# The default of 30 characters would cut off the path that an error names.
 SHORT: Final = reprlib.Repr()
 SHORT.maxstring = 120
 
@@ -19,14 +19,14 @@ _LAST_TOKEN: Final = re.compile(r"[\w.+\\-]{0,8}")
 
 
 def list_in(file: Path, what: str) -> list[object]:
-    """The list that a file holds.
+    """Read a list from a JSON file.
 
     Args:
-        file: JSON in UTF-8.
-        what: The list is of, for the error.
+        file: A JSON file in UTF-8.
+        what: What the list holds, for the error.
 
     Raises:
-        InvalidInputError: There is no such file, or it holds no list of at least one entry.
+        InvalidInputError: The file is missing, or does not hold a list of at least one entry.
     """
     value = _parsed(_text_of(file), file)
     if not isinstance(value, list) or not value:
@@ -37,7 +37,7 @@ def list_in(file: Path, what: str) -> list[object]:
 def _text_of(file: Path) -> str:
     try:
         content = file.read_bytes()
-    # ValueError: a path that no file system can have.
+    # ValueError: no file system allows this path.
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         refuse(file, f"cannot be read ({reason}); check the path and who may read it", error)
@@ -61,13 +61,13 @@ def _parsed(text: str, file: Path) -> object:
         if _is_cut(text, error):
             refuse(file, f"cut off at {place} ({error.msg}); fetch or write it again", error)
         refuse(file, f"broken JSON at {place} ({error.msg}); mend it or fetch it again", error)
-    # Python refuses numbers of thousands of digits and lists nested as deep.
+    # Python refuses numbers with thousands of digits, and lists nested as deeply.
     except (ValueError, RecursionError) as error:
         refuse(file, f"beyond what can be read as JSON ({error}); is it another file?", error)
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether a text is no JSON because its end is missing."""
+    """Whether a text is not JSON because its end is missing."""
     if error.msg.startswith("Extra data"):
         return False
     rest = text[error.pos :].strip()
@@ -75,5 +75,5 @@ def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
 
 
 def refuse(file: Path, problem: str, cause: Exception | None = None) -> NoReturn:
-    """Raise InvalidInputError for what is wrong with a file."""
+    """Raise InvalidInputError with what is wrong with a file."""
     raise InvalidInputError(f"{str(file)!r}: {problem}") from cause

@@ -1,4 +1,4 @@
-"""What is compared: how the text is made of a dialogue, and how it is fused with images."""
+"""Methods to compare: how a dialogue becomes text, and how text and images are fused."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Method:
     """One way to search.
 
     Attributes:
-        name: As it was asked for.
-        joined: Whether all turns are joined as they are, instead of reformulated.
-        fusion: Makes what combines text and generated images, for the pool that is searched.
-        draws: Whether images are generated for it.
-        preset: Whose models it runs on.
-        spending: Makes what decides how many images a turn is worth, likewise; None for as many
-            as the preset has.
+        name: The name that was given.
+        joined: Whether the turns are joined as they are instead of reformulated.
+        fusion: Creates the fusion of text and generated images for a pool.
+        draws: Whether the method generates images.
+        preset: The preset whose models it uses.
+        spending: Creates the component that decides how many images to generate for a turn; None
+            for the preset's number.
     """
 
     name: str
@@ -52,8 +52,8 @@ METHODS: Final = MappingProxyType(
         "text": "reformulated text",
         "images": "generated images alone",
         "dar": "text and generated images by the paper's schedule",
-        "adaptive": "text and generated images, weighed by how far they bear each other out",
-        "sparing": "adaptive, with as many images as the text hesitates between",
+        "adaptive": "text and generated images, weighted by how well they agree",
+        "sparing": "adaptive, with only as many images as the text needs",
     }
 )
 
@@ -62,13 +62,13 @@ def method(spec: str, default_preset: str) -> Method:
     """A method by name.
 
     Args:
-        spec: One of ``METHODS``, or "weights:TEXT/IMAGES" with one pair of weights for each round,
-            separated by commas, of which the last holds from there on; "@PRESET" behind it takes
+        spec: One of ``METHODS``, or "weights:TEXT/IMAGES" with a pair of weights for each round,
+            separated by commas; the last pair is used for all further rounds. Add "@PRESET" to use
             that preset's models.
-        default_preset: Where the spec names none.
+        default_preset: The preset to use if the spec does not name one.
 
     Raises:
-        InvalidInputError: There is no such method or preset, or weights have no meaning.
+        InvalidInputError: There is no such method or preset, or the weights are not valid.
     """
     name, _, chosen = spec.partition("@")
     chosen = chosen or default_preset
@@ -78,7 +78,7 @@ def method(spec: str, default_preset: str) -> Method:
         return Method(spec, False, lambda _: weighted, True, chosen)
     if name not in METHODS:
         raise InvalidInputError(
-            f"method {spec!r} is not one of {', '.join(METHODS)} or such as weights:0.7/0.3"
+            f"method {spec!r} is not one of {', '.join(METHODS)}, or such as weights:0.7/0.3"
         )
     fusions: dict[str, Callable[[Calibration], Fusion]] = {
         "images": lambda _: image_only(),
@@ -97,6 +97,6 @@ def _weighted(name: str) -> Fusion:
         weights = [(float(text), float(image)) for text, image in (p.split("/") for p in pairs)]
     except ValueError as error:
         raise InvalidInputError(
-            f"method {name!r}: weights are such as weights:0.8/0.2,0.5/0.5 ({error})"
+            f"method {name!r}: write weights such as weights:0.8/0.2,0.5/0.5 ({error})"
         ) from error
     return ScheduledFusion(*weights)

@@ -1,8 +1,8 @@
-"""How well targets are found, dialogue by dialogue and round by round.
+"""Retrieval metrics for each dialogue and round.
 
-Everything here starts from `ranks`: int (D, R), the rank, from 1, of the one target of each of D
-dialogues after rounds 0 to R - 1. Means over the dialogues are left to the caller, so that their
-uncertainty can be told (see ``statistics``).
+All functions take `ranks`: int (D, R), the rank of the target of each of D dialogues after rounds
+0 to R - 1, counted from 1. Take the means over the dialogues with ``statistics``, which adds their
+confidence intervals.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def bri(ranks: Ranks) -> Floats:
 
     Returns:
         float (D,), 0 where the target comes first from the start. The paper's figure is the mean.
-        With one round alone there is no area, and it is that round's logarithm.
+        With only one round there is no area, and the value is that round's logarithm.
 
     Raises:
         InvalidInputError: ``ranks`` is no such array.
@@ -113,12 +113,12 @@ def bri(ranks: Ranks) -> Floats:
 
 
 def better(ranks: Ranks, baseline: Ranks, by: int = 0) -> Flags:
-    """Where a target's rank is better than a baseline's; the counterpart of ``worse``.
+    """Whether the target's rank is better than with a baseline; the opposite of ``worse``.
 
     Args:
         ranks: int (D, R), from 1.
         baseline: int (D, R), of the same dialogues and rounds.
-        by: More than so many places must lie between; 0 counts every change.
+        by: Count only differences of more than this many places; 0 counts every difference.
 
     Returns:
         bool (D, R): ``ranks + by < baseline``.
@@ -132,14 +132,14 @@ def better(ranks: Ranks, baseline: Ranks, by: int = 0) -> Flags:
 
 
 def worse(ranks: Ranks, baseline: Ranks, by: int = 0) -> Flags:
-    """Where a target's rank is worse than a baseline's (after ADaFuSE, arXiv 2603.21886).
+    """Whether the target's rank is worse than with a baseline (after ADaFuSE, arXiv 2603.21886).
 
-    That paper counts the samples which generated images degrade; the margin ``by`` is ours.
+    The paper counts the samples that generated images make worse; the margin ``by`` is our own.
 
     Args:
         ranks: int (D, R), from 1.
         baseline: int (D, R), of the same dialogues and rounds.
-        by: More than so many places must lie between; 0 counts every change.
+        by: Count only differences of more than this many places; 0 counts every difference.
 
     Returns:
         bool (D, R): ``ranks > baseline + by``.
@@ -156,7 +156,7 @@ def _pair(ranks: Ranks, baseline: Ranks, by: int) -> tuple[NDArray[np.int64], ND
     if by < 0:
         raise InvalidInputError(f"by={by}: a rank cannot be both better and worse; give 0 or more")
     checked, against = _checked(ranks), _checked(baseline, "baseline")
-    # NumPy would stretch one row over all dialogues and compare what does not belong together.
+    # Otherwise NumPy would broadcast a single row over all dialogues.
     if checked.shape != against.shape:
         raise InvalidInputError(
             f"ranks of shape {checked.shape} and baseline of shape {against.shape} differ; "
@@ -178,5 +178,5 @@ def _checked(ranks: Ranks, name: str = "ranks") -> NDArray[np.int64]:
             f"{name} with a rank of {array.min()}: the first place is 1; "
             "add 1 to ranks that count from 0"
         )
-    # Short and unsigned integers would wrap around where ``by`` is added.
+    # Short and unsigned integers would overflow when ``by`` is added.
     return array.astype(np.int64, copy=False)

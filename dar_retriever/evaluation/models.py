@@ -1,4 +1,4 @@
-"""The models that an evaluation runs on."""
+"""Opens the models of an evaluation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def preset_models(
     """Models by preset.
 
     Args:
-        folder: Where generated images are kept.
-        generated: Folder of images that were generated beforehand, ``{dialogue}_{round}.jpg``, to
-            be used in place of a generator.
-        device: Where the models run.
+        folder: Folder for generated images.
+        generated: Folder of images generated beforehand, ``{dialogue}_{round}.jpg``, which replace
+            the generator.
+        device: Device of the models.
 
     Raises:
         ModelLoadError: The folder of generated images is missing.

@@ -1,4 +1,4 @@
-"""The protocol: methods side by side on the same dialogues, rounds and pool."""
+"""The protocol: compares methods on the same dialogues, rounds and pool."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def evaluate(
 ) -> Evaluation:
     """Rank the whole pool for every dialogue, round and method.
 
-    What is encoded serves all methods of a preset and is kept in the folder: a run that was
-    stopped goes on where it was, another method adds only what is new.
+    All methods of a preset share the encoded texts and images, which are kept in the folder. A run
+    that was stopped continues from there, and another method only adds what is new.
 
     Args:
         dataset: Dialogues, targets and pool.
-        methods: What is compared.
+        methods: The methods to compare.
         models_of: Opens the models of a preset.
-        folder: Where encodings are kept.
-        seed: Of the first generated image of each turn; the others count up from it.
-        progress: Gives for a step's name what its progress is told to.
+        folder: Folder for encoded texts and images.
+        seed: Seed of the first generated image of each turn; each further image adds 1.
+        progress: Takes the name of a step and returns a progress callback for it.
 
     Raises:
-        InvalidInputError: A method joins turns where the data set holds whole queries.
-        InvalidImageError: A picture of the pool cannot be read.
+        InvalidInputError: A method joins turns, but the data set holds whole queries.
+        InvalidImageError: An image of the pool cannot be read.
     """
     if dataset.whole_queries and any(method.joined for method in methods):
         raise InvalidInputError(
@@ -69,16 +69,16 @@ def encode(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Encodings:
-    """Encode a data set for one's own fusions; kept in the folder as ``evaluate`` keeps it.
+    """Encode a data set to try your own fusions on; kept in the folder as by ``evaluate``.
 
     Args:
         dataset: Dialogues, targets and pool.
-        models: With a generator.
-        folder: Where encodings are kept.
-        seed: Of the first generated image of each turn.
-        progress: Gives for a step's name what its progress is told to.
+        models: Models with a generator.
+        folder: Folder for encoded texts and images.
+        seed: Seed of the first generated image of each turn.
+        progress: Takes the name of a step and returns a progress callback for it.
 
     Raises:
-        InvalidImageError: A picture of the pool cannot be read.
+        InvalidImageError: An image of the pool cannot be read.
     """
     return Bench(dataset, models, RowCache(folder), seed, progress).encodings()

@@ -1,4 +1,4 @@
-"""Full rankings of a pool, of which only the targets' places are kept."""
+"""Ranks of targets in a whole pool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dar_retriever.stores.image_store import SAMPLE
 Ranks = NDArray[np.int64]
 
 _BLOCK: Final = 512
-# Equal vectors get scores this far apart, by the place in the pool that they are computed at.
+# The scores of equal vectors can differ by this much, depending on their position in the pool.
 _ROUNDING: Final = 1e-6
 
 
@@ -24,16 +24,16 @@ def target_ranks(
     targets: NDArray[np.integer[Any]],
     progress: Callable[[int, int], None] | None = None,
 ) -> Ranks:
-    """Rank every query's target among the whole pool.
+    """The rank of every query's target in the whole pool.
 
-    An image that scores as the target does, within float32's rounding, counts as ranked before
-    it: ties are broken against the method, whatever the pool's order.
+    Ties count against the method: an image with the same score as the target, up to float32
+    rounding, counts as ranked before it.
 
     Args:
         queries: float32 (N, d).
         pool: float32 (P, d).
-        targets: int (N,), places in the pool.
-        progress: Called with the number of queries done and the number of all.
+        targets: int (N,), indices in the pool.
+        progress: Called with the number of queries done and of all queries.
 
     Returns:
         int (N,), from 1 to P.
@@ -52,12 +52,12 @@ def target_ranks(
 
 
 class PoolNeighbours:
-    """A pool in memory, searched exactly: ``Neighbours`` as an image store has them.
+    """A pool in memory with exact search; implements ``Neighbours`` like an image store.
 
     Args:
         pool: float32 (P, d) of unit length.
-        sample: The most vectors in the sample.
-        seed: Of the choice.
+        sample: Maximum number of vectors in the sample.
+        seed: Seed of the random choice.
     """
 
     def __init__(self, pool: Vectors, sample: int = SAMPLE, seed: int = 0) -> None:
@@ -77,7 +77,7 @@ class PoolNeighbours:
 
 
 def top(queries: Vectors, pool: Vectors, k: int) -> NDArray[np.int64]:
-    """Places of the k best images of each query, best first: int (N, k)."""
+    """Indices of the k best images of each query, best first: int (N, k)."""
     scores = queries @ pool.T
     k = min(k, scores.shape[1])
     best = np.argpartition(-scores, k - 1, axis=1)[:, :k]

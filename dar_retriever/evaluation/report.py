@@ -1,4 +1,4 @@
-"""An evaluation as one page: figures, charts, and dialogues to look at, every picture in it."""
+"""An evaluation as a single HTML file with figures, charts and example dialogues."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ class Example:
     """A dialogue in which images made a difference.
 
     Attributes:
-        said: Its rounds.
-        caption: What the text encoder read in the end.
+        said: The rounds of the dialogue.
+        caption: The caption of the last round.
         target: The wanted picture, as a data URL.
-        generated: Generated images of the last round, likewise.
-        base_ranks: The target's rank by round, by the baseline.
-        ranks: The same by the method.
-        base_hits: The best pictures of the last round by the baseline; whether each is the target.
-        hits: The same by the method.
+        generated: The generated images of the last round, as data URLs.
+        base_ranks: The target's rank in each round with the baseline.
+        ranks: The target's rank in each round with the method.
+        base_hits: The best hits of the last round with the baseline, and whether each is the
+            target.
+        hits: The same with the method.
     """
 
     said: tuple[Round, ...]
@@ -61,13 +62,13 @@ def write_report(
 
     Args:
         path: The HTML file.
-        evaluation: What was run.
+        evaluation: The evaluation.
         figures: Its figures.
         charts: Its charts.
-        diagnoses: What changed captions do, if that was looked at.
+        diagnoses: The results of ``diagnose``, if there are any.
 
     Returns:
-        The file.
+        The path.
     """
     from jinja2 import Environment, PackageLoader
 
@@ -92,9 +93,9 @@ def write_report(
 
 
 def examples(evaluation: Evaluation, outcome: Outcome) -> tuple[list[Example], list[Example]]:
-    """The dialogues that a method's images helped most, and hurt most, against the baseline.
+    """The dialogues in which a method's images helped most and hurt most against the baseline.
 
-    Of each dialogue the round counts in which the ranks' ratio is largest.
+    Each dialogue is judged by the round in which the ranks differ most.
     """
     base = baseline(evaluation)
     ratios = np.log(base.ranks / outcome.ranks)

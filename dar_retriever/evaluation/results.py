@@ -1,4 +1,4 @@
-"""An evaluation as figures: what is printed, written and drawn is all made of these."""
+"""The figures of an evaluation, from which tables, files and charts are made."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ def figures_of(evaluation: Evaluation) -> Figures:
     """All figures as plain data.
 
     Returns:
-        "dataset"; "run" with versions and seed; "methods", each with what it ran on, seconds per
-        turn, and by round "hits@K" (cumulative), "recall@K", "mrr", "median_rank" and "images"
-        generated, and "bri" (lower is better); "pairs", every other method against the baseline.
-        A figure is its value and its bootstrap confidence interval's bounds: [value, low, high].
+        "dataset"; "run" with versions and seed; "methods", each with its models, seconds per turn,
+        "bri" (lower is better), and for each round "hits@K" (cumulative), "recall@K", "mrr",
+        "median_rank" and the number of generated "images"; "pairs", which compares every other
+        method with the baseline. Each figure is [value, low, high] with the bounds of its
+        bootstrap confidence interval.
     """
     dataset, base = evaluation.dataset, baseline(evaluation)
     others = [outcome for outcome in evaluation.outcomes if outcome is not base]
@@ -64,7 +65,7 @@ def figures_of(evaluation: Evaluation) -> Figures:
 
 
 def baseline(evaluation: Evaluation) -> Outcome:
-    """The outcome that the others are compared with: reformulated text, else the first."""
+    """The outcome that the others are compared with: that of "text", or else the first."""
     texts = [outcome for outcome in evaluation.outcomes if outcome.method.name == "text"]
     return (texts or list(evaluation.outcomes))[0]
 
@@ -75,7 +76,7 @@ def table_of(figures: Figures, metric: str = "hits@10") -> Table:
     title = f"{metric} (%), {data['dialogues']} dialogues, pool of {data['pool']:,}"
     heads = ("method", *map(str, range(data["rounds"])), "BRI", "s/turn")
     columns = [Column(head, no_wrap=True, justify="right") for head in heads]
-    # Where it gets narrow a long name is folded, so that no number is cut off.
+    # Long names are wrapped, so that no number is cut off on a narrow terminal.
     columns[0].no_wrap, columns[0].overflow = False, "fold"
     table = Table(*columns, title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for method in figures["methods"]:
@@ -91,7 +92,7 @@ def write_json(figures: Figures, path: Path) -> None:
 
 
 def write_csv(figures: Figures, path: Path) -> None:
-    """Write one line for each figure: method, against, metric, round, value, low, high."""
+    """Write one row for each figure: method, against, metric, round, value, low, high."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["method", "against", "metric", "round", "value", "low", "high"])

@@ -1,4 +1,4 @@
-"""Arrays on disk that are filled row by row, and go on where they were stopped."""
+"""Arrays on disk that are filled row by row; a stopped run continues where it stopped."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What a cache holds under a key.
+    """The rows of a key.
 
     Attributes:
-        values: float32 (count, width), read from the disk as it is needed.
-        seconds: How long it took to make them, over all runs.
+        values: float32 (count, width), read from disk when needed.
+        seconds: Time that it took to make them, over all runs.
     """
 
     values: Vectors
@@ -33,7 +33,7 @@ class RowCache:
     """A folder of arrays by key.
 
     Args:
-        folder: Created where it is missing.
+        folder: The folder; created if it is missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,15 +50,15 @@ class RowCache:
         batch: int,
         progress: Progress | None = None,
     ) -> Rows:
-        """The rows of a key; those that are missing are made, batch by batch.
+        """The rows of a key; missing rows are made in batches.
 
         Args:
-            key: Names everything that the rows depend on.
+            key: A text that includes everything that the rows depend on.
             count: Number of rows.
             width: Length of a row.
-            make: Gives rows from a place up to another: float32 (stop - start, width).
-            batch: The most rows made at once; after each batch a stopped run can go on.
-            progress: Called with the number of rows done and the number of all.
+            make: Makes the rows from start to stop: float32 (stop - start, width).
+            batch: Number of rows per batch; a stopped run continues after its last whole batch.
+            progress: Called with the number of rows done and of all rows.
         """
         name = hashlib.sha256(f"{key} {count} {width}".encode()).hexdigest()[:24]
         array, state = self._folder / f"{name}.npy", self._folder / f"{name}.json"
@@ -81,7 +81,7 @@ class RowCache:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write at once or not at all, so that a stopped run finds the state before or after."""
+    """Write atomically, so that a stopped run leaves either the old state or the new one."""
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

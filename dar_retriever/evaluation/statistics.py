@@ -1,4 +1,4 @@
-"""How sure a mean or median over dialogues is."""
+"""Confidence intervals of means and medians over dialogues."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Numbers: TypeAlias = NDArray[np.number[Any]] | NDArray[np.bool_]
 Statistic: TypeAlias = Literal["mean", "median"]
 
 _STATISTICS: Final[dict[Statistic, Callable[..., Any]]] = {"mean": np.mean, "median": np.median}
-# Numbers resampled at once: 32 MiB; the median copies them, the indices come on top.
+# Numbers resampled at once: 32 MiB, plus a copy for the median, plus the indices.
 _BATCH: Final = 2**22
 
 
@@ -46,22 +46,22 @@ def bootstrap(
 ) -> Interval:
     """Resample dialogues with replacement (Efron, 1979; percentile interval).
 
-    A dialogue is drawn with all its rounds, so that what belongs together stays together.
+    A dialogue is always drawn with all of its rounds.
 
     Args:
         values: float, int or bool (D, ...), one row for each dialogue.
-        statistic: Taken over the dialogues.
-        confidence: Of the interval, within (0, 1).
-        resamples: How often D dialogues are drawn, 2 or more.
-        seed: Of the draws; the same seed gives the same interval.
+        statistic: The statistic over the dialogues.
+        confidence: Confidence level of the interval, within (0, 1).
+        resamples: Number of times that D dialogues are drawn, 2 or more.
+        seed: Random seed; the same seed gives the same interval.
 
     Returns:
-        The interval, float (...). Where all dialogues agree, a single one included, both of its
-        ends are their value.
+        The interval, float (...). If all dialogues have the same value, or there is only one, both
+        ends are that value.
 
     Raises:
-        InvalidInputError: There are no dialogues, a value is not finite, or an option lies
-            outside of what is said above.
+        InvalidInputError: There are no dialogues, a value is not finite, or an option is out of
+            range.
         MissingExtraError: SciPy is not installed.
     """
     rows = _checked(values)
@@ -74,7 +74,7 @@ def bootstrap(
     with needs_extra("eval"):
         import scipy.stats  # type: ignore[import-untyped]
     compute = _STATISTICS[statistic]
-    # Sums in another order differ in the last bit, even of equal numbers: those are passed through.
+    # Equal values are passed through, because sums in another order may differ in the last bit.
     equal = (rows == rows[0]).all(axis=0)
     value: Floats = np.where(equal, rows[0], compute(rows, axis=0))
     if equal.all():
@@ -104,27 +104,27 @@ def paired_difference(
 ) -> Interval:
     """Resample the differences a - b, dialogue by dialogue.
 
-    What makes a dialogue easy or hard for both cancels out, so that less data tells a from b than
-    two separate intervals would need. An interval without 0 speaks for a difference.
+    What makes a dialogue easy or hard for both a and b cancels out. So differences show with less
+    data than two separate intervals would need. If the interval does not contain 0, a and b differ.
 
     Args:
         a: float, int or bool (D, ...), one row for each dialogue.
-        b: The same of the same dialogues, in the same order.
-        statistic: Taken over the differences; the median of the differences is in general not
-            the difference of the medians.
-        confidence: As in ``bootstrap``.
-        resamples: As in ``bootstrap``.
-        seed: As in ``bootstrap``.
+        b: The same for b, with the same dialogues in the same order.
+        statistic: The statistic over the differences. Note that the median of the differences is
+            usually not the difference of the medians.
+        confidence: See ``bootstrap``.
+        resamples: See ``bootstrap``.
+        seed: See ``bootstrap``.
 
     Returns:
         The interval, float (...).
 
     Raises:
-        InvalidInputError: The shapes differ, or as in ``bootstrap``.
+        InvalidInputError: The shapes differ, or as for ``bootstrap``.
         MissingExtraError: SciPy is not installed.
     """
     first, second = _checked(a, "a"), _checked(b, "b")
-    # NumPy would stretch one row over all dialogues and pair what does not belong together.
+    # Otherwise NumPy would broadcast a single row over all dialogues.
     if first.shape != second.shape:
         raise InvalidInputError(
             f"a of shape {first.shape} and b of shape {second.shape} differ; "
@@ -141,6 +141,6 @@ def _checked(values: Numbers, name: str = "values") -> Floats:
         raise InvalidInputError(f"{name} of shape {rows.shape}: give one row for each dialogue")
     if not np.isfinite(rows).all():
         raise InvalidInputError(
-            f"{name} with nan or inf: no interval holds them; leave such dialogues out"
+            f"{name} with nan or inf: they have no interval; leave such dialogues out"
         )
     return rows

@@ -1,4 +1,4 @@
-"""What an evaluation runs on, and what it gives."""
+"""Inputs and results of an evaluation."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Progress: TypeAlias = Callable[[str], Callable[[int, int], None]]
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What a preset's methods run on.
+    """The models of a preset.
 
     Attributes:
         encoder: Encodes texts, generated images and the pool.
-        generator: Draws, or gives what was drawn before; None where no method needs it.
+        generator: Generates images, or reads those generated before; None if no method needs it.
         images_per_turn: Number K of images.
         negative_prompts: Whether what the user ruled out goes to the generator.
     """
@@ -39,27 +39,26 @@ class ModelsOf(Protocol):
     """Opens a preset's models."""
 
     def __call__(self, preset_name: str, *, draws: bool) -> Models:
-        """Open them; the generator only where something is to be drawn."""
+        """Open them; the generator only if images are needed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one method did.
+    """The results of one method.
 
     Attributes:
-        method: Which one.
+        method: The method.
         ranks: The target's rank by dialogue and round, from 1: int (D, R).
-        captions: What the text encoder read, by dialogue and round.
+        captions: The captions by dialogue and round.
         queries: The fused queries: float32 (D, R, d).
-        seconds: Per turn, by step: "reformulate", "encode", "generate", "rank"; as made in
-            batches, over all runs that made them. An image that an earlier run had generated costs
-            only its reading.
+        seconds: Seconds per turn for each step: "reformulate", "encode", "generate", "rank". They
+            are measured in batches, over all runs. An image that an earlier run had generated
+            costs only the time to read it.
         encoder: Fingerprint of the encoder.
         generator: Fingerprint of the generator, if any.
-        undrawn: Turns for which no image could be had; their text counted alone.
-        images: Images generated for each turn, without those that an earlier turn of the dialogue
-            had asked for already: int (D, R).
+        undrawn: Number of turns for which no image could be generated; only their text was used.
+        images: Number of new images generated for each turn: int (D, R).
     """
 
     method: Method
@@ -75,14 +74,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Encodings:
-    """Everything that a fusion is tried on, encoded once.
+    """All vectors that a fusion needs, encoded once.
 
     Attributes:
-        texts: Of the reformulated dialogues: float32 (D, R, d).
-        drawn: Of the generated images; not numbers where there is none: float32 (D, R, K, d).
-        pool: float32 (P, d).
-        targets: Places in the pool: int (D,).
-        new: Whether a turn asks for other images than the dialogue's earlier ones: bool (D, R).
+        texts: Vectors of the reformulated dialogues: float32 (D, R, d).
+        drawn: Vectors of the generated images; NaN if one is missing: float32 (D, R, K, d).
+        pool: Vectors of the pool: float32 (P, d).
+        targets: Indices of the targets in the pool: int (D,).
+        new: Whether a turn needs images that no earlier turn of the dialogue had: bool (D, R).
     """
 
     texts: Vectors
@@ -94,14 +93,14 @@ class Encodings:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Methods side by side.
+    """The results of all methods.
 
     Attributes:
-        dataset: What they were tried on.
-        outcomes: In the order asked for.
+        dataset: The data set.
+        outcomes: The outcome of each method, in the given order.
         pools: The pool's vectors by preset: float32 (P, d).
-        models: By preset.
-        seed: Of the first generated image of each turn.
+        models: The models by preset.
+        seed: Seed of the first generated image of each turn.
     """
 
     dataset: Dataset

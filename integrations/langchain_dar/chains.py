@@ -19,12 +19,12 @@ class DialogueRetriever(RunnableSerializable[dict[str, Any], list[Document]]):
     """Searches with a chain's input and its chat history.
 
     Takes a mapping such as ``{"input": "make it blue", "chat_history": [...]}``. The input is a
-    text, a list of content blocks (images among them) or a message; the history may be missing.
+    text, a list of content blocks (which may include images) or a message. The history is optional.
 
     Attributes:
-        retriever: What it searches with.
-        input_key: Where the input is.
-        history_key: Where the messages before it are.
+        retriever: The retriever.
+        input_key: Key of the input.
+        history_key: Key of the earlier messages.
     """
 
     retriever: DARRetriever
@@ -38,11 +38,11 @@ class DialogueRetriever(RunnableSerializable[dict[str, Any], list[Document]]):
 
         Args:
             input: See the class.
-            config: Of the run.
+            config: Config of the run.
             **kwargs: Fields of ``DARRetriever`` for this call.
 
         Raises:
-            InvalidInputError: The input is missing, or something is no message.
+            InvalidInputError: The input is missing, or something is not a message.
         """
         query, history = self._read(input)
         return self.retriever.invoke(query, config, chat_history=history, **kwargs)
@@ -50,7 +50,7 @@ class DialogueRetriever(RunnableSerializable[dict[str, Any], list[Document]]):
     async def ainvoke(
         self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Document]:
-        """Like ``invoke``; the event loop goes on."""
+        """Like ``invoke``, without blocking the event loop."""
         query, history = self._read(input)
         return await self.retriever.ainvoke(query, config, chat_history=history, **kwargs)
 
@@ -69,10 +69,10 @@ def content_blocks(documents: Sequence[Document]) -> list[ContentBlock]:
     """Documents as content blocks for a multimodal model.
 
     Args:
-        documents: Of a retriever with ``include_images`` other than "none".
+        documents: Results of a retriever with ``include_images`` other than "none".
 
     Returns:
-        For each document its number and text, then its image where there is one.
+        For each document its number and text, then its image if there is one.
     """
     blocks: list[ContentBlock] = []
     for number, document in enumerate(documents, 1):
@@ -85,5 +85,5 @@ def content_blocks(documents: Sequence[Document]) -> list[ContentBlock]:
 
 
 def image_block(url: str) -> ContentBlock:
-    """A data URL of a JPEG as a standard image block, which every provider's package takes."""
+    """A data URL of a JPEG as a standard image block, which all providers' packages accept."""
     return ImageContentBlock(type="image", base64=url.partition(",")[2], mime_type="image/jpeg")

@@ -12,12 +12,12 @@ def documents_of(result: SearchResult, include_images: IncludeImages = "none") -
     """A result's hits as documents, best first.
 
     Args:
-        result: Of a search.
-        include_images: Whether ``metadata["image"]`` holds the image as a data URL, of at most
-            256 pixels a side or in full; None where the file is gone.
+        result: The result of a search.
+        include_images: Whether ``metadata["image"]`` holds the image as a data URL: "none",
+            "thumbnail" (at most 256 pixels per side) or "full". It is None if the file is gone.
 
     Returns:
-        Documents with the hit's id and title; the metadata are ``Hit.as_metadata`` with "trace".
+        Documents with the hit's id and title. The metadata are ``Hit.as_metadata`` and "trace".
     """
     trace = result.trace.as_json()
     documents = []

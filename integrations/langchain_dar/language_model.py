@@ -1,4 +1,4 @@
-"""LangChain's chat models for what this package asks language models."""
+"""Lets this package use LangChain's chat models."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dar_retriever import LanguageModel
 
 
 def language_model(model: BaseChatModel) -> LanguageModel:
-    """Make a chat model one that ``LLMReformulator`` and ``LLMQuestions`` can ask.
+    """Wrap a chat model for ``LLMReformulator`` and ``LLMQuestions``.
 
     Args:
-        model: Of any provider. Where it can be made to keep to a schema, it is; else it is told to
-            in words.
+        model: A chat model of any provider. If it supports structured output, that is used;
+            otherwise the prompt describes the form of the answer.
 
     Example:
         >>> from langchain.chat_models import init_chat_model
@@ -38,7 +38,7 @@ class _ChatModel:
         asked = convert_to_messages([dict(message) for message in messages])
         try:
             structured = self.model.with_structured_output(schema, include_raw=True)
-        # Not every model can; some say so by an error of their own about missing tools.
+        # Not every model supports it, and some raise other errors about missing tools.
         except (NotImplementedError, ValueError, TypeError):
             return str(self.model.invoke(asked).text)
         answer: Any = structured.invoke(asked)
@@ -48,7 +48,7 @@ class _ChatModel:
 
 
 def _said(message: AIMessage) -> str:
-    """What an answer that does not keep to the schema says, to be refused by the check of all."""
+    """The text of an answer that does not fit the schema; the common check will refuse it."""
     if message.tool_calls:
         return json.dumps(message.tool_calls[0]["args"])
     malformed = [call["args"] or "" for call in message.invalid_tool_calls]

@@ -44,44 +44,46 @@ def dialogue_from_messages(
     open_url: OpenUrl = image_from_data_url,
     id: str = "",
 ) -> Dialogue:
-    """Read a conversation as LangChain has it.
+    """Read a conversation from LangChain's messages.
 
-    The user's words and images and the assistant's words are kept, so that questions stand with
-    their answers. System messages, tool calls and tool results are left out; summaries that stand
-    for earlier messages are kept as the user's words.
+    The texts and images of the user and the texts of the assistant are kept, so that answers stay
+    with their questions. System messages, tool calls and tool results are left out. Summaries of
+    earlier messages count as the user's words.
 
     Args:
-        messages: Messages, or whatever LangChain takes for one. Images may be in any shape that
-            LangChain knows: standard blocks, those of version 0, and those of OpenAI, Anthropic,
-            Bedrock and Google.
-        open_url: Opens the URL of an image block; data URLs alone by default, as what a user may
-            open is for the application to decide: see ``ImageAccess``.
+        messages: Messages, or anything that LangChain converts to messages. Images may have any
+            form that LangChain knows: standard blocks, version 0 blocks, and the blocks of OpenAI,
+            Anthropic, Bedrock and Google.
+        open_url: Opens the URL of an image block. By default only data URLs are opened, because
+            the application should decide what users may open: see ``ImageAccess``.
         id: See ``Dialogue``.
 
     Raises:
-        InvalidInputError: Something is no message, or malformed.
-        InvalidImageError: An image is not readable, or given as a file id of a provider.
+        InvalidInputError: Something is not a message, or malformed.
+        InvalidImageError: An image is not readable, or is given as a provider's file id.
     """
     read = (read_message(each, n, open_url) for n, each in enumerate(as_messages(messages)))
     return dialogue_of(read, id)
 
 
 def as_messages(messages: Sequence[MessageLikeRepresentation]) -> list[BaseMessage]:
-    """Whatever LangChain takes for messages, as messages.
+    """Convert anything that LangChain accepts as messages.
 
     Raises:
-        InvalidInputError: Something is no message.
+        InvalidInputError: Something is not a message.
     """
-    # LangChain would read these letter by letter and key by key.
+    # LangChain would treat each letter or key as a message.
     if isinstance(messages, str | Mapping):
-        raise InvalidInputError(f"{str(messages)[:200]}: no list of messages; put it into a list")
+        raise InvalidInputError(
+            f"{str(messages)[:200]}: not a list of messages; put it into a list"
+        )
     try:
         return convert_to_messages(messages)
-    # LangChain raises its own errors, and KeyError, TypeError or ValueError by what it stumbles on.
+    # LangChain raises its own errors, or KeyError, TypeError or ValueError.
     except Exception as error:
         raise InvalidInputError(
-            f"{str(messages)[:200]}: no list of messages ({type(error).__name__}: {error}); pass "
-            "HumanMessage, AIMessage and the like"
+            f"{str(messages)[:200]}: not a list of messages ({type(error).__name__}: {error}); "
+            "pass HumanMessage, AIMessage and the like"
         ) from error
 
 
@@ -105,7 +107,7 @@ def read_message(message: BaseMessage, number: int, open_url: OpenUrl) -> ReadMe
 
 
 def role_of(message: BaseMessage) -> Role | None:
-    """Whose words a message holds; None for the system's and for tools'."""
+    """The role of a message; None for messages of the system and of tools."""
     if isinstance(message, HumanMessage):
         return "user"
     if isinstance(message, AIMessage):
@@ -116,16 +118,16 @@ def role_of(message: BaseMessage) -> Role | None:
 
 
 def _is_summary(message: BaseMessage, text: str) -> bool:
-    """Whether a message of the user or the system stands for earlier ones."""
+    """Whether a message of the user or the system is a summary of earlier messages."""
     marked = message.additional_kwargs.get("lc_source") == "summarization"
     return isinstance(message, HumanMessage | SystemMessage) and (marked or is_summary(text))
 
 
 def _parts(message: BaseMessage, number: int, open_url: OpenUrl) -> Iterator[Part]:
-    """Texts and images of a message; other blocks say nothing to an image search."""
+    """The texts and images of a message; other blocks are left out."""
     try:
         blocks = message.content_blocks
-    # LangChain's translators take malformed blocks as they come.
+    # LangChain does not check blocks before it translates them.
     except Exception as error:
         raise InvalidInputError(
             f"message {number}: a malformed content block ({type(error).__name__}: {error}); "
@@ -140,14 +142,14 @@ def _parts(message: BaseMessage, number: int, open_url: OpenUrl) -> Iterator[Par
         if kind in ("text", "input_text"):
             text = part.get("text")
             if not isinstance(text, str):
-                raise InvalidInputError(f"message {number}: text={text!r} of a block is no str")
+                raise InvalidInputError(f"message {number}: text={text!r} of a block is not a str")
             yield text
         elif kind == "image" or str(part.get("mime_type")).startswith("image/"):
             yield partial(_opened, part, open_url)
 
 
 def _unwrapped(value: Any) -> dict[str, Any]:
-    """Image blocks that LangChain hands through, in the standard shape; others as they are."""
+    """Convert image blocks that LangChain leaves as they are to the standard form."""
     if not isinstance(value, Mapping):
         return {}
     if value.get("type") in ("image_url", "input_image"):
@@ -165,10 +167,10 @@ def _opened(block: Mapping[str, Any], open_url: OpenUrl) -> Image.Image:
 
 
 def _url_of(block: Mapping[str, Any]) -> str:
-    """The URL of an image block; data become a data URL.
+    """The URL of an image block; image data become a data URL.
 
     Raises:
-        InvalidImageError: The block names a file of a provider, or nothing at all.
+        InvalidImageError: The block names a provider's file, or has no image at all.
     """
     if block.get("base64"):
         return f"data:{block.get('mime_type') or 'image/jpeg'};base64,{block['base64']}"

@@ -32,18 +32,17 @@ PROGRESS_EVENT: Final = "image_search_progress"
 class DARRetriever(BaseRetriever):
     """Finds images from a query and the conversation before it.
 
-    Every field but ``retriever`` can also be given to ``invoke``, ``ainvoke`` and the like for one
-    call, together with ``chat_history``, the messages before the query. While a search goes on,
-    custom events named "image_search_progress" tell what the text finds first, what was generated
-    and what was found in the end.
+    ``invoke``, ``ainvoke`` and the like also take ``chat_history``, the messages before the query,
+    and any field except ``retriever``, for one call. During a search, custom events named
+    "image_search_progress" report the hits by text, the generated images and the final hits.
 
     Attributes:
-        retriever: What it searches with.
-        k: The most documents.
+        retriever: The retriever.
+        k: Maximum number of documents.
         filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
-        min_score: Documents below it are left out. Scores depend on encoder and fusion.
-        include_images: Whether ``metadata["image"]`` of a document holds its image as a data URL:
-            not at all, at most 256 pixels a side, or in full.
+        min_score: Documents with a lower score are left out. Scores depend on encoder and fusion.
+        include_images: Whether ``metadata["image"]`` holds the document's image as a data URL:
+            "none", "thumbnail" (at most 256 pixels per side) or "full".
         open_url: Opens URLs of images in the messages; see ``dialogue_from_messages``.
 
     Example:
@@ -75,13 +74,13 @@ class DARRetriever(BaseRetriever):
         """Open a preset's models and a store; see ``dar_retriever.from_preset``.
 
         Args:
-            name: Of the preset.
-            store: Folder of the image store, or a function that opens one for the preset's
-                encoder; in memory by default.
-            device: Where the models run.
-            cache_folder: Where generated images are kept.
-            llm: Reformulates dialogues; rules by default.
-            **fields: Of this class.
+            name: Name of the preset.
+            store: Folder of the image store, or a function that opens a store for the preset's
+                encoder. By default the store is in memory.
+            device: Device of the models.
+            cache_folder: Folder for generated images; by default they are not kept.
+            llm: Reformulates the dialogue; rules do by default.
+            **fields: Other arguments of this class.
 
         Raises:
             InvalidInputError: There is no preset of that name.
@@ -138,9 +137,9 @@ class DARRetriever(BaseRetriever):
 def _stages(
     retriever: DARRetriever, query: str, chat_history: Sequence[MessageLikeRepresentation]
 ) -> Iterator[tuple[list[Document], list[dict[str, Any]]]]:
-    """The documents of each stage of a search, and what to tell of it."""
+    """The documents of each stage of a search, with its progress events."""
     messages = as_messages(chat_history)
-    # Some chains hand over a history that ends with the query itself.
+    # In some chains the history already ends with the query.
     last = messages[-1] if messages else None
     if last is None or role_of(last) != "user" or last.text != query:
         messages.append(HumanMessage(query))

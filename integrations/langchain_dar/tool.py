@@ -44,7 +44,7 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 
 class SearchArtifact(ResultData):
-    """What a call of the tool leaves for the application; the model does not see it.
+    """The artifact of a call, for the application; the model does not see it.
 
     Attributes:
         documents: The hits, as ``DARRetriever`` gives them. Checkpoints give them back as plain
@@ -65,24 +65,25 @@ def create_image_search_tool(
 ) -> BaseTool:
     """Make a tool that searches with the conversation of the agent that calls it.
 
-    The tool reads the conversation from the agent's state when it is called, so the model says only
-    what is new, and keeps nothing of its own: agents, threads and checkpointers may share it.
+    The tool reads the conversation from the agent's state when it is called, so the model only says
+    what is new. The tool has no state of its own; agents, threads and checkpointers can share it.
     Judgements of earlier hits ("more like number 2") are read from the earlier calls in the state.
 
-    A call's progress goes to the run's stream (``stream_mode="custom"``): what the text finds, the
+    A call's progress goes to the run's stream (``stream_mode="custom"``): the hits by text, the
     generated images, the final hits. The ``ToolMessage`` holds a numbered list of hits with their
-    ids and, for models that see, the images; its artifact is a ``SearchArtifact``. What fails
-    becomes a tool error that the model can act on.
+    ids and, for multimodal models, the images; its artifact is a ``SearchArtifact``. If a search
+    fails, the model gets a tool error that says what to do.
 
     Args:
-        retriever: Its ``k`` holds where the model does not say, its ``filter`` whatever the model
-            says.
-        images: What the model gets to see of the hits; "none" for models that read only.
-        name: Of the tool.
-        description: For the model; by default it tells when to search and what to filter by.
-        messages_key: Where the state holds the messages.
-        questioner: What to ask the user next, offered to the model with the hits: from the store's
-            metadata by default, ``LLMQuestions`` for freer ones, ``NoQuestions`` for none.
+        retriever: The retriever. Its ``k`` is the default for calls without one, and its
+            ``filter`` applies to all calls.
+        images: How the model sees the hits; "none" for models that read only text.
+        name: Name of the tool.
+        description: Description for the model; by default it says when to search and which
+            metadata to filter by.
+        messages_key: Key of the messages in the state.
+        questioner: Proposes a question for the user with each result. By default the questions come
+            from the metadata. Pass ``LLMQuestions`` for freer ones, ``NoQuestions`` for none.
 
     Returns:
         A tool for ``create_agent``, LangGraph's ``ToolNode`` or any chat model.
@@ -102,7 +103,7 @@ def create_image_search_tool(
         coroutine=search.arun,
         response_format="content_and_artifact",
         handle_tool_error=True,
-        # Its type allows for pydantic 1 too, of which no schema is here.
+        # Its type also allows pydantic 1, which is not used here.
         handle_validation_error=cast("Any", invalid_arguments),
     )
 
@@ -128,7 +129,7 @@ class _Search:
             return self._reply(result)
 
     async def arun(self, runtime: ToolRuntime = None, **arguments: Any) -> Reply:  # type: ignore[assignment]
-        """Search once; the event loop goes on."""
+        """Search once, without blocking the event loop."""
         with _tool_errors():
             async for result in in_threads(self._stages(runtime, arguments)):
                 for event in await asyncio.to_thread(list, progress_events(result)):
@@ -195,12 +196,12 @@ def _messages_of(state: Any, key: str) -> list[BaseMessage]:
 
 @contextmanager
 def _tool_errors() -> Iterator[None]:
-    """Turn whatever goes wrong into an error for the model."""
+    """Turn all errors into tool errors for the model."""
     try:
         yield
     except DARError as error:
         raise ToolException(str(error)) from error
-    # An agent's run must not end because a picture could not be found.
+    # A failed search must not end the agent's run.
     except Exception as error:
         _LOGGER.exception("the image search failed")
         raise ToolException(

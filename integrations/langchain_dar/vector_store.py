@@ -1,4 +1,4 @@
-"""Any vector store of LangChain as the image store."""
+"""Uses any vector store of LangChain as the image store."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ FilterOf = Callable[[Filter], dict[str, Any]]
 
 
 class ImageEmbeddings(Embeddings):
-    """What the vector store of a ``LangChainImageStore`` is made with.
+    """The embeddings to create the vector store of a ``LangChainImageStore`` with.
 
-    Texts in which the image store keeps vectors become those vectors, which brings them through
-    LangChain's interface; any other text is encoded as a text, so the vector store can be searched
-    with words on its own too, and tells its dimension to engines that embed a text to learn it.
+    LangChain's interface accepts only texts. So the image store writes each vector as a text, and
+    this class turns the text back into the vector. Any other text is encoded as usual; that lets
+    you search the vector store directly with words, and lets engines find out the dimension.
 
     Args:
-        encoder: The one that fills the store.
+        encoder: The encoder that fills the store.
     """
 
     def __init__(self, encoder: JointEncoder) -> None:
@@ -50,18 +50,18 @@ class ImageEmbeddings(Embeddings):
 class LangChainImageStore(EngineStore):
     """An image store on a vector store of LangChain.
 
-    The vector store has to find by vector, get and delete by id, and to be filled by this adapter
-    alone: its documents hold the vectors as text and the rest as metadata.
+    The vector store must be able to search by vector and to get and delete by id. Only this adapter
+    may fill it: its documents hold the vectors as text and everything else as metadata.
 
     Args:
-        vector_store: Made with ``ImageEmbeddings`` of the same encoder.
-        encoder: The one that fills the store and searches it.
-        filter_of: Turns a filter of this package, which is in Chroma's language, into keyword
-            arguments of the vector store's searches, as each has its own; filters are refused
-            without. ``predicate_filter`` serves those that take a function of the document.
+        vector_store: A vector store created with ``ImageEmbeddings`` of the same encoder.
+        encoder: The encoder that fills the store and searches it.
+        filter_of: Translates a filter in Chroma's language into keyword arguments of the vector
+            store's search, because each vector store has its own language. Without it, filters are
+            refused. Use ``predicate_filter`` for stores that take a function of the document.
 
     Raises:
-        InvalidInputError: The vector store embeds with something else.
+        InvalidInputError: The vector store uses other embeddings.
 
     Example:
         >>> from langchain_core.vectorstores import InMemoryVectorStore
@@ -78,7 +78,7 @@ class LangChainImageStore(EngineStore):
     ) -> None:
         super().__init__(encoder, type(vector_store).__name__)
         embeddings = vector_store.embeddings
-        # Some do not tell.
+        # Some stores do not expose their embeddings.
         if embeddings is not None and not (
             isinstance(embeddings, ImageEmbeddings)
             and embeddings.encoder.fingerprint == encoder.fingerprint
@@ -123,7 +123,7 @@ class LangChainImageStore(EngineStore):
 
 
 def predicate_filter(where: Filter) -> dict[str, Any]:
-    """A filter for vector stores that take a function of the document, as InMemoryVectorStore."""
+    """A filter for vector stores that take a function of the document, like InMemoryVectorStore."""
 
     def fits(document: Document) -> bool:
         return matches(where, document.metadata)
@@ -132,7 +132,7 @@ def predicate_filter(where: Filter) -> dict[str, Any]:
 
 
 def _record(document: Document) -> Record:
-    # Engines write ids in their own way: a UUID with hyphens, or not at all.
+    # Engines may change ids: they add hyphens as in a UUID, or leave the id out.
     metadata = dict(document.metadata)
     id_, caption = metadata.pop(_ID, document.id), metadata.pop(_CAPTION, "")
     return Record(str(id_), document.page_content, str(caption), metadata)

@@ -1,4 +1,4 @@
-"""LlamaIndex's LLMs for what this package asks language models."""
+"""Lets this package use LlamaIndex's LLMs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from dar_retriever import LanguageModel
 
 
 def language_model(llm: LLM) -> LanguageModel:
-    """Make an LLM one that ``LLMReformulator`` and ``LLMQuestions`` can ask.
+    """Wrap an LLM for ``LLMReformulator`` and ``LLMQuestions``.
 
     Args:
-        llm: Of any provider. Where it calls functions, it is made to keep to a schema that way;
-            else it is told to in words.
+        llm: An LLM of any provider. If it supports function calling, that gives the answer its
+            form; otherwise the prompt describes the form.
 
     Example:
         >>> from llama_index.core import Settings
@@ -44,9 +44,9 @@ class _LLM:
         )
         reply = llm.chat_with_tools([tool], chat_history=asked, tool_required=True)
         calls = llm.get_tool_calls_from_response(reply, error_on_no_tool_call=False)
-        # An answer in words is an answer like any other, for the check of all.
+        # The common check handles an answer in plain text too.
         return json.dumps(calls[0].tool_kwargs) if calls else reply.message.content or ""
 
 
 def _never_called(**_: object) -> None:
-    """Only its schema is of use."""
+    """Only its schema is used."""

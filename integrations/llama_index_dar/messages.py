@@ -1,4 +1,4 @@
-"""LlamaIndex's chat messages as a dialogue, and as what happened in an agent's run."""
+"""Reads dialogues and agent runs from LlamaIndex's chat messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ROLES: Final[Mapping[MessageRole, Role]] = {
     MessageRole.CHATBOT: "assistant",
     MessageRole.MODEL: "assistant",
 }
-# How a ReActAgent keeps its steps in a message; the answer is what the user got to hear.
+# The form of a ReActAgent's steps in a message; only the answer was shown to the user.
 _STEPS: Final = re.compile(r"\AThought: (?:.*^Answer: (?P<answer>.*))?", re.DOTALL | re.MULTILINE)
 _STEP: Final = re.compile(
     r"^Action: (?P<tool>\S+)\nAction Input: (?P<arguments>\{[^\n]*\})\n"
@@ -59,20 +59,20 @@ def dialogue_from_chat_messages(
     open_url: OpenUrl = image_from_data_url,
     id: str = "",
 ) -> Dialogue:
-    """Read a conversation as LlamaIndex has it.
+    """Read a conversation from LlamaIndex's chat messages.
 
-    The user's words and images and the assistant's words are kept, so that questions stand with
-    their answers. System messages, tool calls and tool results are left out; summaries that stand
-    for earlier messages are kept as the user's words.
+    The texts and images of the user and the texts of the assistant are kept, so that answers stay
+    with their questions. System messages, tool calls and tool results are left out. Summaries of
+    earlier messages count as the user's words.
 
     Args:
-        messages: Images may be blocks with bytes, a path or a URL.
-        open_url: Opens the URL or the path of an image block; data URLs alone by default, as
-            what a user may open is for the application to decide: see ``ImageAccess``.
+        messages: Chat messages. Images may be blocks with bytes, a path or a URL.
+        open_url: Opens the URL or the path of an image block. By default only data URLs are opened,
+            because the application should decide what users may open: see ``ImageAccess``.
         id: See ``Dialogue``.
 
     Raises:
-        InvalidInputError: Something is no message.
+        InvalidInputError: Something is not a message.
         InvalidImageError: An image is not readable.
     """
     return dialogue_of((read_message(each, n, open_url) for n, each in enumerate(messages)), id)
@@ -87,10 +87,10 @@ def read_message(message: ChatMessage, number: int, open_url: OpenUrl) -> ReadMe
         open_url: See ``dialogue_from_chat_messages``.
 
     Raises:
-        InvalidInputError: It is no message.
+        InvalidInputError: It is not a message.
     """
     if not isinstance(message, ChatMessage):
-        raise InvalidInputError(f"message {number}: {message!r} is no ChatMessage")
+        raise InvalidInputError(f"message {number}: {message!r} is not a ChatMessage")
     role, text = _ROLES.get(message.role), message.content or ""
     if message.role in (MessageRole.USER, MessageRole.SYSTEM) and is_summary(text):
         return summary_message(text)
@@ -110,7 +110,7 @@ def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) ->
         tool: Name of the image search among the agent's tools.
         open_url: See ``dialogue_from_chat_messages``.
     """
-    # Providers without ids of calls, such as Ollama, put the tool's name in their place.
+    # Providers without call ids, such as Ollama, use the tool's name as the id.
     nameless = (None, "", tool)
     waiting: dict[object, SearchCall] = {}
     for number, message in enumerate(messages):
@@ -135,7 +135,7 @@ def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) ->
 
 
 def _literal(arguments: Any) -> Any:
-    """Arguments as a mapping where they come as its text."""
+    """Arguments as a mapping; some providers give them as text."""
     if not isinstance(arguments, str):
         return arguments
     for read in (json.loads, ast.literal_eval):
@@ -145,7 +145,7 @@ def _literal(arguments: Any) -> Any:
 
 
 def _parts(message: ChatMessage, open_url: OpenUrl) -> Iterator[Part]:
-    """Texts and images of a message; other blocks say nothing to an image search."""
+    """The texts and images of a message; other blocks are left out."""
     for block in message.blocks:
         if isinstance(block, TextBlock):
             yield block.text
@@ -162,4 +162,4 @@ def _opened(block: ImageBlock, open_url: OpenUrl) -> Image.Image:
         return open_url(str(block.path))
     if block.url is not None:
         return open_url(str(block.url))
-    raise InvalidImageError("an image block of neither bytes, path nor URL; give it one of them")
+    raise InvalidImageError("an image block without bytes, path or URL; give it one of them")

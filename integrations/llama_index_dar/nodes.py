@@ -16,14 +16,14 @@ def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> li
     """A result's hits as image nodes with scores, best first.
 
     Args:
-        result: Of a search.
-        include_images: Whether a node holds its image in base64, of at most 256 pixels a side or
-            in full.
+        result: The result of a search.
+        include_images: Whether a node holds its image in base64: "none", "thumbnail" (at most 256
+            pixels per side) or "full".
 
     Returns:
-        Nodes with the hit's id and title and with path or URL; the metadata are
-        ``Hit.as_metadata`` with "trace". What only programs read is kept from prompts. A hit whose
-        file is gone is a text node: LlamaIndex fails where the file of an image node is missing.
+        Nodes with the hit's id and title, and its path or URL. The metadata are
+        ``Hit.as_metadata`` and "trace"; fields for programs are left out of prompts. A hit whose
+        file is gone becomes a text node, because LlamaIndex fails on an image node without file.
     """
     trace = result.trace.as_json()
     return [

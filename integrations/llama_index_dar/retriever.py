@@ -37,7 +37,7 @@ _DISPATCHER: Final = get_dispatcher(__name__)
 
 @dataclass
 class ChatQueryBundle(QueryBundle):
-    """A query that ends a conversation; query engines and routers hand it on as it is.
+    """A query with the conversation before it; query engines and routers pass it on unchanged.
 
     Attributes:
         messages: The conversation before the query.
@@ -47,7 +47,7 @@ class ChatQueryBundle(QueryBundle):
 
 
 class ImageSearchEvent(BaseEvent):
-    """Tells while a search goes on what the text finds, what was generated, what was found.
+    """Progress of a search: the hits by text, the generated images, the final hits.
 
     Attributes:
         progress: See ``dar_retriever.agents.progress_events``.
@@ -65,19 +65,19 @@ class DARRetriever(BaseRetriever):
     """Finds images from a query and the conversation before it.
 
     Args:
-        retriever: What it searches with.
-        k: The most nodes.
+        retriever: The retriever.
+        k: Maximum number of nodes.
         filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
-        min_score: Nodes below it are left out. Scores depend on encoder and fusion.
-        include_images: Whether a node holds its image in base64: not at all, at most 256 pixels a
-            side, or in full.
+        min_score: Nodes with a lower score are left out. Scores depend on encoder and fusion.
+        include_images: Whether a node holds its image in base64: "none", "thumbnail" (at most 256
+            pixels per side) or "full".
         open_url: Opens URLs and paths of images in messages and queries; see
             ``dialogue_from_chat_messages``.
         memory: The conversation before every query; see ``with_memory``.
-        callback_manager: Of LlamaIndex.
+        callback_manager: LlamaIndex's callback manager.
 
     Raises:
-        InvalidInputError: ``k`` is below 1, or ``include_images`` not known.
+        InvalidInputError: ``k`` is below 1, or ``include_images`` is unknown.
 
     Example:
         >>> from llama_index_dar import DARRetriever
@@ -127,13 +127,13 @@ class DARRetriever(BaseRetriever):
         """Open a preset's models and a store; see ``dar_retriever.from_preset``.
 
         Args:
-            name: Of the preset.
-            store: Folder of the image store, or a function that opens one for the preset's
-                encoder; in memory by default.
-            device: Where the models run.
-            cache_folder: Where generated images are kept.
-            llm: Reformulates dialogues; rules by default.
-            **options: Of this class.
+            name: Name of the preset.
+            store: Folder of the image store, or a function that opens a store for the preset's
+                encoder. By default the store is in memory.
+            device: Device of the models.
+            cache_folder: Folder for generated images; by default they are not kept.
+            llm: Reformulates the dialogue; rules do by default.
+            **options: Other arguments of this class.
 
         Raises:
             InvalidInputError: There is no preset of that name.
@@ -150,26 +150,25 @@ class DARRetriever(BaseRetriever):
         return cls(opened, **options)
 
     def with_memory(self, memory: BaseMemory) -> DARRetriever:
-        """This retriever with a chat engine's memory as the conversation before every query.
+        """A copy of this retriever that reads the earlier conversation from a chat engine's memory.
 
-        LlamaIndex's chat engines hand a retriever the last message alone, or their condensed
-        question. Give this to an engine together with the same memory, and what was said before
-        counts as well.
+        LlamaIndex's chat engines pass only the last message to a retriever, or a condensed
+        question. Give the engine this copy and the same memory, and the whole conversation counts.
         """
         bound = copy.copy(self)
         bound.memory = memory
         return bound
 
     def retrieve_chat(self, messages: Sequence[ChatMessage]) -> list[NodeWithScore]:
-        """Retrieve for a conversation; its last message need not be a question.
+        """Retrieve for a conversation; its last message does not need to be a question.
 
         Raises:
-            EmptyDialogueError: The user has neither said nor shown anything.
+            EmptyDialogueError: The user has not said or shown anything.
         """
         return self.retrieve(ChatQueryBundle("", messages=messages))
 
     async def aretrieve_chat(self, messages: Sequence[ChatMessage]) -> list[NodeWithScore]:
-        """Like ``retrieve_chat``; the event loop goes on."""
+        """Like ``retrieve_chat``, without blocking the event loop."""
         return await self.aretrieve(ChatQueryBundle("", messages=messages))
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -189,7 +188,7 @@ class DARRetriever(BaseRetriever):
     def _stages(
         self, query: QueryBundle, history: Sequence[ChatMessage]
     ) -> Iterator[tuple[list[NodeWithScore], list[ImageSearchEvent]]]:
-        """The nodes of each stage of a search, and what to tell of it."""
+        """The nodes of each stage of a search, with its progress events."""
         dialogue = self._dialogue(query, history)
         for result in self.retriever.stream(dialogue, self.k, self.filter):
             kept = result.above(self.min_score)
@@ -202,7 +201,7 @@ class DARRetriever(BaseRetriever):
         if query.image_path:
             return dialogue.say(query.query_str, self.open_url(query.image_path))
         said = dialogue.turns[-1:]
-        # Some engines have put the query into their memory already.
+        # Some engines add the query to their memory before they retrieve.
         known = (
             said and said[0].role == "user" and said[0].text == " ".join(query.query_str.split())
         )

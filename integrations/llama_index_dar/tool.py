@@ -1,6 +1,6 @@
 """The image search as a tool of an agent."""
 
-# Annotations stay objects here: FunctionTool finds its context by the type itself.
+# No deferred annotations here: FunctionTool looks for the type Context itself.
 
 import asyncio
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ from llama_index_dar.retriever import DARRetriever
 
 
 class ImageSearchProgress(Event):
-    """Goes to the stream of a workflow while its agent searches.
+    """An event in a workflow's stream that tells about the progress of a search.
 
     Attributes:
-        tool_name: Of the tool.
+        tool_name: Name of the tool.
         progress: See ``dar_retriever.agents.progress_events``.
     """
 
@@ -56,27 +56,29 @@ def create_image_search_tool(
     """Make a tool that searches with the conversation of the agent that calls it.
 
     The tool reads the conversation from the agent's memory and context when it is called, so the
-    model says only what is new, and keeps nothing of its own: agents and conversations may share
-    it. Judgements of earlier hits ("more like number 2") are read from the earlier calls. Several
-    runs are one conversation where they are given one memory, ``agent.run(text, memory=memory)``.
+    model only says what is new. The tool has no state of its own; agents and conversations can
+    share it. Judgements of earlier hits ("more like number 2") are read from the earlier calls.
+    Several runs form one conversation if they get the same memory:
+    ``agent.run(text, memory=memory)``.
 
     Progress goes to the workflow's stream as ``ImageSearchProgress``. The output holds a numbered
-    list of hits with their ids and, for models that see, the images; its ``raw_output`` is a dict
+    list of hits with their ids and, for multimodal models, the images. Its ``raw_output`` is a dict
     of "nodes", "generated" (data URL, prompt and seed of each generated image), "trace",
     "dialogue", "question" (what to ask the user next, with its choices, or None) and "close"
-    (whether anything in the store is close to what was asked for). What fails becomes an output
-    with ``is_error`` that the model can act on.
+    (whether anything in the store is close to what was asked for). If a search fails, the model
+    gets an output with ``is_error`` that says what to do.
 
     Args:
-        retriever: Its ``k`` holds where the model does not say, its ``filter`` whatever the model
-            says.
-        images: What the model gets to see of the hits; "none" for models that read only.
-        name: Of the tool.
-        description: For the model; by default it tells when to search and what to filter by.
-        scratchpad_key: Where a FunctionAgent keeps the messages of its run.
-        reasoning_key: Where a ReActAgent keeps the steps of its run.
-        questioner: What to ask the user next, offered to the model with the hits: from the store's
-            metadata by default, ``LLMQuestions`` for freer ones, ``NoQuestions`` for none.
+        retriever: The retriever. Its ``k`` is the default for calls without one, and its
+            ``filter`` applies to all calls.
+        images: How the model sees the hits; "none" for models that read only text.
+        name: Name of the tool.
+        description: Description for the model; by default it says when to search and which
+            metadata to filter by.
+        scratchpad_key: Key of the context under which a FunctionAgent keeps its messages.
+        reasoning_key: Key of the context under which a ReActAgent keeps its steps.
+        questioner: Proposes a question for the user with each result. By default the questions come
+            from the metadata. Pass ``LLMQuestions`` for freer ones, ``NoQuestions`` for none.
 
     Returns:
         A tool for ``FunctionAgent``, ``ReActAgent`` and ``AgentWorkflow``.
@@ -121,7 +123,7 @@ class _Search:
         return _Reply(arguments, *asking)
 
     def output(self, reply: _Reply) -> ToolOutput:
-        """What the model and the application get."""
+        """The output for the model and the application."""
         result = reply.result
         blocks: list[ContentBlock] = [TextBlock(text=reply_text(result, reply.question))]
         for label, picture in pictures_shown(result, self.images):
@@ -138,7 +140,7 @@ class _Search:
         )
 
     async def _messages(self, ctx: Context) -> list[ChatMessage]:
-        """The conversation: the memory, then what the run in progress has added."""
+        """The conversation: the memory, then the messages of the current run."""
         memory = await ctx.store.get("memory", default=None)
         messages = await memory.aget_all() if memory else []
         steps = await ctx.store.get(self.reasoning_key, default=[])

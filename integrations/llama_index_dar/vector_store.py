@@ -1,4 +1,4 @@
-"""Any vector store of LlamaIndex as the image store."""
+"""Uses any vector store of LlamaIndex as the image store."""
 
 from __future__ import annotations
 
@@ -43,17 +43,18 @@ _CONDITIONS: Final = {"$and": FilterCondition.AND, "$or": FilterCondition.OR}
 class LlamaIndexImageStore(EngineStore):
     """An image store on a vector store of LlamaIndex.
 
-    The vector store is to be filled by this adapter alone: its nodes hold the caption as text, the
-    vector and the rest as metadata. Filters become LlamaIndex's ``MetadataFilters``.
+    Only this adapter may fill the vector store: its nodes hold the caption as text, and the vector
+    and everything else as metadata. Filters become LlamaIndex's ``MetadataFilters``.
 
     Args:
-        vector_store: Has to delete nodes by id, and to get them unless there is a docstore.
-        encoder: The one that fills the store and searches it.
-        docstore: Keeps the nodes of a vector store that keeps only vectors, or cannot get nodes
-            by id; it is to be persisted with the vector store.
+        vector_store: A vector store that can delete nodes by id, and get them by id unless there is
+            a docstore.
+        encoder: The encoder that fills the store and searches it.
+        docstore: Keeps the nodes if the vector store keeps only vectors, or cannot get nodes by id.
+            Persist it together with the vector store.
 
     Raises:
-        InvalidInputError: The vector store keeps no nodes, and no docstore is given.
+        InvalidInputError: The vector store does not keep nodes, and there is no docstore.
 
     Example:
         >>> from llama_index.core.storage.docstore import SimpleDocumentStore
@@ -107,7 +108,7 @@ class LlamaIndexImageStore(EngineStore):
 
     def _write(self, records: Sequence[Record]) -> None:
         nodes = [_node(record) for record in records]
-        # First, so that no search meets a vector without its node.
+        # First, so that no search finds a vector without its node.
         if self.docstore is not None:
             self.docstore.add_documents(nodes)
         for node, record in zip(nodes, records, strict=True):
@@ -123,13 +124,13 @@ class LlamaIndexImageStore(EngineStore):
 
 
 def metadata_filters(where: Filter) -> MetadataFilters:
-    """A filter in LlamaIndex's form, as flat as it goes: some vector stores take no nested ones.
+    """Translate a filter for LlamaIndex, as flat as possible: some stores refuse nested filters.
 
     Args:
-        where: In Chroma's language.
+        where: A filter in Chroma's language.
 
     Raises:
-        InvalidFilterError: LlamaIndex has no such filter.
+        InvalidFilterError: LlamaIndex does not have such a filter.
     """
     parts = filter_parts(where)
     if len(parts) == 3:
@@ -149,7 +150,7 @@ def _condition(name: str, asked: str, operand: object) -> MetadataFilter:
         )
     except ValueError as error:
         raise InvalidFilterError(
-            f"{operand!r}: LlamaIndex filters by texts, numbers and lists of them; ask for "
+            f"{operand!r}: LlamaIndex can only filter by texts, numbers and lists of them; filter "
             f"{name!r} in another way"
         ) from error
 

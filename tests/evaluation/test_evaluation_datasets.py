@@ -245,9 +245,9 @@ def test_a_blank_whole_query_is_refused_in_any_round(tmp_path: Path):
 @pytest.mark.parametrize(
     ("pool", "said"),
     [
-        (["a/1.jpg", 2], "entry 1 (counted from 0): 2 is no path"),
-        ([["a/1.jpg"]], "entry 0 (counted from 0): ['a/1.jpg'] is no path"),
-        (["a/1.jpg", " "], "entry 1 (counted from 0): ' ' is no path"),
+        (["a/1.jpg", 2], "entry 1 (counted from 0): 2 is not a path"),
+        ([["a/1.jpg"]], "entry 0 (counted from 0): ['a/1.jpg'] is not a path"),
+        (["a/1.jpg", " "], "entry 1 (counted from 0): ' ' is not a path"),
         ([*POOL, "a/2.jpg"], "entry 3 (counted from 0): 'a/2.jpg' stands at entry 1 already"),
         (ENTRIES, "entry 0"),
     ],

@@ -502,7 +502,7 @@ def test_without_drawing_methods_the_page_has_no_examples(
     loads = Loads(path.read_text(encoding="utf-8"))
     assert not loads.pictures
     assert "Where images" not in loads.text
-    assert "beyond words" not in loads.text
+    assert "single words" not in loads.text
 
 
 # Examples

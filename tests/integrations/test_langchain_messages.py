@@ -403,7 +403,7 @@ def test_message_chunks_are_read() -> None:
     ids=repr,
 )
 def test_what_is_no_list_of_messages_is_refused(value: Any) -> None:
-    with pytest.raises(InvalidInputError, match="no list of messages"):
+    with pytest.raises(InvalidInputError, match="not a list of messages"):
         dialogue_from_messages(value)
 
 

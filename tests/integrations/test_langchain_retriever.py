@@ -309,7 +309,7 @@ def test_a_filter_that_chroma_refuses_is_an_error(retriever: DARRetriever) -> No
 
 @pytest.mark.parametrize("history", [None, 5, "a mug", [5], {"role": "user", "content": "a mug"}])
 def test_a_history_of_something_else_is_refused(retriever: DARRetriever, history: Any) -> None:
-    with pytest.raises(InvalidInputError, match="no list of messages"):
+    with pytest.raises(InvalidInputError, match="not a list of messages"):
         retriever.invoke("a mug", chat_history=history)
 
 

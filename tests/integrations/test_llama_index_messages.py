@@ -268,7 +268,7 @@ def test_an_error_of_the_application_is_an_error_of_the_image() -> None:
         (ImageBlock(image=io.BytesIO()), "zero bytes"),
         (ImageBlock(url=URL[:-3]), "broken base64"),
         (ImageBlock(url="data:image/png;base64,!!"), "broken base64"),
-        (ImageBlock(), "neither bytes, path nor URL"),
+        (ImageBlock(), "without bytes, path or URL"),
     ],
 )
 def test_broken_images_are_refused_by_the_number_of_their_message(
@@ -411,7 +411,7 @@ def test_an_answer_without_a_thought_is_read_as_it_is(text: str) -> None:
     "value", [5, None, "a dress", {"role": "user", "content": "a dress"}, TextBlock(text="a")]
 )
 def test_what_is_no_chat_message_is_refused(value: Any) -> None:
-    with pytest.raises(InvalidInputError, match=r"message 1: .*is no ChatMessage"):
+    with pytest.raises(InvalidInputError, match=r"message 1: .*is not a ChatMessage"):
         read(user("a dress"), value)
 
 
