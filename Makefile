@@ -2,35 +2,36 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEVELOPING := $(VENV)/.developing
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo app test coverage bench lint types check clean
 
 demo: $(READY)
-	$(BIN)/dar demo
+	$(BIN)/dar demo $(ARGS)
 
 app: $(READY)
-	$(BIN)/dar app --gallery demo-output
+	$(BIN)/dar app --demo $(ARGS)
 
-test: $(READY)
+test: $(DEVELOPING)
 	$(PYTEST)
 
-coverage: $(READY)
+coverage: $(DEVELOPING)
 	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=90
 
-bench: $(READY)
+bench: $(DEVELOPING)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python examples/benchmarks/ingest_speed.py
 	$(BIN)/python examples/benchmarks/search_speed.py
 	$(BIN)/python examples/benchmarks/index_scale.py --folder bench-output/index
 	$(BIN)/python examples/benchmarks/turn_on_device.py --folder bench-output/models
 
-lint: $(READY)
+lint: $(DEVELOPING)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(READY)
+types: $(DEVELOPING)
 	$(BIN)/mypy
 
 check: lint types test
@@ -40,6 +41,11 @@ clean:
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --editable . --group dev
-	touch $@
+	@$(BIN)/python .ci/install.py "a recent pip" --upgrade "pip>=25.1"
+	@$(BIN)/python .ci/install.py "dar-retriever with PyTorch: 2 GB, or 6 GB with CUDA; some minutes" \
+		--editable ".[app]"
+	@touch $@
+
+$(DEVELOPING): $(READY)
+	@$(BIN)/python .ci/install.py "what developing needs" --editable . --group dev
+	@touch $@

@@ -23,7 +23,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from dar_retriever import DiffusionAugmentedRetriever, OpenClipEncoder, from_preset, ingest
-from dar_retriever.demo.gallery import draw_gallery, gallery_products
+from dar_retriever.demo.gallery import draw_gallery
 
 settings.register_profile(
     "dar",
@@ -86,7 +86,7 @@ def tiny_encoder(checkpoint: Checkpoint) -> OpenClipEncoder:
 def gallery_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first 120 products of the demo's gallery, drawn, with their metadata."""
     folder = tmp_path_factory.mktemp("gallery")
-    draw_gallery(folder, gallery_products(120))
+    draw_gallery(folder, 120)
     return folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -25,6 +26,24 @@ APP: Final = typer.Typer(
 OUT: Final = Console()
 ERR: Final = Console(stderr=True)
 
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 (Typer calls it so)
+    if wanted:
+        OUT.print(f"dar-retriever {package_version('dar-retriever')}", highlight=False)
+        raise typer.Exit
+
+
+@APP.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print it.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
 Store = Annotated[
     str, typer.Option(help="Folder of the image store, or http://HOST:PORT/COLLECTION of a server.")
 ]
@@ -32,6 +51,10 @@ PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}.")]
 Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
 Where = Annotated[str, typer.Option(help='Metadata filter as JSON, such as {"colour": "red"}.')]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DemoFolder = Annotated[
+    Path, typer.Option("--folder", help="Of the demo: where gallery, store and page go.")
+]
+Products = Annotated[int, typer.Option(help="Of the demo: number of products in its gallery.")]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best there is by default.")]
 
 

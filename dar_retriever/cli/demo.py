@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from dar_retriever.cli.common import APP, OUT
+from dar_retriever.cli.common import APP, OUT, DemoFolder, Products
 from dar_retriever.cli.display import hits_table
 from dar_retriever.demo.page import ShownTurn
+from dar_retriever.demo.retriever import FOLDER, PRODUCTS
 from dar_retriever.stores.hits import Hit
 
 
@@ -18,15 +19,13 @@ def demo(
     query: Annotated[
         list[str], typer.Option(help="Your own words; repeat the option for further turns.")
     ] = [],  # noqa: B006
-    folder: Annotated[Path, typer.Option(help="Where gallery, store and page go.")] = Path(
-        "demo-output"
-    ),
-    gallery: Annotated[int, typer.Option(help="Number of products in the gallery.")] = 3000,
+    folder: DemoFolder = Path(FOLDER),
+    products: Products = PRODUCTS,
 ) -> None:
     """Draw a gallery, play a conversation over it, and leave a page to look at."""
     from dar_retriever.demo.showcase import play
 
-    show = play(folder, gallery, query)
+    show = play(folder, products, query)
     for number, turn in enumerate(show.turns):
         _print(number, turn, show.target)
     page = show.page.resolve()

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from PIL import Image
+from rich.console import Group
 from rich.table import Column, Table
+from rich.text import Text
 
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.retriever import SearchResult
@@ -40,17 +42,19 @@ def as_json(result: SearchResult) -> dict[str, Any]:
 
 
 def hits_table(hits: Sequence[Hit], marked: str = "") -> Table:
-    """Hits as a table for the terminal, one of them marked by its id."""
-    name = Column("image", no_wrap=True, min_width=9)
-    caption = Column("caption", no_wrap=True, overflow="ellipsis")
+    """Hits as a table for the terminal, one of them marked by its id.
+
+    Captions are cut to the terminal's width, places are shown whole.
+    """
     score = Column("score", no_wrap=True, min_width=5)
     place = Column("#", no_wrap=True, min_width=2)
-    table = Table(place, score, name, caption, box=None, header_style="dim")
+    table = Table(place, score, Column("image"), box=None, header_style="dim")
     for rank, hit in enumerate(hits, 1):
         style = "bold green" if hit.id == marked else ""
-        file_name = hit.file_name or hit.id
-        said = f"{_GONE * hit.missing}{hit.caption}"
-        table.add_row(str(rank), f"{hit.score:.3f}", file_name, said, style=style)
+        said = f"{_GONE * hit.missing}{one_line(hit.caption)}"
+        lines = [Text(said, no_wrap=True, overflow="ellipsis")] if said else []
+        lines.append(Text(one_line(hit.uri or hit.id), style="dim", overflow="fold"))
+        table.add_row(str(rank), f"{hit.score:.3f}", Group(*lines), style=style)
     return table
 
 

@@ -39,7 +39,9 @@ def evaluate_(
         "dar-eval"
     ),
     dialogues: Annotated[int, typer.Option(help="Of the demo: number of dialogues.")] = 100,
-    gallery: Annotated[int, typer.Option(help="Of the demo: number of products.")] = 1000,
+    products: Annotated[
+        int, typer.Option("--products", "--gallery", help="Of the demo: number of products.")
+    ] = 1000,
     seed: Annotated[int, typer.Option(help="Of the first generated image of a turn.")] = 0,
     device: Device = None,
 ) -> None:
@@ -59,7 +61,7 @@ def evaluate_(
         preset=preset,
         out=out,
         dialogues=dialogues,
-        gallery=gallery,
+        products=products,
         seed=seed,
         device=device,
         console=OUT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -120,6 +121,11 @@ def _show(
 
 
 def _read_turn(prompt: str) -> str:
+    # In a pipe the results alone go to standard output; input() writes its prompt there.
+    if not sys.stdin.isatty():
+        sys.stderr.write(prompt)
+        sys.stderr.flush()
+        prompt = ""
     try:
         return input(prompt).strip()
     except EOFError:

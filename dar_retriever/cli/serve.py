@@ -8,9 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from dar_retriever.cli.common import APP, ERR, Device, Hits, PresetName, Store, open_retriever
+from dar_retriever.cli.common import (
+    APP,
+    ERR,
+    DemoFolder,
+    Device,
+    Hits,
+    PresetName,
+    Products,
+    Store,
+    open_retriever,
+)
+from dar_retriever.demo.examples import opening_examples
+from dar_retriever.demo.gallery import picture_name
+from dar_retriever.demo.retriever import FOLDER, PRODUCTS, demo_retriever
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.support.extras import needs_extra
+from dar_retriever.support.images import open_image
 
 
 @APP.command()
@@ -31,7 +45,7 @@ def mcp(
 
     server = create_server(open_retriever(preset, store, device))
     if http:
-        ERR.print(f"serving http://{host}:{port}/mcp", highlight=False)
+        ERR.print(f"The server: http://{host}:{port}/mcp  (Ctrl-C ends it)", highlight=False)
         serve_http(server, host=host, port=port, token=token)
     else:
         serve_stdio(server)
@@ -42,10 +56,11 @@ def page(
     store: Store = "dar-store",
     preset: PresetName = "demo",
     k: Hits = 12,
-    gallery: Annotated[
-        Path | None,
-        typer.Option(help="Draw and index the demo's gallery here, and search that instead."),
-    ] = None,
+    demo: Annotated[  # noqa: FBT002 (an option of the command, never a position)
+        bool, typer.Option("--demo", help="Search the demo's gallery; drawn where it is missing.")
+    ] = False,
+    folder: DemoFolder = Path(FOLDER),
+    products: Products = PRODUCTS,
     llm: Annotated[
         str, typer.Option(help="An agent answers: its chat model, as LangChain names it.")
     ] = "",
@@ -59,14 +74,27 @@ def page(
     """Serve the page: talk, see what was understood, pick (extra: app)."""
     from gradio_dar import AgentResponder, create_app, serve
 
-    if gallery is None:
-        retriever = open_retriever(preset, store, device)
-    else:
-        from dar_retriever.demo import demo_retriever
-
-        retriever = demo_retriever(gallery)
+    retriever = demo_retriever(folder, products) if demo else open_retriever(preset, store, device)
     responder = AgentResponder(retriever, partial(_agent, llm, k)) if llm else None
-    serve(create_app(retriever, responder=responder, k=k, indexing=index_), host=host, port=port)
+    served = create_app(
+        retriever,
+        responder=responder,
+        k=k,
+        indexing=index_,
+        examples=_demo_examples(folder) if demo else None,
+    )
+    address = serve(served, host=host, port=port, prevent_thread_lock=True)
+    ERR.print(f"The page: {address}  (Ctrl-C ends it)", highlight=False, soft_wrap=True)
+    served.block_thread()
+
+
+def _demo_examples(folder: Path) -> list[Any]:
+    from gradio_dar import Example
+
+    return [
+        Example.of(example.text, open_image(folder / "gallery" / picture_name(example.number)))
+        for example in opening_examples()
+    ]
 
 
 def _agent(model: str, k: int, retriever: DiffusionAugmentedRetriever) -> Any:

@@ -89,7 +89,7 @@ def caption(product: Product, fields: Collection[str], random: Random) -> str:
             phrases.append(PATTERNS[product.pattern].noun or "no pattern")
     noun = " ".join([*adjectives, random.choice(KINDS[product.kind].names)])
     if random.random() < 0.75:
-        noun = f"{_article(noun)} {noun}"
+        noun = f"{article(noun)} {noun}"
     return random.choice(_OPENINGS) + (_as_list if as_list else _as_phrase)(noun, phrases)
 
 
@@ -140,7 +140,8 @@ def _second_colour(product: Product, random: Random, *, with_pattern: bool) -> s
     return f"{second} second {random.choice(('colour', 'colour', 'color'))}"
 
 
-def _article(noun: str) -> str:
+def article(noun: str) -> str:
+    """The indefinite article that a noun phrase takes."""
     return "an" if noun[0] in "aeiou" else "a"
 
 
@@ -152,7 +153,7 @@ def _as_phrase(noun: str, phrases: list[str]) -> str:
     text, joined = noun, "with"
     for phrase in phrases:
         if phrase.endswith(_BACKGROUND_NAMES):
-            text += f" on {_article(phrase)} {phrase}"
+            text += f" on {article(phrase)} {phrase}"
         else:
             text += f" {joined} {phrase}"
             joined = "and"

@@ -149,7 +149,7 @@ def sample_products(count: int, *, unseen: bool, seed: int) -> list[Product]:
     """Draw distinct products, each kind x colour x pattern combination equally often.
 
     Args:
-        count: How many.
+        count: How many; the first ones are the same for every count.
         unseen: From the combinations kept out of training, or from the others.
         seed: Same seed, same products.
 
@@ -167,6 +167,4 @@ def sample_products(count: int, *, unseen: bool, seed: int) -> list[Product]:
         random.shuffle(products)
     combinations = random.sample(list(by_combination.values()), len(by_combination))
     rounds = itertools.zip_longest(*combinations)
-    chosen = list(itertools.islice((p for row in rounds for p in row if p is not None), count))
-    random.shuffle(chosen)
-    return chosen
+    return list(itertools.islice((p for row in rounds for p in row if p is not None), count))

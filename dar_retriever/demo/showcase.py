@@ -40,20 +40,20 @@ class Show:
     page: Path
 
 
-def play(folder: Path, gallery: int, queries: Sequence[str]) -> Show:
+def play(folder: Path, products: int, queries: Sequence[str]) -> Show:
     """Prepare the gallery, play a conversation and write its page.
 
     Args:
         folder: Where pictures, store, generated images and page go; what is there is used.
-        gallery: Number of products.
+        products: The least number of products in the gallery.
         queries: The user's own turns; without them a simulated user looks for one product.
 
     Raises:
-        InvalidInputError: ``gallery`` is too small for the simulated user's target.
+        InvalidInputError: ``products`` is too few for the simulated user's target.
     """
-    if gallery <= _TARGET:
-        raise InvalidInputError(f"gallery={gallery}: at least {_TARGET + 1} products make a show")
-    retriever = demo_retriever(folder, gallery)
+    if products <= _TARGET:
+        raise InvalidInputError(f"products={products}: at least {_TARGET + 1} products make a show")
+    retriever = demo_retriever(folder, products)
     store = retriever.store
     # It can be counted and walked through.
     assert isinstance(store, ImageStore)
@@ -63,7 +63,7 @@ def play(folder: Path, gallery: int, queries: Sequence[str]) -> Show:
         for query in queries:
             dialogue = dialogue.say(query)
     else:
-        product = gallery_products(gallery)[_TARGET]
+        product = gallery_products(products)[_TARGET]
         dialogue = simulate(product, _DIALOGUE_SEED, rounds=_ROUNDS, correction=True).dialogue
         wanted = _Wanted.find(store, picture_name(_TARGET))
     target = wanted.hit if wanted else None

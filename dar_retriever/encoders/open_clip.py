@@ -180,13 +180,15 @@ def _download(
     model: str, repository: str, file: str, pickled: str = "", revision: str | None = None
 ) -> Path:
     """Fetch a file from the hub, or from the local cache."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
         return Path(hf_hub_download(repository, file, revision=revision))
     except EntryNotFoundError as error:
-        if not pickled:
+        # A hub that was not asked tells nothing about the kind of its files.
+        unknown = isinstance(error, LocalEntryNotFoundError)
+        if not pickled or (unknown and not try_to_load_from_cache(repository, pickled)):
             raise
         reason = f"{file} was not found: {str(error).strip().splitlines()[0]}"
         raise pickle_refused(model, f"{repository}/{pickled}", reason) from error

@@ -46,7 +46,7 @@ def run(
     preset: str,
     out: Path,
     dialogues: int,
-    gallery: int,
+    products: int,
     seed: int,
     device: str | None,
     console: Console,
@@ -64,7 +64,7 @@ def run(
         out: The folder for results.json, results.csv, charts and report.html. Encodings are kept
             there too.
         dialogues: Number of dialogues of the demo.
-        gallery: Number of products of the demo.
+        products: Number of products of the demo.
         seed: Seed of the first generated image of a turn.
         device: The device of the models.
         console: Tables are printed there.
@@ -82,7 +82,7 @@ def run(
     _prepare(out)
     with progress_bar("Drawing the gallery") as bar:
         data = (
-            demo_dataset(out, dialogues, gallery, progress=bar)
+            demo_dataset(out, dialogues, products, progress=bar)
             if dataset == _DEMO
             else _load(dataset, pool, root, whole_queries=whole_queries)
         )

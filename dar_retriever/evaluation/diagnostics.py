@@ -11,7 +11,8 @@ from typing import Final
 import numpy as np
 
 from dar_retriever.conversation.dialogue import Dialogue, Turn
-from dar_retriever.evaluation.ranking import Ranks, target_ranks
+from dar_retriever.evaluation.metrics import Ranks
+from dar_retriever.evaluation.ranking import target_ranks
 from dar_retriever.evaluation.statistics import Interval, bootstrap
 from dar_retriever.evaluation.values import Evaluation, Models, Outcome
 from dar_retriever.reformulation.english.lexicon import COLOURS

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.stores.image_store import SAMPLE
-
-Ranks = NDArray[np.int64]
 
 _BLOCK: Final = 512
 # The scores of equal vectors can differ by this much, depending on their position in the pool.

@@ -16,7 +16,7 @@ from rich.table import Column, Table
 
 from dar_retriever.evaluation import metrics
 from dar_retriever.evaluation.methods import METHODS
-from dar_retriever.evaluation.ranking import Ranks
+from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.evaluation.statistics import Interval, bootstrap, paired_difference
 from dar_retriever.evaluation.values import Evaluation, Outcome
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.methods import Method
-from dar_retriever.evaluation.ranking import Ranks
+from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.generation.base import ImageGenerator
 
 Progress: TypeAlias = Callable[[str], Callable[[int, int], None]]

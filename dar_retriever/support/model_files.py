@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dar_retriever.errors import DARError, ModelLoadError
+from dar_retriever.support.hub import offline_where_needed
 
 if TYPE_CHECKING:
     import torch
@@ -24,20 +25,29 @@ def loading(what: str, model: str) -> Iterator[None]:
         what: The kind of model, for the message.
         model: The name, hub id or folder that the user gave.
     """
-    try:
-        yield
-    except DARError:
-        raise
-    # The errors of four libraries and of the hub have no common base class.
-    except Exception as error:
-        reason = (
-            f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+    with offline_where_needed(model) as offline:
+        try:
+            yield
+        except DARError:
+            raise
+        # The errors of four libraries and of the hub have no common base class.
+        except Exception as error:
+            raise _not_opened(what, model, error, offline=offline) from error
+
+
+def _not_opened(what: str, model: str, error: Exception, *, offline: bool) -> ModelLoadError:
+    if offline and not Path(model).exists():
+        return ModelLoadError(
+            f"{what} {model!r} was not downloaded before, and the model hub cannot be reached. "
+            "Connect to the network once, or download it elsewhere and pass its folder; the "
+            "'demo' preset needs no download"
         )
-        raise ModelLoadError(
-            f"{what} {model!r} cannot be opened ({reason[:300]}). Tried it as a local folder and "
-            "as a name on the hub. Check the name and the connection, or download it once and "
-            "pass its folder; the 'demo' preset needs no download"
-        ) from error
+    reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"
+    return ModelLoadError(
+        f"{what} {model!r} cannot be opened ({reason[:300]}). Tried it as a local folder and "
+        "as a name on the hub. Check the name and the connection, or download it once and "
+        "pass its folder; the 'demo' preset needs no download"
+    )
 
 
 def require_folder(what: str, folder: str | Path) -> Path:

@@ -65,8 +65,9 @@ def understand(
         said = _reformulated(dialogue, encoder, reformulator, record)
     if said.since:
         dialogue = dialogue.since(said.since)
-        said_first = dialogue.turns[0].text or "an image"
-        record.reasons.append(f"a new subject began: {short(said_first)}")
+        if len(dialogue.user_turns) == 1:
+            said_first = dialogue.turns[0].text or "an image"
+            record.reasons.append(f"a new subject began: {short(said_first)}")
     captions = _captions(dialogue, captioner, record)
     told, conditions = said, said.conditions
     if captions and said.caption:

@@ -56,7 +56,7 @@ def options_of(description: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("adaptive"), help="what is kept")
     parser.add_argument("--dialogues", type=int, default=1000, help="to report on")
-    parser.add_argument("--gallery", type=int, default=5000)
+    parser.add_argument("--products", type=int, default=5000)
     parser.add_argument("--tuning", type=int, default=1500, help="left out: were tuned on")
     return parser.parse_args()
 
@@ -66,7 +66,7 @@ def reporting(options: argparse.Namespace, methods: Sequence[str]) -> Results:
     out: Path = options.out
     last = options.tuning + options.dialogues
     with progress_bar("Drawing the gallery") as bar:
-        whole = demo_dataset(out, last, options.gallery, progress=bar)
+        whole = demo_dataset(out, last, options.products, progress=bar)
     dataset = dataclasses.replace(whole, cases=whole.cases[options.tuning :])
     models_of, kept = preset_models(out), out / "encodings"
     chosen = [method(name, "demo") for name in methods]

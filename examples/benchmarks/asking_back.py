@@ -52,12 +52,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="Gallery and store go there.")
     parser.add_argument("--targets", type=int, default=500)
-    parser.add_argument("--gallery", type=int, default=5000)
+    parser.add_argument("--products", type=int, default=5000)
     parser.add_argument("--skip", type=int, default=0, help="Leave out so many targets first.")
     args = parser.parse_args()
 
-    retriever = open_retriever(args.out, args.gallery)
-    game = Game(retriever, args.gallery)
+    retriever = open_retriever(args.out, args.products)
+    game = Game(retriever, args.products)
     facets, trials = FacetQuestions(retriever), Trials(retriever)
 
     def proposed(result: SearchResult) -> str | None:

@@ -50,13 +50,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("composed"), help="what is kept")
     parser.add_argument("--queries", type=int, default=600)
-    parser.add_argument("--gallery", type=int, default=5000)
+    parser.add_argument("--products", type=int, default=5000)
     options = parser.parse_args()
     console = Console(width=100)
 
     with progress_bar("Drawing the gallery") as bar:
-        dataset = demo_dataset(options.out, 1, options.gallery, progress=bar)
-    queries = composed_queries(gallery_products(options.gallery), options.queries, SEED)
+        dataset = demo_dataset(options.out, 1, options.products, progress=bar)
+    queries = composed_queries(gallery_products(options.products), options.queries, SEED)
     with quiet_libraries():
         encoder = open_encoder("demo")
     places = range(len(dataset.pool))

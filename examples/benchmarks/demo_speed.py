@@ -26,7 +26,7 @@ def main() -> None:
     print(f"opening the preset, libraries included: {time.perf_counter() - began:.1f} s")
     products = gallery_products(GALLERY)
     with TemporaryDirectory() as folder:
-        draw_gallery(folder, products)
+        draw_gallery(folder, GALLERY)
         ingest(folder, retriever.store, retriever.query_encoder.encoder)
     turns = [
         retriever.search(caption(product, FIELDS, Random(number))).trace.timings

@@ -30,7 +30,7 @@ def main() -> None:
     """Print the table."""
     options = options_of(__doc__)
     encodings = reporting(options, ("text",)).encodings
-    products = gallery_products(options.gallery)
+    products = gallery_products(options.products)
     rules: dict[str, Feedback] = {
         "bounded (15 degrees)": BoundedRocchio(),
         "unbounded": BoundedRocchio(bound=90),

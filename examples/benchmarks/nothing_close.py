@@ -68,13 +68,13 @@ def main() -> None:
     options = options_of(__doc__)
     last = options.tuning + options.dialogues
     with progress_bar("Drawing the gallery") as bar:
-        whole = demo_dataset(options.out, last, options.gallery, progress=bar)
+        whole = demo_dataset(options.out, last, options.products, progress=bar)
     dataset = dataclasses.replace(whole, cases=whole.cases[options.tuning :])
     with quiet_libraries(), progress_bar("All steps") as bar:
         models = preset_models(options.out)("demo", draws=True)
         encoded = encode(dataset, models, options.out / "encodings", progress=lambda _: bar)
         encoder = open_encoder("demo")
-    kinds = np.asarray([product.kind for product in gallery_products(options.gallery)])
+    kinds = np.asarray([product.kind for product in gallery_products(options.products)])
     judges = {"": judge_of(encoded.pool, np.full(len(kinds), fill_value=True), encoder)}
     for kind in track(KINDS, "Filling stores"):
         judges[kind] = judge_of(encoded.pool, kinds != kind, encoder)

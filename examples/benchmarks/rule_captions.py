@@ -47,12 +47,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="The gallery goes there.")
     parser.add_argument("--dialogues", type=int, default=500)
-    parser.add_argument("--gallery", type=int, default=5000)
+    parser.add_argument("--products", type=int, default=5000)
     args = parser.parse_args()
 
     with progress_bar("Drawing the gallery") as bar:
-        dataset = demo_dataset(args.out, args.dialogues, args.gallery, progress=bar)
-    products, targets = gallery_products(args.gallery), [case.target for case in dataset.cases]
+        dataset = demo_dataset(args.out, args.dialogues, args.products, progress=bar)
+    products, targets = gallery_products(args.products), [case.target for case in dataset.cases]
     simulated = [simulate(products[target], n) for n, target in enumerate(targets)]
     encoder = open_encoder("demo")
     rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)

@@ -76,13 +76,13 @@ class Clock:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--gallery", type=int, default=1000)
+    parser.add_argument("--products", type=int, default=1000)
     parser.add_argument("--turns", type=int, default=40)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     clock = Clock()
     with TemporaryDirectory() as folder:
-        retriever, pipeline = _opened(Path(folder), options.gallery)
+        retriever, pipeline = _opened(Path(folder), options.products)
         clock.watch(retriever.query_encoder.encoder, "encode_texts", "encode_images")
         clock.watch(retriever.store, *_STORE)
         clock.watch(pipeline, "generate")
@@ -97,9 +97,8 @@ def main() -> None:
 
 
 def _opened(folder: Path, gallery: int) -> tuple[DiffusionAugmentedRetriever, Any]:
-    products = gallery_products(gallery)
     with Console().status("Drawing and indexing the gallery"):
-        draw_gallery(folder / "gallery", products)
+        draw_gallery(folder / "gallery", gallery)
         retriever = from_preset("demo", folder / "store")
         ingest(folder / "gallery", retriever.store, retriever.query_encoder.encoder)
     pipeline: Any = retriever.query_encoder.generator

@@ -5,12 +5,14 @@ from dar_retriever.support.extras import needs_extra
 with needs_extra("app"):
     from gradio_dar.agent import INSTRUCTIONS, AgentResponder
     from gradio_dar.app import create_app
+    from gradio_dar.examples import Example
     from gradio_dar.serving import serve
     from gradio_dar.talk import Responder, SearchResponder, Talk
 
 __all__ = [
     "INSTRUCTIONS",
     "AgentResponder",
+    "Example",
     "Responder",
     "SearchResponder",
     "Talk",

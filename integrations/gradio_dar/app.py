@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import gradio as gr
 from dar_retriever import DARError, DiffusionAugmentedRetriever
 from gradio_dar import view
 from gradio_dar.events import Events
+from gradio_dar.examples import Example, examples_of
 from gradio_dar.files import as_file
 from gradio_dar.indexing import FolderIndexer
 from gradio_dar.session import Session
@@ -20,8 +21,6 @@ TITLE: Final = "Find images by talking"
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
 _WAITING: Final = 100
-_EXAMPLES: Final = 3
-_LONGEST_EXAMPLE: Final = 100
 _SCRIPTS: Final = Path(__file__).parent / "scripts"
 
 
@@ -32,6 +31,7 @@ def create_app(
     k: int = 12,
     users: int = 4,
     indexing: bool = False,
+    examples: Sequence[Example] | None = None,
 ) -> gr.Blocks:
     """Make the page.
 
@@ -44,11 +44,13 @@ def create_app(
         k: Hits.
         users: Turns that are worked on at once; others wait and see their place in the queue.
         indexing: Whether folders of the machine can be indexed from the page.
+        examples: What may be said first; by default some of the store's captions.
 
     Returns:
         The page, to be started with ``serve``.
     """
-    page = Events(retriever, responder or SearchResponder(retriever, k), _examples(retriever))
+    opening = tuple(examples_of(retriever) if examples is None else examples)
+    page = Events(retriever, responder or SearchResponder(retriever, k), opening)
     app: gr.Blocks = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR))
     with app:
         session = gr.State(Session(), time_to_live=_DAY)
@@ -113,16 +115,6 @@ def create_app(
         )
     app.queue(max_size=_WAITING)
     return app
-
-
-def _examples(retriever: DiffusionAugmentedRetriever) -> tuple[str, ...]:
-    """Something to say, from what the store's images are called."""
-    try:
-        captions = retriever.store.captions(_EXAMPLES)
-    # The page opens; searching tells what is wrong with the store.
-    except DARError:
-        return ()
-    return tuple(caption for caption in captions if len(caption) < _LONGEST_EXAMPLE)
 
 
 def _tool(kind: Callable[..., Any], label: str, **options: Any) -> Any:

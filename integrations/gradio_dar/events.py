@@ -15,6 +15,7 @@ from dar_retriever import DARError, DiffusionAugmentedRetriever, InvalidInputErr
 from dar_retriever.support.images import read_file, read_image
 from dar_retriever.trace import of_error
 from gradio_dar import view
+from gradio_dar.examples import Example
 from gradio_dar.files import from_file
 from gradio_dar.session import Session
 from gradio_dar.talk import Responder, Talk, readable, reduced
@@ -39,7 +40,7 @@ class Events:
 
     retriever: DiffusionAugmentedRetriever
     responder: Responder
-    examples: tuple[str, ...]
+    examples: tuple[Example, ...]
 
     def send(self, session: Session, message: dict[str, Any]) -> tuple[Any, ...]:
         """A message was sent; it waits for its turn, or is in the box again."""

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import gradio as gr
 
+from dar_retriever import InvalidInputError
+
 _STYLE: Final = Path(__file__).parent / "page.css"
 _MOST_UPLOADED: Final = "32mb"
 # Each holds what its tab shows; the one that was used longest ago goes first.
@@ -39,6 +41,13 @@ def serve(app: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, **option
         "pwa": False,
         "mcp_server": False,
         "show_error": False,
+        "quiet": True,
     }
-    _, address, _ = app.launch(**settings | options)
+    try:
+        _, address, _ = app.launch(**settings | options)
+    except OSError as error:
+        raise InvalidInputError(
+            f"port={port}: {host} cannot be listened on there ({error}); is another page open? "
+            "Name another port, or 0 for any that is free"
+        ) from error
     return address

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dar_retriever import DARError, Hit, IngestReport, SearchableStore, SearchResult, Turn
 from dar_retriever.support.images import data_url
+from gradio_dar.examples import Example
 from gradio_dar.talk import Talk
 
 _TILE: Final = 256
@@ -52,7 +53,7 @@ class _Tile:
     places: str
 
 
-def chat(turns: Sequence[Turn], examples: Sequence[str]) -> str:
+def chat(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
     """What was said, shown and judged; while nothing was, examples to begin with."""
     return _render("chat", lines=list(map(_line, turns)), examples=examples)
 

@@ -241,7 +241,7 @@ def test_what_a_question_says_is_no_markup(capsys: pytest.CaptureFixture[str]) -
         (["search", "x", "--where", "{", "--store", "nowhere"], ["no JSON"]),
         (["search", "x", "--where", "[]", "--store", "nowhere"], ["no JSON object"]),
         (["index", ".", "--preset", "best"], ["best", "demo"]),
-        (["demo", "--gallery", "3"], ["gallery=3"]),
+        (["demo", "--products", "3"], ["products=3"]),
     ],
 )
 def test_user_errors_are_one_line_and_exit_code_2(

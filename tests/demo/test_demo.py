@@ -108,17 +108,17 @@ def test_the_gallery_is_drawn_once_and_only_of_unseen_products(tmp_path: Path) -
     products = gallery_products(6)
     assert all(product.unseen for product in products)
     steps: list[tuple[int, int]] = []
-    draw_gallery(tmp_path, products, progress=lambda done, total: steps.append((done, total)))
+    draw_gallery(tmp_path, 6, progress=lambda done, total: steps.append((done, total)))
     assert steps[-1] == (6, 6)
     before = (tmp_path / picture_name(2)).stat().st_mtime_ns
     (tmp_path / picture_name(4)).unlink()
-    draw_gallery(tmp_path, products)
+    draw_gallery(tmp_path, 6)
     assert (tmp_path / picture_name(4)).exists()
     assert (tmp_path / picture_name(2)).stat().st_mtime_ns == before
 
 
 def test_the_show_prints_every_turn_and_leaves_a_page(tmp_path: Path) -> None:
-    options = ["demo", "--folder", str(tmp_path), "--gallery", "40"]
+    options = ["demo", "--folder", str(tmp_path), "--products", "40"]
     printed = CliRunner().invoke(APP, options, env={"COLUMNS": "140"}).stdout
     turns = re.findall(r"turn \d+", printed)
     assert len(turns) >= 6

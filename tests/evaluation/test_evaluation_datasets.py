@@ -392,7 +392,7 @@ def test_the_demos_dialogues_are_those_of_the_benchmark(tmp_path: Path):
     calls: list[tuple[int, int]] = []
 
     dataset = demo_dataset(
-        tmp_path, dialogues=5, gallery=60, progress=lambda *done: calls.append(done)
+        tmp_path, dialogues=5, products=60, progress=lambda *done: calls.append(done)
     )
 
     products = gallery_products(60)
@@ -411,22 +411,23 @@ def test_the_demos_dialogues_are_those_of_the_benchmark(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
 
 
-def test_the_demos_pictures_are_drawn_once_and_never_mixed(tmp_path: Path):
-    first = demo_dataset(tmp_path, dialogues=2, gallery=6)
+def test_the_demos_pictures_are_drawn_once(tmp_path: Path):
+    first = demo_dataset(tmp_path, dialogues=2, products=6)
     kept, lost = first.path(0), first.path(3)
     before, drawn = kept.stat().st_mtime_ns, lost.read_bytes()
     lost.unlink()
 
-    again = demo_dataset(tmp_path, dialogues=3, gallery=6)
+    again = demo_dataset(tmp_path, dialogues=3, products=6)
 
     assert kept.stat().st_mtime_ns == before
     assert lost.read_bytes() == drawn
     assert again.cases[:2] == first.cases
     assert again.fingerprint != first.fingerprint
-    # The same number is another product in a gallery of another size.
-    with pytest.raises(InvalidInputError, match=r"lists 6 pictures .* gallery of 8.*another"):
-        demo_dataset(tmp_path, dialogues=2, gallery=8)
-    assert demo_dataset(tmp_path, dialogues=2, gallery=6) == first
+    larger = demo_dataset(tmp_path, dialogues=2, products=8)
+    assert larger.path(0) == kept
+    assert kept.stat().st_mtime_ns == before
+    assert gallery_products(8)[:6] == gallery_products(6)
+    assert demo_dataset(tmp_path, dialogues=2, products=6) == first
 
 
 @pytest.mark.parametrize("listing", [None, "no JSON\n", "3\n3\n", "{}\n{}\n"])
@@ -436,20 +437,20 @@ def test_pictures_of_unknown_origin_are_not_searched(tmp_path: Path, listing: st
     if listing is not None:
         (tmp_path / "pictures" / "metadata.jsonl").write_text(listing)
 
-    with pytest.raises(InvalidInputError, match="take another folder"):
-        demo_dataset(tmp_path, dialogues=1, gallery=2)
+    with pytest.raises(InvalidInputError, match="not the demo's; name another folder"):
+        demo_dataset(tmp_path, dialogues=1, products=2)
 
 
-def test_a_stopped_drawing_is_not_gone_on_with_as_another_gallery(tmp_path: Path):
+def test_a_stopped_drawing_goes_on(tmp_path: Path):
     def stop(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        demo_dataset(tmp_path / "stopped", dialogues=1, gallery=9, progress=stop)
+        demo_dataset(tmp_path / "stopped", dialogues=1, products=9, progress=stop)
 
-    dataset = demo_dataset(tmp_path / "stopped", dialogues=1, gallery=3)
+    dataset = demo_dataset(tmp_path / "stopped", dialogues=1, products=3)
 
-    fresh = demo_dataset(tmp_path / "fresh", dialogues=1, gallery=3)
+    fresh = demo_dataset(tmp_path / "fresh", dialogues=1, products=3)
     assert [dataset.path(n).read_bytes() for n in range(3)] == [
         fresh.path(n).read_bytes() for n in range(3)
     ]
@@ -459,7 +460,7 @@ def test_a_stopped_drawing_is_not_gone_on_with_as_another_gallery(tmp_path: Path
     ("dialogues", "gallery"), [(0, 5), (-1, 5), (6, 5), (0, 0), (1, 0), (1, 1_000_000)]
 )
 def test_impossible_demo_sizes_are_refused(tmp_path: Path, dialogues: int, gallery: int):
-    with pytest.raises(InvalidInputError, match=f"gallery={gallery}"):
+    with pytest.raises(InvalidInputError, match=f"products={gallery}"):
         demo_dataset(tmp_path, dialogues, gallery)
     assert not list(tmp_path.iterdir())
 

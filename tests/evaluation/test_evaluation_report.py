@@ -815,7 +815,7 @@ FILES = {"results.json", "results.csv", "report.html"} | {
 def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder and the output of an evaluation of the demo."""
     out = tmp_path_factory.mktemp("eval") / "new" / "X"
-    done = CliRunner().invoke(APP, [*DEMO, "--gallery", "60", "--out", str(out)])
+    done = CliRunner().invoke(APP, [*DEMO, "--products", "60", "--out", str(out)])
     assert done.exit_code == 0, done.output
     return out, done.stdout
 
@@ -886,7 +886,7 @@ def test_the_command_leaves_results_charts_and_page(demo_run: tuple[Path, str]) 
 def test_the_command_again_gives_the_same_figures(demo_run: tuple[Path, str]) -> None:
     out, _ = demo_run
     before = strictly((out / "results.json").read_text(encoding="utf-8"))
-    done = CliRunner().invoke(APP, [*DEMO, "--gallery", "60", "--out", str(out)])
+    done = CliRunner().invoke(APP, [*DEMO, "--products", "60", "--out", str(out)])
     assert done.exit_code == 0, done.output
     after = strictly((out / "results.json").read_text(encoding="utf-8"))
     for entry in (*before["methods"], *after["methods"]):
@@ -974,7 +974,7 @@ def test_weights_by_round_can_be_asked_for(gallery_folder: Path, tmp_path: Path)
         (["--methods", "text[bold]"], ["text[bold]"]),
         (["--preset", "best"], ["best", "demo"]),
         (["--dataset", "dialogues.json"], ["dialogues.json", "--pool"]),
-        (["--dialogues", "9", "--gallery", "8"], ["dialogues=9", "gallery=8"]),
+        (["--dialogues", "9", "--products", "8"], ["dialogues=9", "products=8"]),
         (["--dialogues", "0"], ["dialogues=0"]),
         (["--dataset", "no.json", "--pool", "."], ["holds no image"]),
         (["--dataset", "no.json", "--pool", "no_pool.json"], ["no_pool.json"]),
@@ -1017,7 +1017,7 @@ def test_a_picture_of_the_pool_that_is_broken_is_refused(
 
 @pytest.mark.parametrize("missing", ["matplotlib", "scipy"])
 def test_without_the_extra_the_command_says_what_to_install(missing: str, tmp_path: Path) -> None:
-    arguments = [*DEMO[:-1], "1", "--gallery", "4", "--out", str(tmp_path / "X")]
+    arguments = [*DEMO[:-1], "1", "--products", "4", "--out", str(tmp_path / "X")]
     code = f"""
 import sys
 sys.modules[{missing!r}] = None
