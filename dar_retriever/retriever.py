@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.filtering import Heard, WordFilters, filtered_search
@@ -32,6 +34,7 @@ class SearchResult:
         exclude: Ids that were no hits.
         close: False where nothing in the store is close to what was asked for: show the generated
             images, marked as generated, rather than pretend.
+        nothing: Where there are no hits, why, in one sentence; nothing is drawn then.
     """
 
     hits: tuple[Hit, ...]
@@ -41,6 +44,7 @@ class SearchResult:
     exclude: frozenset[str] = frozenset()
     close: bool = True
     word_filter: Filter | None = None
+    nothing: str = ""
 
     @property
     def final(self) -> bool:
@@ -117,9 +121,8 @@ class DiffusionAugmentedRetriever:
             InvalidInputError: ``dialogue`` is no dialogue, or ``k`` is below 1.
             InvalidFilterError: The store refuses the filter.
         """
-        _require_hits(k)
-        heard = self._heard(dialogue)
-        return self._found(self.query_encoder.encode(heard.dialogue), heard, k, where, exclude)
+        *_, result = self.stream(dialogue, k, where, exclude)
+        return result
 
     def stream(
         self,
@@ -131,8 +134,18 @@ class DiffusionAugmentedRetriever:
         """Like ``search``, but yields what the text finds first, then the final result."""
         _require_hits(k)
         heard = self._heard(dialogue)
+        first: SearchResult | None = None
         for query in self.query_encoder.stages(heard.dialogue):
-            yield self._found(query, heard, k, where, exclude)
+            if first is None or not np.array_equal(query.vector, first.query.vector):
+                result = self._found(query, heard, k, where, exclude)
+            else:
+                result = _with_query(first, query, heard)
+            if not result.hits:
+                # There is nothing that a drawing could help to find.
+                yield _without_hits(result)
+                return
+            yield self._judged(result)
+            first = result
 
     async def asearch(
         self,
@@ -184,7 +197,7 @@ class DiffusionAugmentedRetriever:
             fallbacks=(*trace.fallbacks, *heard.fallbacks, *found.fallbacks),
         )
         query = dataclasses.replace(query, dialogue=heard.said, conditions=conditions)
-        result = SearchResult(
+        return SearchResult(
             found.hits,
             trace,
             query,
@@ -192,14 +205,41 @@ class DiffusionAugmentedRetriever:
             frozenset(exclude),
             word_filter=found.where,
         )
+
+    def _judged(self, result: SearchResult) -> SearchResult:
         # What the text finds is there at once; the verdict is on what is final.
-        judge = self.closeness if query.final else None
-        return result if judge is None else _judged(result, judge)
+        if self.closeness is None or not result.final:
+            return result
+        return _judged(result, self.closeness)
 
 
 def _require_hits(k: int) -> None:
     if k < 1:
         raise InvalidInputError(f"k={k}: ask for at least 1 hit")
+
+
+def _with_query(found: SearchResult, query: EncodedQuery, heard: Heard) -> SearchResult:
+    """The hits of a search with a later query of the same vector."""
+    trace = dataclasses.replace(
+        found.trace,
+        generated=query.trace.generated,
+        reasons=tuple(dict.fromkeys((*query.trace.reasons, *found.trace.reasons))),
+        timings=MappingProxyType({**found.trace.timings, **query.trace.timings}),
+        fallbacks=tuple(dict.fromkeys((*query.trace.fallbacks, *found.trace.fallbacks))),
+    )
+    query = dataclasses.replace(query, dialogue=heard.said, conditions=found.query.conditions)
+    return dataclasses.replace(found, trace=trace, query=query)
+
+
+def _without_hits(result: SearchResult) -> SearchResult:
+    if result.where:
+        nothing = "No stored image matches the filter."
+    elif result.exclude:
+        nothing = "The store holds no further image."
+    else:
+        nothing = "The store is empty; index some images first."
+    query = dataclasses.replace(result.query, final=True)
+    return dataclasses.replace(result, query=query, close=False, nothing=nothing)
 
 
 def _judged(result: SearchResult, closeness: Closeness) -> SearchResult:

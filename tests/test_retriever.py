@@ -302,3 +302,67 @@ def test_a_search_answers_when_generation_fails(store: ImageStore, tiny_encoder:
 
 def test_an_empty_store_finds_nothing(tiny_encoder: OpenClipEncoder):
     assert retriever_of(ImageStore.in_memory(tiny_encoder), tiny_encoder).search("x").hits == ()
+
+
+class CountingStore:
+    """A store that counts its searches."""
+
+    def __init__(self, store: ImageStore) -> None:
+        self._store = store
+        self.searches = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def search(self, *arguments: Any) -> list[Any]:
+        self.searches += 1
+        return self._store.search(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("where", "exclude", "nothing"),
+    [
+        (None, (), "The store is empty; index some images first."),
+        ({"kind": "sofa"}, (), "No stored image matches the filter."),
+        (None, ("id1",), "The store holds no further image."),
+    ],
+)
+def test_nothing_is_drawn_where_nothing_can_be_found(
+    tiny_encoder: OpenClipEncoder, where: Any, exclude: Any, nothing: str
+):
+    generator = DrawingGenerator()
+    retriever = retriever_of(ImageStore.in_memory(tiny_encoder), tiny_encoder, generator)
+
+    stages = list(retriever.stream("a red dress", 5, where, exclude))
+
+    assert len(stages) == 1
+    result = stages[0]
+    assert (result.hits, result.final, result.close) == ((), True, False)
+    assert result.nothing == nothing
+    assert not generator.calls
+    assert retriever.search("a red dress", 5, where, exclude).nothing == nothing
+
+
+def test_a_filter_that_leaves_images_is_searched_with_drawings(
+    retriever: DiffusionAugmentedRetriever,
+):
+    result = retriever.search("a red dress", 3, {"kind": PRODUCTS[0].kind})
+
+    assert result.hits
+    assert result.nothing == ""
+    assert result.trace.generated
+
+
+def test_the_store_is_not_asked_twice_for_the_same(
+    store: ImageStore, tiny_encoder: OpenClipEncoder
+):
+    counting = CountingStore(store)
+    retriever = retriever_of(counting, tiny_encoder, FailingGenerator(RuntimeError("broken")))
+
+    first, final = retriever.stream("a red dress", 3)
+
+    assert counting.searches == 1
+    assert final.hits == first.hits
+    assert final.final
+    assert any("generation failed" in fallback for fallback in final.trace.fallbacks)
+    assert {"reformulate", "search", "generate"} <= final.trace.timings.keys()

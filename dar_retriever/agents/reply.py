@@ -62,7 +62,7 @@ def reply_text(result: SearchResult, question: Question | None = None) -> str:
         lines.append(f"Only: {'; '.join(trace.only)}")
     lines += [f"Note: {note}" for note in (*trace.left_out, *trace.fallbacks)]
     if not result.hits:
-        lines.append("No image matches; drop the filter or ask for less.")
+        lines.append(result.nothing or "No image matches; ask for less.")
     elif not result.close:
         lines.append(_NOT_CLOSE + _GENERATED * bool(trace.generated))
     for rank, hit in enumerate(result.hits, 1):

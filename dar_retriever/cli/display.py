@@ -25,6 +25,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "round": result.dialogue.round,
         "final": result.final,
         "close": result.close,
+        **({"nothing": result.nothing} if result.nothing else {}),
         "hits": [
             {
                 "rank": rank,

@@ -107,17 +107,24 @@ def _show(
     )
     for note in (*trace.left_out, *trace.fallbacks):
         ERR.print(f"note: {note}", markup=False, soft_wrap=True)
-    if not result.close:
-        OUT.print("[yellow]nothing in the store is close to this[/yellow]", highlight=False)
-        if trace.generated:
-            OUT.print("[dim]the generated images show what was understood[/dim]", highlight=False)
-    OUT.print(hits_table(result.hits))
+    _show_hits(result)
     if sheet is not None:
         OUT.print(f"[dim]contact sheet:[/dim] {sheet}", highlight=False)
     if question is not None:
         numbered = enumerate(map(escape, question.choices), 1)
         choices = "  ".join(f"[bold]{number}[/bold] {choice}" for number, choice in numbered)
         OUT.print(f"[cyan]{escape(question.text)}[/cyan]  {choices}", highlight=False)
+
+
+def _show_hits(result: SearchResult) -> None:
+    if result.nothing:
+        OUT.print(f"[yellow]{result.nothing}[/yellow]", highlight=False)
+    elif not result.close:
+        OUT.print("[yellow]nothing in the store is close to this[/yellow]", highlight=False)
+        if result.trace.generated:
+            OUT.print("[dim]the generated images show what was understood[/dim]", highlight=False)
+    if result.hits:
+        OUT.print(hits_table(result.hits))
 
 
 def _read_turn(prompt: str) -> str:

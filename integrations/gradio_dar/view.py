@@ -90,9 +90,15 @@ def understanding(talk: Talk, images: int) -> str:
 def hits(talk: Talk) -> str:
     """The hits with rank, score and movement."""
     tiles = [_tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
-    close = talk.result is None or talk.result.close
-    turn = len(talk.dialogue.user_turns)
-    return _render("hits", tiles=tiles, stage=talk.stage, turn=turn, close=close)
+    result = talk.result
+    return _render(
+        "hits",
+        tiles=tiles,
+        stage=talk.stage,
+        turn=len(talk.dialogue.user_turns),
+        close=result is None or result.close,
+        nothing=result.nothing if result else "",
+    )
 
 
 def question(talk: Talk) -> str:

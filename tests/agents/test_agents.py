@@ -597,9 +597,7 @@ def test_a_reply_says_what_words_filter_and_which_do_not():
 def test_a_reply_without_hits_says_what_to_do():
     text = reply_text(result_of([], Trace()))
 
-    assert text == (
-        "Searched for: the images shown\nNo image matches; drop the filter or ask for less."
-    )
+    assert text == ("Searched for: the images shown\nNo image matches; ask for less.")
     assert listed_ids(text) == ()
 
 

@@ -523,7 +523,7 @@ def test_the_retrievers_own_filter_and_limit_hold(demo: DiffusionAugmentedRetrie
     limited = retriever.model_copy(update={"min_score": every[1] - 0.001})
     best = create_image_search_tool(limited, images="none").invoke(call)
 
-    assert "No image matches" in sofas
+    assert "No stored image matches the filter." in sofas
     assert len(every) > 2
     assert scores_in(best) == every[:2]
     assert best.count(" mug, ") == 2
