@@ -56,7 +56,8 @@ class OpenClipEncoder(TorchEncoder):
     ) -> None:
         if model.startswith(_LOCAL):
             require_folder("the encoder's", model.removeprefix(_LOCAL))
-        with loading("the open_clip encoder", model):
+        local = model.startswith(_LOCAL) or pretrained is None or Path(pretrained).is_file()
+        with loading("the open_clip encoder", model, local=local and not model.startswith(_HUB)):
             import open_clip
 
             source = _Source(model, pretrained)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 _SECONDS: Final = 3.0
@@ -15,14 +14,14 @@ def offline_where_needed(model: str) -> Iterator[bool]:
     """Keep the hub's libraries to what was downloaded before, while the hub cannot be reached.
 
     Args:
-        model: A name on the hub, or a local folder, for which the hub is not asked.
+        model: A name on the hub; empty for local files, for which the hub is not asked.
 
     Yields:
         Whether the model can only come from what was downloaded before.
     """
     from huggingface_hub import constants
 
-    if Path(model).exists() or constants.HF_HUB_OFFLINE or _is_reachable(constants.ENDPOINT):
+    if not model or constants.HF_HUB_OFFLINE or _is_reachable(constants.ENDPOINT):
         yield bool(constants.HF_HUB_OFFLINE)
         return
     constants.HF_HUB_OFFLINE = True

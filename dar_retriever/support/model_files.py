@@ -18,25 +18,27 @@ _VALUES_PER_WEIGHT: Final = 64
 
 
 @contextmanager
-def loading(what: str, model: str) -> Iterator[None]:
+def loading(what: str, model: str, *, local: bool = False) -> Iterator[None]:
     """Turn whatever a loader raises into a ModelLoadError.
 
     Args:
         what: The kind of model, for the message.
         model: The name, hub id or folder that the user gave.
+        local: Whether it is on this machine, wherever that is.
     """
-    with offline_where_needed(model) as offline:
+    local = local or Path(model).exists()
+    with offline_where_needed("" if local else model) as offline:
         try:
             yield
         except DARError:
             raise
         # The errors of four libraries and of the hub have no common base class.
         except Exception as error:
-            raise _not_opened(what, model, error, offline=offline) from error
+            raise _not_opened(what, model, error, offline=offline and not local) from error
 
 
 def _not_opened(what: str, model: str, error: Exception, *, offline: bool) -> ModelLoadError:
-    if offline and not Path(model).exists():
+    if offline:
         return ModelLoadError(
             f"{what} {model!r} was not downloaded before, and the model hub cannot be reached. "
             "Connect to the network once, or download it elsewhere and pass its folder; the "

@@ -1051,7 +1051,8 @@ def test_what_was_shown_and_judged_before_the_new_subject_does_not_count(
     # The conversation goes on as a whole.
     assert query.dialogue == CHANGED
     begun = [reason for reason in query.trace.reasons if reason.startswith("a new subject began: ")]
-    assert begun == ([f"a new subject began: {CHANGED.turns[since].text}"] if since else [])
+    now = since and len(CHANGED.since(since).user_turns) == 1
+    assert begun == ([f"a new subject began: {CHANGED.turns[since].text}"] if now else [])
 
 
 def test_with_the_new_subject_the_weights_are_those_of_its_own_round(
@@ -1184,7 +1185,10 @@ def test_a_subject_may_begin_with_a_liked_hit_or_an_image(
 
     assert query.trace.caption == "a boot"
     assert query.trace.reasons[0] == NOTE
-    assert query.trace.reasons[1].startswith("a new subject began")
+    # Said once: in the turn with which it begins.
+    assert [reason.startswith("a new subject began") for reason in query.trace.reasons[1:]] == [
+        True
+    ] * (since == 5)
     assert query.trace.fallbacks == ()
     assert len(query.liked_vectors) == (since == 4)
     assert len(query.rejected_vectors) == 0
