@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain_dar import DARRetriever, create_image_search_tool
 from PIL import Image
+from shop import shop_of
 
 from dar_retriever import (
     DARQueryEncoder,
@@ -205,6 +206,16 @@ def test_what_is_rendered_is_escaped():
     assert "<script" not in view.trouble(hostile)
     assert "<script" not in view.status(hostile)
     assert "<script" not in view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
+
+
+def test_what_words_filter_is_shown(demo: DiffusionAugmentedRetriever):
+    responder = SearchResponder(shop_of(demo))
+
+    talk = list(responder.say(Talk(), "a Puma mug under 50 euros, size 99", ()))[-1]
+
+    shown = view.understanding(talk, 1)
+    assert "only: brand Puma; price at most 50" in shown
+    assert "size 99&#39; was left out: no image of the store has size 99" in shown
 
 
 def test_failed_drawings_are_told(demo: DiffusionAugmentedRetriever):

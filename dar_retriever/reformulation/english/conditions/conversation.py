@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
@@ -11,12 +12,13 @@ from typing import Final, TypeAlias
 from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.reformulation.english.conditions.dates import date_in
-from dar_retriever.reformulation.english.conditions.phrase import without
+from dar_retriever.reformulation.english.conditions.phrase import Found, without
 from dar_retriever.reformulation.english.conditions.prices import price_in
 from dar_retriever.reformulation.english.conditions.sizes import results_in, size_in
 
 # What is longer is a document; only its beginning and its end are read.
 _LONGEST: Final = 1000
+_MOST: Final = 4
 _THING: Final = r"(?P<{0}>prices?|budget|costs?|sizes?|dates?|years?|filters?)"
 _LIMIT: Final = r"(?:limits?|filters?|range|cap|restrictions?)"
 _FREE: Final = (
@@ -129,19 +131,32 @@ def _message(
     whole, text = text, text.replace("\u2019", "'")
     text, taken_back = _taken_back(text)
     found += [(about, ()) for about in taken_back]
-    readers = (
+    readers: tuple[Callable[[str], Iterator[Found]], ...] = (
         lambda text: date_in(text, today, known="date" in standing, asked="date" in asked),
         lambda text: size_in(text, known="size" in standing, asked="size" in asked),
         lambda text: price_in(text, known="price" in standing, asked="price" in asked),
         results_in,
     )
     for read in readers:
-        for phrase in read(text):
+        about = ""
+        conditions: tuple[Condition, ...] = ()
+        for _ in range(_MOST):
+            phrase = next(read(text), None)
+            if phrase is None:
+                break
             text = without(text, phrase.start, phrase.end)
-            found.append((phrase.about, phrase.conditions))
+            about, conditions = phrase.about, _joined(conditions, phrase.conditions)
+        found += [(about, conditions)] if conditions else []
     if asked and found and _NO.fullmatch(text):
         text = ""
     return (text if found else whole), tuple(found)
+
+
+def _joined(before: tuple[Condition, ...], new: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """The conditions of two phrases of a message: both bounds of a range, else the new one."""
+    bounds = [each.operator in {"$gte", "$lte", "$lt"} for each in (*before, *new)]
+    apart = {each.operator for each in before}.isdisjoint(each.operator for each in new)
+    return (*before, *new) if all(bounds) and apart else new
 
 
 def _taken_back(text: str) -> tuple[str, list[str]]:

@@ -77,7 +77,7 @@ _RANGE: Final = re.compile(
 )
 _BOUND: Final = re.compile(
     rf"(?<![\w-])(?P<how>{_WITHIN}|{_FROM}|{_UNTIL}) (?:the )?(?P<period>{_ANY})"
-    rf"(?P<on>,? (?:on(?:wards?)?|or (?:later|newer|after)))?{_END}",
+    rf"(?P<on>,? (?:on(?:wards?)?|(?:or|and) (?:later|newer|after|up)))?{_END}",
     re.IGNORECASE,
 )
 _BARE: Final = re.compile(

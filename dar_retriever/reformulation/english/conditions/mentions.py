@@ -14,6 +14,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
     is_written,
     trail_after,
 )
+from dar_retriever.reformulation.english.lexicon import COLOURS
 
 _REACH: Final = 90
 _JOINING: Final = ("-", "#", "@", "/")
@@ -50,9 +51,12 @@ _CUES: Final[dict[Kind, re.Pattern[str]]] = {
 }
 _NOT: Final = re.compile(
     r"(?:\b(?:anything but|other than|except(?: for)?|excluding|but not|but no|not|no|never|"
+    r"nothing|"
     r"(?:do not|don't) (?:want|like|need|show me))\s+)(?:(?:by|from|in|at|any|the|of)\s+)*$",
     re.IGNORECASE,
 )
+_FROM: Final = re.compile(r"(?<![\w'-])(?:from|in)\s+$", re.IGNORECASE)
+_ONLY: Final = re.compile(r"\s+only\b", re.IGNORECASE)
 _WITHOUT: Final = re.compile(r"\b(?:with no|without)\b", re.IGNORECASE)
 _ENDS: Final = re.compile(
     r"\s*(?:$|[,.;!?)]|(?:on|in|at|with|and|or|but|under|over|for|of|to|by|from|near|that|which|is|"
@@ -72,6 +76,7 @@ _SEEN: Final = re.compile(
     r"flags?|map|style|trees?|pies?|juice|letters|text)\b",
     re.IGNORECASE,
 )
+_GOODS: Final = re.compile(r"\s+(?:stuff|products?|items?|gear|goods)\b", re.IGNORECASE)
 _NAMED_AFTER: Final = re.compile(r"\s+brand(?:ed)?\b", re.IGNORECASE)
 
 
@@ -123,6 +128,8 @@ def _wanted(text: str, start: int, end: int, kind: Kind) -> Mention | None:
     if NEGATION.search(_WITHOUT.sub("", clause_before(text, start))):
         return None
     cue = _CUES[kind].search(before)
+    if kind == "place" and _ONLY.match(text, end):
+        cue = cue or _FROM.search(before)
     if cue is None and not _is_bare_name(text, start, end, kind):
         return None
     called = _NAMED_AFTER.match(text, end)
@@ -141,4 +148,7 @@ def _is_bare_name(text: str, start: int, end: int, kind: Kind) -> bool:
         return False
     if _DETERMINER.search(text[max(0, start - 20) : start]) and _ENDS.match(text, end):
         return False
-    return capital or " " in name or name.lower() not in ORDINARY_NAMES
+    if name.lower() in COLOURS:
+        return capital
+    goods = _GOODS.match(text, end) is not None
+    return capital or goods or " " in name or name.lower() not in ORDINARY_NAMES

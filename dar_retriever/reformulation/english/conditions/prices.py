@@ -30,7 +30,7 @@ def _money(name: str) -> str:
 
 
 _MOST: Final = (
-    r"(?:\b(?:(?:for|at|costs?|costing) )?(?:under|below|less than|cheaper than|beneath|up to|"
+    r"(?:\b(?:(?:for|at|costs?|costing) )?(?:under|below|sub|less than|cheaper than|beneath|up to|"
     r"at most|at the most|a? ?max(?:imum)?(?: price)?(?: of|:)?|no more than|not more than|"
     r"not over|not above|not exceeding|within|lower than|(?:no|not) more expensive than)|<=?)"
 )

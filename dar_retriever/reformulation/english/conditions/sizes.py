@@ -20,6 +20,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
 _LETTERS: Final = (
     r"(?:x{0,4}s|x{0,4}l|[2-6]xl|m|xx?-(?:small|large)|extra (?:small|large)|one size)"
 )
+_SEVERAL: Final = rf"{_LETTERS}(?:(?: or | and |/|, ?){_LETTERS})*"
 _VALUE: Final = rf"(?:\d{{1,3}}(?:[.,]5)?|{_LETTERS}|small|medium|large)"
 _LIST: Final = rf"(?P<value>{_VALUE}(?:(?:,? (?:or|and)|,|/) ?{_VALUE})*)"
 _REGION: Final = r"(?:(?:eu|us|uk) )?"
@@ -28,19 +29,20 @@ _OF: Final = r"(?:(?:shoe|dress|shirt|trouser|ring|hat|clothing|eu|us|uk) )?"
 _SIZE: Final = re.compile(
     rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}sizes?(?: is| are|:|=| should be| must be)? ?"
     rf"{_REGION}{_LIST}{_NOT_MORE}|"
-    rf"\b(?:in|wear) (?:an? )?(?P<letters>{_LETTERS}){_NOT_MORE}|"
+    rf"\b(?:in|wear) (?:an? )?(?P<letters>{_SEVERAL}){_NOT_MORE}|"
     r"\bin (?P<word>small|medium|large)(?=[\W_]*$)|"
     rf"\bwear (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}",
     re.IGNORECASE,
 )
 _ALONE: Final = re.compile(
     r"[\W_]*(?:(?P<again>actually|rather|no,?|make (?:it|that)|sorry,?|i meant) )*"
-    rf"(?:i(?:'m| am| wear)? )?(?:an? )?{_REGION}{_LIST}(?:,? please)?(?=[\W_]*$|[,.;!])",
+    rf"(?:(?:i(?:'m| am| wear)?|it's|it is|mine is) )?(?:an? )?{_REGION}{_LIST}"
+    r"(?:,? please)?(?=[\W_]*$|[,.;!])",
     re.IGNORECASE,
 )
 _LETTERS_ALONE: Final = re.compile(rf"[\W_]*(?P<value>{_LETTERS})[\W_]*", re.IGNORECASE)
 # "In s" is a slip, "in S" is not.
-_SMALL_LETTERS: Final = ("s", "m", "l")
+_SMALL_LETTERS: Final = frozenset({"s", "m", "l"})
 _KIND_OF: Final = re.compile(
     r"\b(?:life|king|queen|full|pocket|bite|actual|real|same|double|twin|small|large|big)[ -]$",
     re.IGNORECASE,
@@ -95,7 +97,7 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
         start = lead_before(text, match.start())
         if NEGATION.search(clause_before(text, match.start())):
             continue
-        if match["letters"] in _SMALL_LETTERS:
+        if {*re.findall(r"\w+", match["letters"] or "")} & _SMALL_LETTERS:
             continue
         value = match["value"] or match["letters"] or match["word"] or match["number"]
         yield _sized(start, trail_after(text, match.end()), value, match[0])
