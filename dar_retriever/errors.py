@@ -1,4 +1,4 @@
-"""Everything this package raises on purpose.
+"""All errors that this package raises on purpose.
 
     DARError
     ├── InvalidInputError (also ValueError)
@@ -14,7 +14,7 @@
     │   └── EncoderMismatchError
     └── MissingExtraError (also ImportError)
 
-Every message names the value, the reason and the way out.
+Every message says which value is wrong, why, and what to do.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class DARError(Exception):
 
 
 class InvalidInputError(DARError, ValueError):
-    """An argument has no meaning; nothing was done."""
+    """An argument is not valid; nothing was done."""
 
 
 class EmptyDialogueError(InvalidInputError):
-    """A dialogue without a word or an image of the user."""
+    """The dialogue has no word and no image of the user."""
 
 
 class InvalidImageError(InvalidInputError):
-    """Something given as an image cannot be read as one."""
+    """Something cannot be read as an image."""
 
 
 class InvalidFilterError(InvalidInputError):
@@ -41,7 +41,7 @@ class InvalidFilterError(InvalidInputError):
 
 
 class ModelLoadError(DARError):
-    """A model cannot be opened: no such folder, hub not reachable, wrong kind."""
+    """A model cannot be opened: it is missing, of the wrong kind, or the hub is not reachable."""
 
 
 class GenerationError(DARError):
@@ -49,15 +49,15 @@ class GenerationError(DARError):
 
 
 class LanguageModelError(DARError):
-    """A language model gave no answer that can be used."""
+    """A language model gave no usable answer."""
 
 
 class IngestError(DARError):
-    """There is nothing to ingest."""
+    """There is nothing to index."""
 
 
 class StoreError(DARError):
-    """The image store refuses what is asked of it."""
+    """The image store failed, or refused a request."""
 
 
 class StoreUnavailableError(StoreError):
@@ -65,8 +65,8 @@ class StoreUnavailableError(StoreError):
 
 
 class EncoderMismatchError(StoreError):
-    """A collection was filled by another encoder than the one it is opened with."""
+    """The collection was filled by another encoder."""
 
 
 class MissingExtraError(DARError, ImportError):
-    """A package is needed that an extra of this distribution installs."""
+    """A package is missing that an extra installs."""

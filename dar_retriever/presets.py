@@ -1,4 +1,4 @@
-"""Named sets of components, as data, and the one function that opens them."""
+"""Presets: named sets of components, and the function that opens them."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ _WEIGHTS: Final = Path(__file__).parent / "demo" / "weights"
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """Which models, how many images.
+    """A named set of components.
 
     Attributes:
-        why: What it is for and why these models.
-        encoder_library: Which library opens the encoder.
-        encoder: Name, hub id or folder for it.
+        why: What it is for, and why these models.
+        encoder_library: The library that opens the encoder.
+        encoder: Name, hub id or folder of the encoder.
         generator: Hub id or folder of a text-to-image pipeline.
-        images_per_turn: Images generated at each turn.
-        pretrained: open_clip's tag of the encoder's weights, where it needs one.
-        negative_prompts: Whether the generator makes good use of them.
-        adaptive: Whether generated images are weighed by how far they are borne out; else by the
-            paper's schedule.
-        sparing: Whether fewer images are generated where the text hesitates between fewer hits.
-        sampling: Steps, guidance, size and the like, as ``DiffusersGenerator`` takes them.
+        images_per_turn: Number of images generated at each turn.
+        pretrained: open_clip's tag of the encoder's weights, if it needs one.
+        negative_prompts: Whether the generator works well with negative prompts.
+        adaptive: Whether generated images are weighted by how well they agree with the text; if
+            not, by the paper's schedule.
+        sparing: Whether fewer images are generated if the text leaves few candidates.
+        sampling: Arguments of ``DiffusersGenerator`` such as steps, guidance and size.
     """
 
     why: str
@@ -69,7 +69,7 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             encoder=f"local-dir:{_WEIGHTS / 'encoder'}",
             generator=str(_WEIGHTS / "generator"),
             images_per_turn=4,
-            # It is there to be looked at.
+            # All images are drawn, because the demo is there to show them.
             sparing=False,
             sampling=MappingProxyType({"steps": 10, "guidance": 2.0}),
         ),
@@ -93,7 +93,7 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             sampling=MappingProxyType({"steps": 4, "guidance": 1.0, "size": (768, 768)}),
         ),
         "paper": Preset(
-            why="A zero-shot BLIP and Stable Diffusion 3: the kinds of model DAR came out with.",
+            why="Zero-shot BLIP and Stable Diffusion 3: the kinds of model in the DAR paper.",
             encoder_library="transformers",
             encoder="Salesforce/blip-itm-large-coco",
             generator="stabilityai/stable-diffusion-3-medium-diffusers",
@@ -138,11 +138,11 @@ def open_generator(
     cache_folder: str | os.PathLike[str] | None = None,
     acceleration: Acceleration | None = None,
 ) -> ImageGenerator:
-    """Open a preset's generator: batches shared by all who wait, behind a cache.
+    """Open a preset's generator, with batches for concurrent users and a cache.
 
     Raises:
-        InvalidInputError: There is no preset of that name, or the device or the pipeline cannot
-            have the acceleration.
+        InvalidInputError: There is no preset of that name, or the device or the pipeline does not
+            support the acceleration.
         ModelLoadError: The generator cannot be opened.
     """
     chosen = preset(name)
@@ -166,18 +166,18 @@ def from_preset(
 
     Args:
         name: One of ``PRESETS``.
-        store: Folder of the image store, a Chroma server's address such as
-            "http://localhost:8000" or "http://localhost:8000/COLLECTION", or a function that opens
-            a store for the preset's encoder; in memory by default.
-        device: "cuda", "mps", "cpu"; the best there is by default.
-        cache_folder: Where generated images are kept between runs; nowhere by default.
-        language_model: Reformulates dialogues; rules by default.
-        acceleration: Of the generator: faster, or smaller for a small GPU; by device by default.
+        store: Folder of the image store; address of a Chroma server, such as
+            "http://localhost:8000" or "http://localhost:8000/COLLECTION"; or a function that opens
+            a store for the preset's encoder. By default the store is in memory.
+        device: "cuda", "mps" or "cpu"; the best one available by default.
+        cache_folder: Folder for generated images; by default they are not kept between runs.
+        language_model: Reformulates the dialogue; rules do by default.
+        acceleration: Makes the generator faster, or lets it run on a small GPU.
         word_filters: Whether "under 50 euros" and the like filter by the store's metadata.
 
     Raises:
-        InvalidInputError: There is no preset of that name, or the device or the pipeline cannot
-            have the acceleration.
+        InvalidInputError: There is no preset of that name, or the device or the pipeline does not
+            support the acceleration.
         ModelLoadError: A model cannot be opened.
         EncoderMismatchError: Another encoder filled the store.
     """
@@ -214,10 +214,10 @@ def from_preset(
 def open_store(
     place: str | os.PathLike[str] | StoreOpener | None, encoder: JointEncoder
 ) -> SearchableStore:
-    """Open the store that a place names; see ``from_preset``.
+    """Open the store at a folder or address; see ``from_preset``.
 
     Raises:
-        InvalidInputError: An address without a host, or with a port that is none.
+        InvalidInputError: An address has no host, or its port is not valid.
         EncoderMismatchError: Another encoder filled the store.
         StoreUnavailableError: The server does not answer, or the folder cannot be used.
     """
@@ -231,7 +231,7 @@ def open_store(
 
 
 def is_server(place: object) -> TypeGuard[str]:
-    """Whether a store's place is the address of a server."""
+    """Whether this is the address of a server."""
     return isinstance(place, str) and place.lower().startswith(_SERVERS)
 
 

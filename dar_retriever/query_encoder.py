@@ -37,20 +37,21 @@ _LOGGER: Final = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class EncodedQuery:
-    """A dialogue as one query vector.
+    """A dialogue encoded as one query vector.
 
     Attributes:
-        dialogue: What was encoded.
-        vector: float32 (d,), what the image store is searched with.
-        text_vector: float32 (d,) of unit length, or None where nothing was said.
-        image_vectors: float32 (K, d) of unit length, of the generated images.
-        reference_vectors: float32 (S, d) of unit length: what the user showed.
-        liked_vectors: float32 (L, d) of unit length: hits that the user liked.
-        rejected_vectors: float32 (R, d) of unit length: hits that the user turned down.
-        trace: How it came about.
-        final: False where generated images are still to come.
-        since: Place of the turn with which the present subject began.
-        conditions: What was said that no picture shows; whoever searches may filter by it.
+        dialogue: The dialogue.
+        vector: The query: float32 (d,).
+        text_vector: The caption: float32 (d,) of unit length; None if nothing was said.
+        image_vectors: The generated images: float32 (K, d) of unit length.
+        reference_vectors: Images that the user showed: float32 (S, d) of unit length.
+        liked_vectors: Hits that the user liked: float32 (L, d) of unit length.
+        rejected_vectors: Hits that the user rejected: float32 (R, d) of unit length.
+        trace: A record of how the query was made.
+        final: False if generated images are still to come.
+        since: Index of the turn with which the current subject began.
+        conditions: Conditions that a picture cannot show, such as a price; a search may filter by
+            them.
     """
 
     dialogue: Dialogue
@@ -69,24 +70,24 @@ class EncodedQuery:
 class DARQueryEncoder:
     """Turns dialogues into query vectors.
 
-    Generator, reformulator and captioner are helpers: where one fails or is late, the query is
-    made from what is left, the trace says so, and a warning is logged once for each kind of
-    failure.
+    Generator, reformulator and captioner are helpers. If one of them fails or is late, the query is
+    made without it. The trace says so, and a warning is logged once for each kind of failure.
 
     Args:
         encoder: The joint encoder that also filled the image store.
-        generator: Draws what the user seems to mean; without one the text alone is searched with.
-        reformulator: Writes caption and prompts; rules within the encoder's limits by default.
-        fusion: Combines the vectors; the paper's schedule by default.
-        spending: Decides how many images a turn is worth; always ``images_per_turn`` by default.
-        captioner: Puts a reference image into words, which the user's words then rewrite; any
-            image-captioning function. Without one, references are composed by their vectors alone.
+        generator: Draws what the user seems to mean. Without it, only the text is used.
+        reformulator: Writes caption and prompts; by default rules, within the encoder's limits.
+        fusion: Combines the vectors; by default with the paper's weights.
+        spending: Decides how many images to generate; always ``images_per_turn`` by default.
+        captioner: Any function that describes an image. The user's words then change the
+            description of a reference image. Without it, references are combined with the words
+            by their vectors only.
         composition: Makes one vector of reference images and words.
-        feedback: Moves the query by hits that were liked or turned down.
-        images_per_turn: Number K of images to generate, at most.
-        seed: Of the first image; the others count up from it.
-        negative_prompts: Whether what the user ruled out goes to the generator. Models that draw
-            without guidance, or know too few words to draw the opposite, do better without.
+        feedback: Moves the query towards hits that were liked and away from rejected ones.
+        images_per_turn: Maximum number K of images to generate.
+        seed: Seed of the first image; each further image adds 1.
+        negative_prompts: Whether exclusions go to the generator. Leave this off for models without
+            guidance, and for small models that know few words.
         generation_limit: Seconds to wait for the images; no limit by default.
 
     Raises:
@@ -131,22 +132,22 @@ class DARQueryEncoder:
         """Encode a dialogue in full.
 
         Raises:
-            EmptyDialogueError: The user has neither said nor shown anything.
-            InvalidInputError: ``dialogue`` is no dialogue.
+            EmptyDialogueError: The user has not said or shown anything.
+            InvalidInputError: ``dialogue`` is not a dialogue.
         """
         *_, query = self.stages(dialogue)
         return query
 
     def stages(self, dialogue: DialogueLike) -> Iterator[EncodedQuery]:
-        """Encode a dialogue as far as it goes at once, then with generated images.
+        """Encode a dialogue at once without generated images, and then with them.
 
         Yields:
-            The query of the text and the user's own images; then, where there is something to
+            First the query of the text and the user's own images. Then, if there is something to
             generate, the query with the generated images.
 
         Raises:
-            EmptyDialogueError: The user has neither said nor shown anything.
-            InvalidInputError: ``dialogue`` is no dialogue.
+            EmptyDialogueError: The user has not said or shown anything.
+            InvalidInputError: ``dialogue`` is not a dialogue.
         """
         dialogue = Dialogue.of(dialogue)
         dialogue.require_content()
@@ -194,7 +195,7 @@ class DARQueryEncoder:
                 made = list(
                     call_within(self.generation_limit, lambda: generator.generate(requests))
                 )
-        # A generator may be anybody's code around anybody's service.
+        # The generator may be third-party code or a remote service.
         except Exception as error:
             record.fall_back(f"generation failed, the text alone was used: {of_error(error)}")
             return []
@@ -207,9 +208,9 @@ class DARQueryEncoder:
         try:
             with record.timed("encode"):
                 drawn = self.encoder.encode_images([image.image for image in generated])
-        # Memory that suffices for a text may not do so for images.
+        # There may be enough memory for a text, but not for images.
         except Exception as error:
-            record.fall_back(f"generated images were not encoded, nor used: {of_error(error)}")
+            record.fall_back(f"generated images could not be encoded: {of_error(error)}")
             return (), np.empty((0, self.encoder.dimension), np.float32)
         usable = [bool(np.isfinite(vector).all()) for vector in drawn]
         if not all(usable):
@@ -257,7 +258,7 @@ class DARQueryEncoder:
 
 
 def _usable(made: Sequence[object], wanted: int, record: Recorder) -> list[GeneratedImage]:
-    """What of a generator's answer can be encoded; the trace is told of the rest."""
+    """The usable images of a generator's answer; the trace tells about the others."""
     if len(made) < wanted:
         record.fall_back(f"fewer images were generated than asked for: {len(made)} of {wanted}")
     if len(made) > wanted:
@@ -270,7 +271,7 @@ def _usable(made: Sequence[object], wanted: int, record: Recorder) -> list[Gener
         try:
             images.append(as_generated(value))
         except GenerationError as error:
-            record.fall_back(f"what cannot be used as a generated image was dropped: {error}")
+            record.fall_back(f"an unusable generated image was dropped: {error}")
     good = [image for image in images if not is_blank(image.image)]
     if len(good) < len(images):
         lost = len(images) - len(good)

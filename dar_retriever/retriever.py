@@ -1,4 +1,4 @@
-"""From a conversation to images: the query encoder and the image store together."""
+"""The retriever: a query encoder and an image store together."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from dar_retriever.trace import Trace, of_error
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What one search found.
+    """The result of a search.
 
     Attributes:
-        hits: Best first.
-        trace: How the dialogue became the query.
-        query: The query itself, with its vectors.
-        where: The metadata filter that hits had to match: the caller's and ``word_filter``.
-        exclude: Ids that were no hits.
-        close: False where nothing in the store is close to what was asked for: show the generated
-            images, marked as generated, rather than pretend.
-        nothing: Where there are no hits, why, in one sentence; nothing is drawn then.
+        hits: The hits, best first.
+        trace: A record of the search.
+        query: The query, with its vectors.
+        where: The metadata filter of the search: the caller's and ``word_filter``.
+        exclude: Ids of images that were left out.
+        close: False if nothing in the store is close to the request. Then better show the generated
+            images, and say that they are generated.
+        nothing: If there are no hits, the reason in one sentence. Then nothing is drawn.
     """
 
     hits: tuple[Hit, ...]
@@ -48,11 +48,11 @@ class SearchResult:
 
     @property
     def final(self) -> bool:
-        """False where generated images are still being made and better hits may come."""
+        """False if images are still being generated, and better hits may follow."""
         return self.query.final
 
     def above(self, min_score: float | None) -> SearchResult:
-        """This result without hits below a score, where one is given."""
+        """This result without hits below a score; unchanged if the score is None."""
         if min_score is None:
             return self
         return dataclasses.replace(
@@ -61,12 +61,12 @@ class SearchResult:
 
     @property
     def subject(self) -> Dialogue:
-        """The part of the dialogue that is about its present subject."""
+        """The part of the dialogue that is about the current subject."""
         return self.dialogue.since(self.query.since)
 
     @property
     def dialogue(self) -> Dialogue:
-        """What was searched with; add turns to it to go on."""
+        """The dialogue of the search; add turns to it to continue."""
         return self.query.dialogue
 
 
@@ -75,11 +75,10 @@ class DiffusionAugmentedRetriever:
 
     Args:
         query_encoder: Turns dialogues into queries.
-        store: What is searched, an ``ImageStore`` or another; filled by the query encoder's own
-            encoder.
-        closeness: Decides whether the hits are worth showing; they always are by default.
-        word_filters: Whether words become filters where the store has a field for them: "under 50
-            euros", "size 42", "from 2019", a brand. The trace says which did.
+        store: An ``ImageStore`` or another store, filled by the query encoder's own encoder.
+        closeness: Decides whether the hits are close to the request; by default they always are.
+        word_filters: Whether words such as "under 50 euros", "size 42", "from 2019" or a brand
+            become filters if the store has a field for them. The trace says which did.
 
     Example:
         >>> from dar_retriever import from_preset
@@ -114,11 +113,11 @@ class DiffusionAugmentedRetriever:
             dialogue: A dialogue, a text, a PIL image or a list of role/content messages.
             k: See ``SearchableStore.search`` for this and the next two.
             where: A metadata filter.
-            exclude: Ids that are no hits.
+            exclude: Ids of images to leave out.
 
         Raises:
-            EmptyDialogueError: The user has neither said nor shown anything.
-            InvalidInputError: ``dialogue`` is no dialogue, or ``k`` is below 1.
+            EmptyDialogueError: The user has not said or shown anything.
+            InvalidInputError: ``dialogue`` is not a dialogue, or ``k`` is below 1.
             InvalidFilterError: The store refuses the filter.
         """
         *_, result = self.stream(dialogue, k, where, exclude)
@@ -131,7 +130,7 @@ class DiffusionAugmentedRetriever:
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> Iterator[SearchResult]:
-        """Like ``search``, but yields what the text finds first, then the final result."""
+        """Like ``search``, but first yields the hits by text, and then the final result."""
         _require_hits(k)
         heard = self._heard(dialogue)
         first: SearchResult | None = None
@@ -154,7 +153,7 @@ class DiffusionAugmentedRetriever:
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> SearchResult:
-        """Like ``search``, in a thread: the event loop goes on. Cancelling it stops the drawing."""
+        """Like ``search``, without blocking the event loop. Cancelling it stops the drawing."""
         return await in_thread(lambda: self.search(dialogue, k, where, exclude))
 
     def astream(
@@ -164,7 +163,7 @@ class DiffusionAugmentedRetriever:
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> AsyncIterator[SearchResult]:
-        """Like ``stream``, each stage in a thread: the event loop goes on."""
+        """Like ``stream``, without blocking the event loop."""
         return in_threads(self.stream(dialogue, k, where, exclude))
 
     def _heard(self, dialogue: DialogueLike) -> Heard:
@@ -207,7 +206,7 @@ class DiffusionAugmentedRetriever:
         )
 
     def _judged(self, result: SearchResult) -> SearchResult:
-        # What the text finds is there at once; the verdict is on what is final.
+        # Only the final result is judged, so that the first hits appear at once.
         if self.closeness is None or not result.final:
             return result
         return _judged(result, self.closeness)
@@ -243,11 +242,11 @@ def _without_hits(result: SearchResult) -> SearchResult:
 
 
 def _judged(result: SearchResult, closeness: Closeness) -> SearchResult:
-    """A result with the verdict on it; close where the judge fails, and the trace says so."""
+    """A result with its verdict. If the judge fails, it counts as close; the trace says so."""
     trace, began = result.trace, time.perf_counter()
     try:
         verdict, fallbacks = closeness.verdict(result.query), trace.fallbacks
-    # A judge may be anybody's code; the hits are there without it.
+    # The judge may be third-party code, and the hits do not need it.
     except Exception as error:
         why = f"whether anything is close was not judged: {of_error(error)}"
         verdict, fallbacks = Verdict(), (*trace.fallbacks, why)

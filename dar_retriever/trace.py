@@ -1,4 +1,4 @@
-"""What happened in one search."""
+"""The trace: a record of one search."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from dar_retriever.generation.base import GeneratedImage
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """How a dialogue became a query, for people and for logs.
+    """A record of one search, for people and for logs.
 
     Attributes:
-        caption: What the text encoder read.
-        prompts: What the generator was asked for.
-        exclusions: What the wanted image does not show, a phrase each.
-        generated: The images that went into the query.
-        text_weight: What the caption counted, composed with the references if any.
-        image_weight: What all generated images together counted.
-        shares: Each generated image's part of the image weight.
-        reasons: Why as many images were generated, and why they got their weights.
-        reference_captions: What the user's reference images were taken to show.
+        caption: The caption that the text encoder read.
+        prompts: The prompts for the generator.
+        exclusions: Phrases for what the wanted image does not show.
+        generated: The generated images in the query.
+        text_weight: Weight of the caption, combined with reference images if there are any.
+        image_weight: Weight of all generated images together.
+        shares: Each generated image's share of the image weight.
+        reasons: Explanations of the number of images and of their weights.
+        reference_captions: Captions of the user's reference images.
         timings: Seconds by step: "reformulate", "caption", "spend", "generate", "encode", "fuse",
             "search", "judge".
-        fallbacks: What failed and what was done without it; empty when all went well.
-        only: What the hits were filtered by because of words, a phrase each: "price at most 50".
-        left_out: Words that no picture shows and that became no filter, and why.
+        fallbacks: What failed, and what was done instead; empty if all went well.
+        only: Filters that came from the user's words, as phrases such as "price at most 50".
+        left_out: Words that a picture cannot show and that did not become a filter, with reasons.
     """
 
     caption: str = ""
@@ -50,12 +50,12 @@ class Trace:
 
     @property
     def negative_prompt(self) -> str:
-        """The exclusions as one text, as image generators take it."""
+        """The exclusions as one text, for image generators."""
         return ", ".join(self.exclusions)
 
     @property
     def cached_count(self) -> int:
-        """How many of the generated images had been made before."""
+        """Number of generated images that came from the cache."""
         return sum(image.cached for image in self.generated)
 
     def as_json(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class WarnOnce:
     """Logs a warning for the first fallback of each kind.
 
     Args:
-        logger: Where it goes.
+        logger: The logger.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
@@ -90,7 +90,7 @@ class WarnOnce:
         self._warned: set[str] = set()
 
     def __call__(self, what: str) -> None:
-        """Warn, unless the same was said before; what follows a colon does not count."""
+        """Warn, unless the text before the first colon was logged before."""
         kind = what.split(":", maxsplit=1)[0]
         if kind not in self._warned:
             self._warned.add(kind)
@@ -99,10 +99,10 @@ class WarnOnce:
 
 @dataclass(slots=True)
 class Recorder:
-    """What one encoding collects for its trace.
+    """Collects the parts of a trace.
 
     Attributes:
-        warn: Told of every fallback.
+        warn: Called with every fallback.
         timings: Seconds by step.
         fallbacks: See ``Trace``.
         reasons: See ``Trace``.
@@ -115,7 +115,7 @@ class Recorder:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Add the time of a step to what the step took before."""
+        """Measure a block and add its duration to the step's time."""
         began = time.perf_counter()
         try:
             yield
@@ -123,16 +123,16 @@ class Recorder:
             self.timings[step] = self.timings.get(step, 0.0) + time.perf_counter() - began
 
     def fall_back(self, what: str) -> None:
-        """Note what failed and what was done without it."""
+        """Record what failed, and what was done instead."""
         self.fallbacks.append(what)
         self.warn(what)
 
 
 def of_error(error: Exception) -> str:
-    """An error in a trace."""
+    """The text of an error for a trace."""
     return short(f"{type(error).__name__}: {error}")
 
 
 def short(text: str) -> str:
-    """A text in a trace."""
+    """A text, shortened for a trace."""
     return text[:300]

@@ -245,8 +245,8 @@ def test_a_captioned_reference_without_words_is_not_drawn(tiny_encoder: OpenClip
     ("captioner", "told"),
     [
         (lambda _: 1 / 0, "ZeroDivisionError"),
-        (lambda _: None, "None is no caption"),
-        (lambda _: "  ", "'  ' is no caption"),
+        (lambda _: None, "None is not a caption"),
+        (lambda _: "  ", "'  ' is not a caption"),
     ],
     ids=["raises", "returns nothing", "returns blanks"],
 )
@@ -454,8 +454,8 @@ def test_every_kind_of_failure_is_logged(
     ("reformulator", "told"),
     [
         (FailingReformulator(TimeoutError("asleep")), "TimeoutError: asleep"),
-        (FixedReformulator(None), "None is no Reformulation"),
-        (FixedReformulator("a dress"), "'a dress' is no Reformulation"),
+        (FixedReformulator(None), "None is not a Reformulation"),
+        (FixedReformulator("a dress"), "'a dress' is not a Reformulation"),
     ],
     ids=["raises", "returns nothing", "returns a text"],
 )

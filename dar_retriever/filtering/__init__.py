@@ -1,4 +1,4 @@
-"""Words that are filters: what was said that no picture shows, and what a store knows of it."""
+"""Filters from words: conditions that a picture cannot show, matched with a store's metadata."""
 
 from dar_retriever.filtering.search import Heard, WordFilters, filtered_search
 

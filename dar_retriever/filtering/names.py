@@ -1,4 +1,4 @@
-"""What the fields of a store are about, by their names."""
+"""Guesses from the name of a metadata field what it is about."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dar_retriever.reformulation.english.conditions.mentions import Kind
 from dar_retriever.stores.fields import Field
 
 _WORD: Final = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])|\d+")
-# Best first: of several fields that fit, the one that is named first here is taken.
+# Best first: if several fields fit, the one that comes first here is used.
 _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "price": ("price", "preis", "prix", "precio", "prezzo", "cost", "amount", "msrp", "rrp"),
     "size": ("size", "sizes", "groesse", "größe", "taille", "talla", "taglia", "maat"),
@@ -25,7 +25,7 @@ _NOT: Final[Mapping[str, frozenset[str]]] = {
     "size": frozenset({"file", "image", "picture", "photo", "byte", "bytes", "pixel", "page"}),
     "date": frozenset({"modified", "updated", "indexed", "birth", "exposure", "expiry", "zone"}),
 }
-# What no picture shows, or only by chance.
+# Things that a picture does not show, or only by chance.
 _KINDS: Final[Mapping[Kind, frozenset[str]]] = {
     "maker": frozenset(
         {
@@ -43,7 +43,7 @@ _KINDS: Final[Mapping[Kind, frozenset[str]]] = {
     ),
     "person": frozenset({"person", "persons", "people", "who"}),
 }
-# What a picture shows is looked for in the picture.
+# Things that a picture shows; they are left to the search by picture.
 _SEEN: Final = frozenset(
     {
         *("colour", "color", "colours", "colors", "pattern", "kind", "type", "category", "class"),
@@ -55,7 +55,7 @@ _SEEN: Final = frozenset(
 
 
 def words_of(name: str) -> list[str]:
-    """The words of a field's name, in small letters: "listPrice" as "list", "price"."""
+    """The words of a field's name in lower case: "listPrice" gives "list", "price"."""
     return [word.lower() for word in _WORD.findall(name)]
 
 
@@ -66,7 +66,7 @@ def kind_of(name: str) -> Kind:
 
 
 def is_seen(name: str) -> bool:
-    """Whether a field says what pictures show."""
+    """Whether a field describes what pictures show."""
     return bool({*words_of(name)} & _SEEN)
 
 

@@ -1,4 +1,4 @@
-"""Names that a store knows, found in what was said: brands, makers, places, people."""
+"""Finds a store's names in what was said: brands, makers, places, people."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class _Name:
 
 
 class Names:
-    """The names in the fields of a store that say what no picture shows.
+    """The names in those fields of a store that pictures do not show.
 
     Args:
-        fields: Of the store, by name.
+        fields: The store's fields by name.
     """
 
     def __init__(self, fields: Mapping[str, Field]) -> None:
@@ -59,16 +59,16 @@ class Names:
                 if 0 < len(words) <= _MOST_WORDS and len(text) >= _SHORTEST:
                     self._by_words.setdefault(words, []).append((field.name, text))
         seen = (each for each in texts if is_seen(each.name))
-        # What pictures show may be called the same: the colour orange, the brand Orange.
+        # A word may also name what pictures show: the colour orange, the brand Orange.
         self._seen = {text.casefold() for field in seen for text in field.texts}
         self._longest = max(map(len, self._by_words), default=0)
 
     def heard(self, dialogue: Dialogue) -> tuple[Dialogue, tuple[Placed, ...]]:
-        """A conversation without the names that are meant as conditions, and those.
+        """Separate a conversation from the names in it that are meant as conditions.
 
         Returns:
-            The conversation, and the conditions that hold at its end, each with the place of its
-            turn. A later name takes the place of an earlier one of the same field.
+            The conversation without those names, and the conditions at its end, each with the index
+            of its turn. A later name replaces an earlier one of the same field.
         """
         standing: dict[str, Placed] = {}
         turns: list[Turn] = []
@@ -90,7 +90,7 @@ class Names:
         return replace(dialogue, turns=tuple(turns)), tuple(standing.values())
 
     def _taken(self, text: str, asked: set[str]) -> tuple[str, list[Condition]]:
-        """A message without the names that are conditions, and those, one for a field."""
+        """A message without the names that are conditions, and the names, one for each field."""
         found: dict[str, Condition] = {}
         for _ in range(_MOST_NAMES):
             for group in _grouped(text, list(self._names_in(text))):
@@ -149,7 +149,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _grouped(text: str, names: list[_Name]) -> list[list[_Name]]:
-    """Names of one field that are listed, "Nike or Adidas", together."""
+    """Group listed names of one field, such as "Nike or Adidas"."""
     groups: list[list[_Name]] = []
     for name in names:
         before = groups[-1][-1] if groups else None

@@ -1,4 +1,4 @@
-"""Conditions and the fields of a store: what can be filtered by, and what is left out and why."""
+"""Matches conditions with a store's fields; those that match none are left out with a reason."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class WordFilter:
     """A filter that came from words.
 
     Attributes:
-        where: In Chroma's language.
-        text: For people: "price at most 50".
+        where: The filter in Chroma's language.
+        text: The filter for people: "price at most 50".
         said: The words that it came from.
     """
 
@@ -39,18 +39,18 @@ class WordFilter:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Words that became no filter, and why."""
+    """Words that did not become a filter, and why."""
 
     said: str
     why: str
 
 
 def resolved(conditions: Sequence[Condition], fields: Fields) -> list[WordFilter | LeftOut]:
-    """What becomes of each thing said.
+    """Turn each condition into a filter, or leave it out with a reason.
 
     Args:
-        conditions: In the order in which they were said; those of one phrase follow each other.
-        fields: Of the store, by name.
+        conditions: The conditions in the order in which they were said.
+        fields: The store's fields by name.
     """
     made = []
     for (about, said), together in groupby(conditions, key=lambda each: (each.about, each.said)):
@@ -125,7 +125,7 @@ def _dated(
 
 
 def _named(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
-    """A brand, a place, a person, or whatever else has a field of its own."""
+    """A filter for a brand, a place, a person, or anything else that has its own field."""
     condition = conditions[0]
     if is_seen(condition.about):
         return LeftOut(said, "pictures show it")
@@ -146,7 +146,7 @@ def _named(conditions: list[Condition], fields: Fields, said: str) -> WordFilter
 
 
 def _field_for(condition: Condition, fields: Fields) -> Field | None:
-    """The field that a brand or the like is in, by its name or by its value."""
+    """The field of a brand or the like, found by the field's name or by the value."""
     about, wanted = {*words_of(condition.about)}, {*map(_plain, _texts(condition))}
     unseen = [field for field in fields.values() if not is_seen(field.name)]
     named = [field for field in unseen if about & {*words_of(field.name)}]
@@ -185,7 +185,7 @@ def _period_text(first: date | None, last: date | None) -> str:
 
 
 def _day_text(day: date | None) -> str:
-    """A day, by its year where that is enough."""
+    """A day as text; only the year if that is enough."""
     assert day is not None
     return str(day.year) if (day.month, day.day) == (1, 1) else str(day)
 

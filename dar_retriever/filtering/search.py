@@ -1,4 +1,4 @@
-"""Searching with the filters that words make, and never finding nothing because of them."""
+"""Searches with filters from words, and drops some of them if nothing would be left."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from dar_retriever.stores.hits import Hit
 from dar_retriever.trace import WarnOnce, of_error
 
 _LOGGER: Final = logging.getLogger(__name__)
-# Each is a search of the store.
+# Every try is a search of the store.
 _MOST_TRIES: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A dialogue without the names that a store knows.
+    """A dialogue, and the names in it that a store knows.
 
     Attributes:
         said: The dialogue as it was said.
-        dialogue: To be encoded.
-        names: What was named, each with the place of its turn.
-        fields: Of the store.
+        dialogue: The dialogue without the names, to be encoded.
+        names: The names, each with the index of its turn.
+        fields: The store's fields.
         fallbacks: What failed.
     """
 
@@ -44,22 +44,22 @@ class Heard:
     fallbacks: tuple[str, ...] = ()
 
     def conditions(self, query: EncodedQuery) -> tuple[Condition, ...]:
-        """What was said of the present subject that no picture shows."""
+        """The conditions of the current subject that a picture cannot show."""
         named = (condition for place, condition in self.names if place >= query.since)
         return (*named, *query.conditions)
 
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """What a search with filters from words found.
+    """The result of a search with filters from words.
 
     Attributes:
-        hits: Best first.
-        where: The filter that came from words, of those that were kept.
-        only: The same for people, a phrase each: "price at most 50".
+        hits: The hits, best first.
+        where: The filter from words that was used.
+        only: The same filter for people, as phrases such as "price at most 50".
         reasons: Which words became which filter.
-        left_out: Which became none, and why.
-        fallbacks: Which filters were dropped, since nothing was left.
+        left_out: Words that did not become a filter, with reasons.
+        fallbacks: Filters that were dropped because nothing was left with them.
     """
 
     hits: tuple[Hit, ...]
@@ -71,22 +71,22 @@ class Filtered:
 
 
 class WordFilters:
-    """Makes filters of what was said that no picture shows."""
+    """Makes filters from conditions that a picture cannot show."""
 
     def __init__(self) -> None:
         self._names: tuple[Mapping[str, Field], Names] | None = None
         self._warn = WarnOnce(_LOGGER)
 
     def heard(self, dialogue: Dialogue, store: SearchableStore) -> Heard:
-        """A dialogue without the names that a store knows, such as those of brands.
+        """Find the names in a dialogue that a store knows, such as brands.
 
         Args:
-            dialogue: What is searched with.
-            store: A ``DescribedStore``, or one whose ``facets`` tell its fields.
+            dialogue: The dialogue of the search.
+            store: A ``DescribedStore``, or another store whose ``facets`` are used.
         """
         try:
             fields = fields_of(store)
-        # A store may be anybody's code; it can be searched without filters.
+        # The store may be third-party code, and can be searched without filters.
         except Exception as error:
             failed = f"the store's fields were not read, no words filter: {of_error(error)}"
             self._warn(failed)
@@ -106,13 +106,13 @@ def filtered_search(
     where: Filter | None,
     find: Callable[[int | None, Filter | None], Sequence[Hit]],
 ) -> Filtered:
-    """Search with what was said, as far as it leaves anything.
+    """Search with the conditions as filters, and drop some of them if nothing would be left.
 
     Args:
-        conditions: What was said that no picture shows.
-        fields: Of the store.
+        conditions: Conditions that a picture cannot show.
+        fields: The store's fields.
         where: The caller's own filter, which is always kept.
-        find: Searches with the most hits, where the words say how many, and a filter.
+        find: Searches with a maximum number of hits (None for the usual one) and a filter.
     """
     made = resolved(conditions, fields)
     filters = [each for each in made if isinstance(each, WordFilter)]
@@ -141,14 +141,14 @@ def filtered_search(
 
 
 def fields_of(store: SearchableStore) -> Mapping[str, Field]:
-    """The fields of a store's metadata by name; its facets where it does not tell more."""
+    """The fields of a store's metadata by name; its facets if it does not know more."""
     if isinstance(store, DescribedStore):
         return store.fields()
     return {name: Field(name, "text", tuple(texts)) for name, texts in store.facets().items()}
 
 
 def _by_number(filters: Sequence[WordFilter]) -> list[tuple[WordFilter, ...]]:
-    """The filters to try, the most at once first, and of as many those said last."""
+    """The combinations of filters to try: larger ones first, then those said last."""
     tries: list[tuple[WordFilter, ...]] = []
     for count in range(len(filters), 0, -1):
         tries += [kept[::-1] for kept in combinations(filters[::-1], count)]

@@ -1,4 +1,4 @@
-"""Conditions on dates, as filters on the fields that dates are kept in."""
+"""Filters for dates, on fields that store dates in different forms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Period = tuple[date, date]
 
 _TEXT: Final = re.compile(r"(\d{4})(?:[-:/.](\d{1,2})(?:[-:/.](\d{1,2}))?)?(?![\d])")
 _MOST: Final = 0.9
-# Databases take so many values in one filter.
+# Databases accept this many values in one filter.
 _MOST_VALUES: Final = 5000
 _MOST_YEARS: Final = 200
 _YEARS: Final = (1000, 3000)
@@ -33,12 +33,12 @@ def holds_dates(field: Field) -> bool:
 
 
 def within(field: Field, first: date | None, last: date | None) -> Filter | None:
-    """A filter for the days from one on and before another; None where no value can match.
+    """A filter for the days from ``first`` until before ``last``; None if no value can match.
 
     Args:
-        field: One that ``holds_dates``.
+        field: A field that ``holds_dates``.
         first: The first day, if there is one.
-        last: The day after the last, if there is one.
+        last: The day after the last one, if there is one.
     """
     if field.type == "text":
         return _one_of(field, lambda period: _overlap(period, first, last))
@@ -56,7 +56,7 @@ def within(field: Field, first: date | None, last: date | None) -> Filter | None
 
 
 def in_month(field: Field, month: int) -> Filter | None:
-    """A filter for a month of any year; None where the field does not tell months."""
+    """A filter for a month of any year; None if the field has no months."""
     if field.type == "text":
         one = timedelta(days=31)
         return _one_of(field, lambda p: p[0].month == month and p[1] - p[0] <= one)
@@ -100,7 +100,7 @@ def year_of(field: Field, value: float) -> int:
 
 
 def _number_of(field: Field) -> Callable[[date], float] | None:
-    """How a field of numbers writes a day; None where they are no dates."""
+    """How a number field writes a day; None if its numbers are not dates."""
     if _by_year(field):
         return lambda day: day.year
     if _in(field, _DAYS):
@@ -125,7 +125,7 @@ def _in(field: Field, bounds: tuple[float, float]) -> bool:
 
 
 def _one_of(field: Field, fits: Callable[[Period], bool]) -> Filter | None:
-    # No engine compares texts by order, so the days that are there are named.
+    # Engines do not compare texts by order, so the filter lists all matching values.
     periods: Mapping[str, Period | None] = {text: period_of_text(text) for text in field.texts}
     texts = [text for text, period in periods.items() if period and fits(period)]
     if not texts or len(texts) > _MOST_VALUES:

@@ -1,4 +1,4 @@
-"""Text and generated images -> one query."""
+"""Fusion: text and generated images -> one query."""
 
 from dar_retriever.fusion.adaptive import AdaptiveFusion
 from dar_retriever.fusion.base import FusedQuery, Fusion

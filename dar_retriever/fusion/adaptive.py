@@ -1,4 +1,4 @@
-"""Weights that follow from how far text and generated images bear each other out."""
+"""Weights that depend on how well text and generated images agree."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ _SINGLE: Final = 0.8
 
 
 class AdaptiveFusion:
-    """Weighs generated images by how well they are borne out, with nothing to train.
+    """Weights generated images by how far they can be trusted, without any training.
 
-    A generated image knows no more of what is wanted than the caption it was made from: beyond
-    that it guesses, and what it guesses costs places. Three things are free at query time:
+    A generated image knows no more about the wanted image than its caption. Everything else in it
+    is a guess, and a wrong guess makes the ranking worse. Three signals tell how much is guessed:
 
-    *Depiction*, for each image: how well it agrees with the caption under the encoder, on a scale
-    on which the caption's best hits have 1 and images halfway between them and the store's average
-    have 0. An image of something else has 0. It decides each image's share.
+    *Depiction*, for each image: how well it shows the caption, according to the encoder. It is 1
+    for images like the caption's best hits, and 0 from halfway between those and the store's
+    average. It decides each image's share.
 
-    *Concord*, for all of them: the correlation r of the scores that text and images give to the
-    text's best hits. Judges that err independently agree on these near-equals as far as both
-    judge what is wanted; where the caption leaves open which of them is meant, or the images
-    show something else, they do not.
+    *Concord*, for all images together: the correlation r between the scores that text and images
+    give to the text's best hits. These hits are nearly equal. So two independent judges can only
+    agree on their order if both judge what is wanted. They disagree if the caption leaves open
+    which hit is meant, or if the images show something else.
 
-    *Reliability*, likewise: how far the images agree with each other on those hits, as the
-    intraclass correlation of their mean, ICC(C,k) (McGraw and Wong, 1996).
+    *Reliability*, for all images together: how far the images agree with each other on those hits,
+    measured by the intraclass correlation of their mean, ICC(C,k) (McGraw and Wong, 1996).
 
-    The images weigh cap * (r * reliability)^2 * mean depiction, the text the rest, both in standard
-    deviations of their scores over the store, since encoders spread cos(text, image) and cos(image,
-    image) differently. With nothing to trust the text counts all. How the parts do alone, and
-    what did worse, is in ``examples/benchmarks/adaptive_fusion.md``.
+    The images get the weight cap * (r * reliability)^2 * mean depiction, and the text gets the
+    rest. Both are in standard deviations of their scores over the store, because cos(text, image)
+    and cos(image, image) have different spreads. If the images cannot be trusted, only the text
+    counts. Figures, ablations and what did worse: ``examples/benchmarks/adaptive_fusion.md``.
 
     Args:
-        calibration: Of the store that is searched.
-        cap: The most that the images may weigh, from 0 to 1.
+        calibration: Calibration of the store that is searched.
+        cap: Maximum weight of the images, from 0 to 1.
 
     Raises:
-        InvalidInputError: ``cap`` is outside of that.
+        InvalidInputError: ``cap`` is out of range.
     """
 
     def __init__(self, calibration: Calibration, cap: float = CAP) -> None:
@@ -53,12 +53,14 @@ class AdaptiveFusion:
         self._cap = cap
 
     def fuse(self, text: Vectors, generated: Vectors, round: int) -> FusedQuery:  # noqa: ARG002
-        """See ``Fusion``; the round plays no part."""
+        """See ``Fusion``. The round is not used."""
         if not len(generated):
             return FusedQuery(text, 1.0, 0.0)
         around = self._calibration.around(text)
         if around is None:
-            return _text_alone(text, generated, "the store is too small to say what is normal")
+            return _text_alone(
+                text, generated, "the store is too small to tell what scores are usual"
+            )
         depiction = depiction_of(text, generated, around)
         seen = [
             f"image {number} shows the caption at {value:.2f} (best hits 1, others 0)"
@@ -73,8 +75,8 @@ class AdaptiveFusion:
         reliability = reliability_of(generated[depiction > 0], around)
         gate = min(1.0, self._cap * (concord * reliability) ** 2 * float(depiction.mean()))
         why = (
-            f"on the order of the best hits text and images agree with r = {concord:.2f}, the "
-            f"images with each other with {reliability:.2f}"
+            f"text and images agree on the order of the best hits with r = {concord:.2f}, the "
+            f"images agree with each other with {reliability:.2f}"
         )
         if not gate or spread < FLAT:
             return _text_alone(text, generated, why, *seen)
@@ -107,10 +109,10 @@ def concord_of(visual: Vectors, around: Surroundings) -> float:
 
 
 def reliability_of(generated: Vectors, around: Surroundings) -> float:
-    """Reliability of images as judges of the text's best hits, from 0 to 1.
+    """Reliability of the images as judges of the text's best hits, from 0 to 1.
 
-    The intraclass correlation ICC(C,k) of the mean of k judges; a single image cannot show its
-    own, and is taken for what images usually have.
+    The intraclass correlation ICC(C,k) of the mean of k judges. For a single image it cannot be
+    measured, so a usual value is taken.
     """
     judges = len(generated)
     if judges < 2:

@@ -1,4 +1,4 @@
-"""What a fusion is given and what it gives."""
+"""The protocol of fusions, and their result."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from dar_retriever.encoders.base import Vectors
 
 @dataclass(frozen=True, slots=True)
 class FusedQuery:
-    """One query vector and how it came about.
+    """One query vector, with its weights and their reasons.
 
     Attributes:
-        vector: float32 (d,), text_weight * text + image_weight * weighted mean of the images; not
-            renormalised, so that its product with a stored vector is the method's score.
-        text_weight: What the text counts.
-        image_weight: What all images together count.
-        shares: Each image's part of the image weight; they add up to 1, or are all 0 where the
-            images count nothing.
-        reasons: Why the weights are what they are, for people: what holds for all images, then a
-            line for each image. Empty where they follow from the round alone.
+        vector: float32 (d,), text_weight * text + image_weight * weighted mean of the images. It is
+            not renormalised, so that its product with a stored vector is the method's score.
+        text_weight: Weight of the text.
+        image_weight: Weight of all images together.
+        shares: Each image's share of the image weight. They add up to 1, or are all 0 if the images
+            have no weight.
+        reasons: Explanations of the weights for people: first for all images, then one for each
+            image. Empty if the weights only depend on the round.
     """
 
     vector: Vectors

@@ -1,4 +1,4 @@
-"""What is normal for an encoder in a store: the scale that scores and images are judged by."""
+"""The usual scores of an encoder in a store, as a scale for judging texts and images."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from typing import Final, Protocol
 
 from dar_retriever.encoders.base import Vectors
 
-# Scores that differ by less differ by rounding.
+# Smaller differences between scores are rounding errors.
 FLAT: Final = 1e-6
 
-# Fewer say nothing about what is normal.
+# Fewer images do not tell what is usual.
 _FEWEST: Final = 20
 _HITS: Final = 50
 _REMEMBERED: Final = 32
 
 
 class Neighbours(Protocol):
-    """Stored vectors, to compare a query with; an ``ImageStore`` is one."""
+    """Stored vectors to compare a query with; implemented by ``ImageStore``."""
 
     def sample(self) -> Vectors:
-        """Some hundred stored vectors chosen at random: (N, d).
+        """A random sample of some hundred stored vectors: (N, d).
 
-        The very same array at every call, until the store has changed by so much that another
-        sample is due.
+        Every call returns the same array, until the store has changed so much that a new sample is
+        needed.
         """
         ...
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
-        """The stored vectors that a query scores highest, best first: (k or fewer, d)."""
+        """The stored vectors with the highest scores, best first: (k or fewer, d)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A text among the stored images.
+    """The scores of a text in a store, and its best hits.
 
     Attributes:
-        mean: Its mean score over the store.
-        spread: The standard deviation of its scores over the store, above 0.
-        hits: Vectors of its best hits, best first: (N, d).
-        scores: Their scores: (N,).
+        mean: Mean score over the store.
+        spread: Standard deviation of the scores over the store, above 0.
+        hits: Vectors of the best hits, best first: (N, d).
+        scores: Scores of the best hits: (N,).
     """
 
     mean: float
@@ -52,13 +52,13 @@ class Surroundings:
 
 
 class Calibration:
-    """Tells how a vector's scores are spread over a store, and what a text finds there.
+    """Measures how a vector's scores are distributed over a store, and finds a text's best hits.
 
-    A text costs one nearest-neighbour query, and none when it is asked about again, until the
-    store's sample changes.
+    Each new text costs one nearest-neighbour query. The results are kept until the store's sample
+    changes.
 
     Args:
-        neighbours: What is searched.
+        neighbours: The store.
     """
 
     def __init__(self, neighbours: Neighbours) -> None:
@@ -68,7 +68,7 @@ class Calibration:
         self._lock = Lock()
 
     def around(self, text: Vectors) -> Surroundings | None:
-        """A text's surroundings; None where the store holds too little to tell what is normal.
+        """A text's scores and best hits; None if the store is too small to tell what is usual.
 
         Args:
             text: (d,) of unit length.
@@ -99,6 +99,6 @@ class Calibration:
         spread = float(scores.std())
         if spread < FLAT:
             return None
-        # A quarter of a small store, so that its best hits are still better than the rest.
+        # At most a quarter of a small store, so that the best hits are better than the rest.
         hits = self._neighbours.nearest(text, min(_HITS, len(sample) // 4))
         return Surroundings(float(scores.mean()), spread, hits, hits @ text)

@@ -1,4 +1,4 @@
-"""Weights that depend on the round alone, as DAR was published."""
+"""Fixed weights for each round, as DAR was published."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from dar_retriever.fusion.base import FusedQuery
 
 
 class ScheduledFusion:
-    """Fixed weights by round, all generated images alike.
+    """Fixed weights for each round, the same for all generated images.
 
-    Because the score w_text * cos(text, x) + w_image * mean_k cos(image_k, x) is linear in the
-    stored vector x, one search with the fused vector ranks as the two sums would.
+    The score w_text * cos(text, x) + w_image * mean_k cos(image_k, x) is linear in the stored
+    vector x. So a single search with the fused vector gives the ranking by this score.
 
     Args:
-        weights: Text and image weight for rounds 0, 1, ...; the last pair holds from there on.
+        weights: Text and image weight for rounds 0, 1, ...; the last pair is used for all further
+            rounds.
 
     Raises:
-        InvalidInputError: No weights, one that is negative or not finite, or a pair of zeros.
+        InvalidInputError: There are no weights, a weight is negative or not finite, or both
+            weights of a pair are 0.
     """
 
     def __init__(self, *weights: tuple[float, float]) -> None:
@@ -32,7 +34,7 @@ class ScheduledFusion:
         self._weights = weights
 
     def fuse(self, text: Vectors, generated: Vectors, round: int) -> FusedQuery:
-        """See ``Fusion``. Without generated images the text counts all."""
+        """See ``Fusion``. Without generated images only the text counts."""
         if not len(generated):
             return FusedQuery(text, 1.0, 0.0)
         text_weight, image_weight = self._weights[min(round, len(self._weights) - 1)]
@@ -51,10 +53,10 @@ def paper_schedule() -> ScheduledFusion:
 
 
 def text_only() -> ScheduledFusion:
-    """The text counts all, generated images nothing."""
+    """Only the text counts."""
     return ScheduledFusion((1.0, 0.0))
 
 
 def image_only() -> ScheduledFusion:
-    """Generated images count all, the text nothing."""
+    """Only the generated images count."""
     return ScheduledFusion((0.0, 1.0))

@@ -1,4 +1,4 @@
-"""How many images a turn is worth."""
+"""How many images to generate for a turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.fusion.calibration import Calibration, Surroundings
 
-# In standard deviations of the text's scores: hits closer than that are near-equals.
+# In standard deviations of the text's scores: closer hits count as nearly equal.
 _TEMPERATURE: Final = 0.1
 _CERTAIN: Final = 0.1
 _VAGUE: Final = 0.5
@@ -19,14 +19,14 @@ _VAGUE: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How many images, and why, for people."""
+    """The number of images, and the reason for people."""
 
     images: int
     reason: str
 
 
 class Spending(Protocol):
-    """Decides how many images are generated, from the text alone."""
+    """Decides how many images to generate for a text."""
 
     def budget(self, text: Vectors, at_most: int) -> Budget:
         """The number of images, from 0 to ``at_most``, for a text of vector (d,)."""
@@ -34,17 +34,16 @@ class Spending(Protocol):
 
 
 class UncertaintySpending:
-    """Spends where the text hesitates between few images.
+    """Generates images if the text leaves a few candidates.
 
-    Uncertainty is how many of the text's best hits are near-equals: the effective number of
-    candidates (inverse Simpson index of the hits' softmax) as a share of its logarithm, 0 where
-    one hit stands alone, 1 where none stands out. Where the text is certain nothing is
-    generated. From there the number grows with uncertainty, up to ``at_most`` at 0.5. Above, the
-    text is too vague and gets one image: what it leaves open, images can only guess, but one of
-    them shows the user what was understood.
+    The uncertainty tells how many of the text's best hits are nearly equal. It is the logarithm of
+    the effective number of candidates (inverse Simpson index of the hits' softmax), scaled to 0 if
+    one hit is far ahead and 1 if none stands out. If the text is certain, nothing is generated.
+    From there the number grows with the uncertainty, up to ``at_most`` at 0.5. Above that the text
+    is too vague: images could only guess, but one is generated to show what was understood.
 
     Args:
-        calibration: Of the store that is searched.
+        calibration: Calibration of the store that is searched.
     """
 
     def __init__(self, calibration: Calibration) -> None:
@@ -66,7 +65,7 @@ class UncertaintySpending:
 
 
 def uncertainty_of(around: Surroundings) -> float:
-    """From 0, one hit stands alone, to 1, all are alike; see ``UncertaintySpending``."""
+    """From 0 (one hit is far ahead) to 1 (all are alike); see ``UncertaintySpending``."""
     if len(around.scores) < 2:
         return 0.0
     logits = (around.scores - around.scores.max()) / (_TEMPERATURE * around.spread)

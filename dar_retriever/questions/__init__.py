@@ -1,4 +1,4 @@
-"""Asking back: the question whose answer would tell the candidates apart best."""
+"""Asking back: questions whose answers narrow the candidates down."""
 
 from dar_retriever.questions.base import (
     NoQuestions,

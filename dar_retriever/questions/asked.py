@@ -1,4 +1,4 @@
-"""What an assistant has asked already."""
+"""Recognises what the assistant has asked already."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dar_retriever.conversation.dialogue import Dialogue
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _SAME: Final = 0.7
-# Words that most questions have.
+# Words that occur in most questions.
 _COMMON: Final = frozenset(
     {
         *("what", "which", "who", "where", "when", "how", "is", "are", "do", "does", "has", "have"),
@@ -45,9 +45,9 @@ def was_asked(dialogue: Dialogue, question: str) -> bool:
 
 
 def fields_asked(dialogue: Dialogue, names: Collection[str]) -> set[str]:
-    """Those of some metadata fields that were asked for, in whatever words.
+    """The metadata fields that were asked for, in any words.
 
-    A question for the second colour asks for "second_colour" and not for "colour".
+    A question about the second colour asks for "second_colour" and not for "colour".
     """
     fields = {name: _words(name) for name in names}
     asked = set()

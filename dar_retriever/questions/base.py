@@ -1,4 +1,4 @@
-"""What a question is, and what asks one."""
+"""Questions for the user, and the protocol of what proposes them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dar_retriever.trace import of_error
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to ask the user next.
+    """A question for the user.
 
     Attributes:
         text: The question.
-        choices: Answers to offer, the likeliest first; the user may say anything else.
+        choices: Suggested answers, the likeliest first; the user may say anything else.
         reason: Why it is asked, for people.
     """
 
@@ -25,7 +25,7 @@ class Question:
     reason: str = ""
 
     def answer(self, said: str) -> str | None:
-        """The choice that a user takes, by its words or its number; None for anything else."""
+        """The choice that the user names by its words or its number; None for anything else."""
         by_number = {str(number): choice for number, choice in enumerate(self.choices, 1)}
         by_words = {_bare(choice): choice for choice in self.choices}
         return by_words.get(_bare(said)) or by_number.get(_bare(said))
@@ -36,13 +36,13 @@ class Question:
 
 
 class Questioner(Protocol):
-    """Asks back."""
+    """Proposes questions for the user."""
 
     def next_question(self, result: SearchResult) -> Question | None:
-        """The question whose answer would tell the candidates of a search apart best.
+        """The question whose answer would narrow down the candidates of a search most.
 
         Returns:
-            None where the best hit is clear, or nothing is left to ask.
+            None if one hit is clearly the best, or if there is nothing left to ask.
         """
         ...
 
@@ -62,16 +62,16 @@ def question_as_json(question: Question | None) -> dict[str, Any] | None:
 
 
 def ask_back(questioner: Questioner, result: SearchResult) -> tuple[SearchResult, Question | None]:
-    """A result with the question that goes with it.
+    """A result, and a question for the user if there is one.
 
-    Where nothing was found, or nothing close, there is nothing to narrow down. Where the questioner
-    fails there is no question, and the result's trace says so.
+    If nothing was found, or nothing close, there is no question. If the questioner fails, there is
+    no question, and the result's trace says so.
     """
     if not (result.hits and result.close):
         return result, None
     try:
         return result, questioner.next_question(result)
-    # A questioner may be anybody's code; the hits are there without it.
+    # The questioner may be third-party code, and the hits do not need it.
     except Exception as error:
         fallbacks = (*result.trace.fallbacks, f"no question was found: {of_error(error)}")
         trace = dataclasses.replace(result.trace, fallbacks=fallbacks)

@@ -1,4 +1,4 @@
-"""Questions from the metadata of the candidates, without a language model."""
+"""Questions about the metadata of the candidates, without a language model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 _CHOICES: Final = 8
 _FACETS: Final = 12
 _LEAST_GAIN: Final = 0.1
-# Below it nobody would miss the choice.
+# Rarer choices are not worth offering.
 _LEAST_SHARE: Final = 0.01
 _TINY: Final = 1e-6
 
@@ -26,13 +26,13 @@ Shares = dict[str, float]
 class FacetQuestions:
     """Asks for the metadata field whose value would narrow the candidates down most.
 
-    An answer is worth as many bits as it takes off the candidates' entropy (Quinlan 1986). What it
-    takes off is not read from the metadata but tried: each choice is said in the dialogue, and the
-    shares of the candidates that have it are compared before and after. So nothing is asked that
-    was told already, and nothing that the encoder does not see.
+    The value of a question is the expected decrease of the candidates' entropy in bits (Quinlan
+    1986). It is measured by trying: each choice is added to the dialogue, and the probabilities of
+    the candidates with that value are compared before and after. So it asks for nothing that was
+    said already, and for nothing that the encoder cannot see.
 
     Args:
-        retriever: What it asks for: its store's metadata, its encoder's reading of the answers.
+        retriever: The retriever, whose store has the metadata and whose encoder reads the answers.
     """
 
     def __init__(self, retriever: DiffusionAugmentedRetriever) -> None:
@@ -61,7 +61,7 @@ class FacetQuestions:
         candidates: Candidates,
         choices: Mapping[str, tuple[str, ...]],
     ) -> dict[str, float]:
-        """By field, how many bits its answer is expected to tell."""
+        """The expected gain of each field's answer, in bits."""
         pairs = [(name, value) for name in choices for value in choices[name]]
         answers = [(question_about(name), value) for name, value in pairs]
         before, after = self._trials.shares(result, candidates, answers)
@@ -79,20 +79,20 @@ def _choices(shares: Shares) -> tuple[str, ...]:
 
 
 def question_about(field: str) -> str:
-    """How a metadata field is asked for."""
+    """The question that asks for a metadata field."""
     return f"Which {field.replace('_', ' ').replace('-', ' ').strip().lower()}?"
 
 
 def entropy(shares: Mapping[str, float]) -> float:
-    """Of shares that sum to 1, in bits."""
+    """The entropy of probabilities that sum to 1, in bits."""
     some = np.asarray([share for share in shares.values() if share > 0])
     return float(-(some * np.log2(some)).sum())
 
 
 def facets_of(candidates: Candidates) -> dict[str, Shares]:
-    """By field the share of each value; "" where a candidate has none.
+    """The probability of each value of each field; "" stands for candidates without a value.
 
-    Only fields of text whose values come again and again: others hold names and descriptions.
+    Only text fields whose values repeat are used; others hold names and descriptions.
     """
     counts: dict[str, Counter[str]] = {}
     for hit in candidates.hits:

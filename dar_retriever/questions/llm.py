@@ -1,4 +1,4 @@
-"""Questions by a language model, as in ChatIR (NeurIPS 2023) and PlugIR (ACL 2024)."""
+"""Questions proposed by a language model, as in ChatIR (NeurIPS 2023) and PlugIR (ACL 2024)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TINY: Final = 1e-9
 
 
 class _Proposal(BaseModel):
-    """A question with answers that people might give."""
+    """A question with likely answers."""
 
     question: Phrase
     choices: list[Phrase] = Field(min_length=2, max_length=8)
@@ -47,25 +47,25 @@ class Proposals(BaseModel):
 
 
 class LLMQuestions:
-    """Has a language model propose questions, and asks the one that splits the candidates best.
+    """Lets a language model propose questions, and asks the one that splits the candidates best.
 
-    The model reads the dialogue and descriptions of clusters of the candidates. Of what it
-    proposes, redundant questions are left out (PlugIR's filter): those asked before, and those of
-    whose answers the caption holds one. The others are tried: an answer makes some candidates
-    likelier and others less, and the question is worth what its answer tells of the candidate,
-    their mutual information in bits. Where the model fails, the metadata are asked for.
+    The model reads the dialogue and descriptions of clusters of the candidates. Redundant proposals
+    are left out (PlugIR's filter): questions that were asked before, and questions whose answer is
+    already in the caption. The others are tried on the candidates: each answer makes some of them
+    more likely and others less. The value of a question is the mutual information of its answer and
+    the candidate, in bits. If the model fails, ``fallback`` asks.
 
     Args:
-        retriever: What it asks for.
+        retriever: The retriever.
         model: Any ``LanguageModel``.
-        proposals: Number of questions that the model is asked for.
-        time_limit: Seconds that the model has; None for no limit.
-        instructions: In place of this package's ``next_question.txt``: a text, or the path of one,
-            with the placeholder ``$questions``.
-        fallback: Asked where the model fails; ``FacetQuestions`` by default.
+        proposals: Number of questions that the model should propose, 1 to 8.
+        time_limit: Time limit for the model in seconds; None for no limit.
+        instructions: Replaces this package's ``next_question.txt``: a text or the path of one, with
+            the placeholder ``$questions``.
+        fallback: Used if the model fails; ``FacetQuestions`` by default.
 
     Raises:
-        InvalidInputError: ``proposals`` is below 1, or the instructions are no good.
+        InvalidInputError: ``proposals`` is out of range, or the instructions are not valid.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class LLMQuestions:
         )
         try:
             answer, _ = ask(self._model, self._instructions, data, Proposals, self._time_limit)
-        # A language model may be anybody's code around anybody's service.
+        # The language model may be third-party code or a remote service.
         except Exception as error:
             return self._fall_back(result, of_error(error))
         told = result.trace.caption
@@ -129,7 +129,7 @@ class LLMQuestions:
     def _worth(
         self, result: SearchResult, candidates: Candidates, proposals: Sequence[_Proposal]
     ) -> list[float]:
-        """What the answer to each question tells of the wanted candidate, in bits."""
+        """The information that each question's answer gives about the wanted candidate, in bits."""
         answers = [(p.question, choice) for p in proposals for choice in p.choices]
         _, after = self._trials.shares(result, candidates, answers)
         ends = np.cumsum([len(p.choices) for p in proposals])[:-1]
@@ -138,10 +138,10 @@ class LLMQuestions:
 
 
 def clusters(candidates: Candidates, most: int = _CLUSTERS) -> list[list[int]]:
-    """Places of the candidates, grouped around some that are far from each other.
+    """Indices of the candidates, grouped around some that are far from each other.
 
-    The first centre is the best hit, each further one the candidate farthest from all centres
-    (Gonzalez 1985); every candidate joins its nearest.
+    The first centre is the best hit. Each further centre is the candidate that is farthest from all
+    centres so far (Gonzalez 1985). Every candidate joins its nearest centre.
     """
     vectors = candidates.vectors
     centres = [0]
@@ -155,7 +155,7 @@ def clusters(candidates: Candidates, most: int = _CLUSTERS) -> list[list[int]]:
 
 
 def _described(candidates: Candidates, group: Sequence[int]) -> dict[str, Any]:
-    """A cluster in words: how likely it is, what its likeliest images are called, and show."""
+    """A cluster in words: its probability, and titles and metadata of its likeliest images."""
     hits = [candidates.hits[place] for place in group]
     fields: dict[str, Counter[str]] = {}
     for hit in hits:
@@ -175,11 +175,11 @@ def _described(candidates: Candidates, group: Sequence[int]) -> dict[str, Any]:
 
 
 def _mutual_information(after: Vectors, shares: Vectors) -> float:
-    """Of answer and candidate, in bits.
+    """The mutual information of answer and candidate, in bits.
 
     Args:
-        after: The candidates' shares after each answer: (A, N).
-        shares: Theirs now: (N,).
+        after: The candidates' probabilities after each answer: (A, N).
+        shares: Their probabilities now: (N,).
     """
     # How likely each answer is where each candidate is the wanted one.
     answering = after / np.maximum(after.sum(0), _TINY)

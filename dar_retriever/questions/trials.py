@@ -1,4 +1,4 @@
-"""What an answer would be worth, tried on the candidates of a search before anybody is asked."""
+"""Tries possible answers on the candidates of a search, before anybody is asked."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.hits import Hit
 
-# In standard deviations of the query's scores over the store: where the targets of simulated
-# dialogues come out likeliest (examples/benchmarks/understanding.md).
+# In standard deviations of the query's scores over the store. With this value the targets of
+# simulated dialogues have the highest likelihood (examples/benchmarks/understanding.md).
 _TEMPERATURE: Final = 0.12
 _MOST: Final = 200
 _CLEAR: Final = 0.5
@@ -28,9 +28,9 @@ class Candidates:
     """The best hits of a search.
 
     Attributes:
-        hits: Best first.
-        vectors: Theirs: (N, d).
-        shares: How likely each is the wanted one, given that one of them is: (N,), sum 1.
+        hits: The hits, best first.
+        vectors: Their vectors: (N, d).
+        shares: The probability that each is the wanted one, if one of them is: (N,), sum 1.
     """
 
     hits: Sequence[Hit]
@@ -39,15 +39,15 @@ class Candidates:
 
     @property
     def clear(self) -> bool:
-        """Whether the best is likelier than all others together, or there is no other."""
+        """Whether the best one is likelier than all others together, or is the only one."""
         return len(self.hits) < 2 or float(self.shares[0]) > _CLEAR
 
 
 class Trials:
-    """Searches among the candidates of a search with answers that nobody has given yet.
+    """Continues a search with answers that nobody has given yet.
 
     Args:
-        retriever: Whose searches are gone on with.
+        retriever: The retriever of the search.
     """
 
     def __init__(self, retriever: DiffusionAugmentedRetriever) -> None:
@@ -57,9 +57,9 @@ class Trials:
         self._calibration = Calibration(retriever.store)
 
     def candidates(self, result: SearchResult) -> Candidates:
-        """The candidates of a search, under its own filter.
+        """The candidates of a search, with its filter.
 
-        Generated images are left out: they guess what nobody has told, and that is what to ask.
+        Generated images are left out, because they guess the very things that should be asked.
         """
         query = _told(result.query)
         hits = self._store.search(query, _MOST, result.where, result.exclude)
@@ -69,15 +69,15 @@ class Trials:
     def shares(
         self, result: SearchResult, candidates: Candidates, answers: Sequence[tuple[str, str]]
     ) -> tuple[Vectors, Vectors]:
-        """How likely each candidate is by the words alone, now and after each answer.
+        """The probability of each candidate by words only, now and after each answer.
 
         Args:
-            result: The search.
-            candidates: Its candidates, N of them.
-            answers: A of them, each with its question.
+            result: The result of the search.
+            candidates: Its N candidates.
+            answers: A answers, each with its question.
 
         Returns:
-            (N,) for the dialogue as it is, and (A, N).
+            (N,) for the dialogue as it is, and (A, N) after each answer.
         """
         subject = result.subject
         dialogues = [subject.ask(question).say(answer) for question, answer in answers]
@@ -102,7 +102,7 @@ class Trials:
 
 
 def _told(query: EncodedQuery) -> Vectors:
-    """What the user has said and shown, as a query."""
+    """The query of what the user has said and shown."""
     shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
     if query.text_vector is None or any(map(len, shown)):
         return query.vector

@@ -1,4 +1,4 @@
-"""Whether anything in a store is close to what was asked for."""
+"""Decides whether anything in a store is close to the request."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from dar_retriever.fusion.calibration import FLAT, Calibration
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.stores.base import SearchableStore
 
-# Chosen on simulated dialogues; how often they err: examples/benchmarks/nothing_close.py.
+# Chosen on simulated dialogues. For the error rates see examples/benchmarks/nothing_close.py.
 _ODD: Final = 0.05
 _MARGIN: Final = 0.1
 _AGREES: Final = -1.0
 _ASKED: Final = 64
 _FEWEST: Final = 20
-# The same picture stored again, perhaps at another size.
+# A higher score means the same picture, perhaps at another size.
 _COPY: Final = 0.999
 _COPIES: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the best hits are close, and why not, for people."""
+    """Whether the best hits are close, and if not, the reason for people."""
 
     close: bool = True
     reason: str = ""
@@ -41,26 +41,28 @@ class Closeness(Protocol):
 
 
 class StoreCloseness:
-    """Holds what was asked for against what is usual in the store, by drawings and by words.
+    """Compares the request with what is usual in the store, by generated images and by text.
 
-    A text's scores among each other do not tell: the best of many images stands out whether it fits
-    or not. A generated image is an image like the stored ones. Nothing is close where all hold:
+    The text's own scores are not enough: the best of many images always stands out, whether it fits
+    or not. But generated images can be compared with stored ones. Nothing is close if all of
+    these hold:
 
-    - The generated images lie farther from their nearest stored image than 95 % of the stored
-      images from theirs.
-    - They fit the text at least as well as its best hit does, to a tenth of a standard deviation of
-      its scores; so a generator whose style is not the store's does not make everything look far.
-    - The best hit fits the text less well, by a standard deviation, than the store's own captions
-      are fitted by theirs, where the store has captions. Words alone decide nothing: "something
-      red" fits nothing as well as a whole caption does.
+    - The generated images are farther from their nearest stored image than 95 % of the stored
+      images are from theirs.
+    - They fit the text at least as well as its best hit does, within a tenth of a standard
+      deviation of its scores. Without this, a generator of another style would make everything
+      look far.
+    - The text fits its best hit worse than the store's captions fit theirs, by a standard
+      deviation. This is only checked if the store has captions, and never decides by itself,
+      because a short text such as "something red" fits no image as well as a full caption does.
 
-    Without generated images, or in a store of too few, everything counts as close. Filters of a
-    search are not looked at.
+    Without generated images, or in a very small store, everything counts as close. Filters of a
+    search are ignored.
 
     Args:
-        store: What is searched.
+        store: The store that is searched.
         encoder: Encodes the store's captions.
-        calibration: Of the store.
+        calibration: Calibration of the store.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class StoreCloseness:
         return float((self._store.nearest(vector, 1) @ vector).max())
 
     def _nearest_other(self, vector: Vectors) -> float:
-        """The score of the nearest image that is neither the vector's own nor a copy of it."""
+        """The score of the nearest image that is not the vector's own image or a copy of it."""
         scores = self._store.nearest(vector, _COPIES) @ vector
         others = scores[scores < _COPY]
         return float(others.max() if len(others) else scores.min())
@@ -119,9 +121,9 @@ class _Usual:
     """What is usual in a store.
 
     Attributes:
-        sample: The store's sample when it was looked at.
-        images: Some stored images' scores with the nearest other one.
-        texts: Some stored captions' scores with the nearest image; empty where there are few.
+        sample: The store's sample that this was measured on.
+        images: Scores of some stored images with their nearest other image.
+        texts: Scores of some stored captions with their nearest image; empty if there are few.
     """
 
     sample: Vectors

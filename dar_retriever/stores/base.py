@@ -1,4 +1,4 @@
-"""What the method asks of an image store."""
+"""The protocols of image stores."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dar_retriever.stores.hits import Hit, StoredImage
 
 
 class FillableStore(Protocol):
-    """What ``ingest`` fills."""
+    """A store that ``ingest`` can fill."""
 
     def known(self, ids: Iterable[str]) -> set[str]:
-        """Those of the ids that are stored."""
+        """The ids among these that are stored."""
         ...
 
     def add(self, images: Sequence[StoredImage]) -> None:
-        """Store images; one whose id is there already replaces the other."""
+        """Store images; an image replaces the stored one with the same id."""
         ...
 
 
 class SearchableStore(FillableStore, Protocol):
-    """What is searched, judged and asked back from; ``ImageStore`` and ``EngineStore`` are such."""
+    """A store that can be searched; implemented by ``ImageStore`` and ``EngineStore``."""
 
     def search(
         self,
@@ -33,14 +33,14 @@ class SearchableStore(FillableStore, Protocol):
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> list[Hit]:
-        """Find the images with the highest product of vectors, best first.
+        """Find the images whose vectors have the highest dot product with a vector, best first.
 
         Args:
             vector: float32 (d,), of any length other than 0.
-            k: The most hits; fewer come where the store or the filter holds fewer.
-            where: A metadata filter in Chroma's language, such as ``{"colour": "red"}``; all of
-                several fields have to match.
-            exclude: Ids that are no hits.
+            k: Maximum number of hits.
+            where: A metadata filter in Chroma's language, such as ``{"colour": "red"}``. If it has
+                several fields, all of them must match.
+            exclude: Ids of images to leave out.
 
         Raises:
             InvalidInputError: ``k`` is below 1.
@@ -49,44 +49,44 @@ class SearchableStore(FillableStore, Protocol):
         ...
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
-        """Images by id, with score 0, in the order asked for; unknown ids are left out."""
+        """Images by id, with score 0, in the order of the ids; unknown ids are left out."""
         ...
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
-        """The vectors of stored images: float32 (N, d) of unit length, in the order asked for.
+        """The vectors of stored images: float32 (N, d) of unit length, in the order of the ids.
 
         Raises:
-            StoreError: There is no image of an id.
+            StoreError: There is no image with one of the ids.
         """
         ...
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
-        """The stored vectors that a query scores highest, best first: float32 (k or fewer, d)."""
+        """The stored vectors with the highest scores, best first: float32 (k or fewer, d)."""
         ...
 
     def sample(self) -> Vectors:
-        """Some hundred stored vectors, as different as the store's: float32 (N, d).
+        """A representative sample of some hundred stored vectors: float32 (N, d).
 
-        The very same array at every call, until the store has changed by so much that another
-        sample is due.
+        Every call returns the same array, until the store has changed so much that a new sample is
+        needed.
         """
         ...
 
     def captions(self, most: int) -> list[str]:
-        """Captions of some of the images, each once; the same at every call."""
+        """The captions of some images, without duplicates; the same at every call."""
         ...
 
     def facets(self) -> dict[str, list[str]]:
-        """What a filter can ask for: text fields of few values by name, values commonest first."""
+        """Fields to filter by: text fields with few values, by name, with the commonest first."""
         ...
 
 
 @runtime_checkable
 class DescribedStore(Protocol):
-    """A store that can tell the types and values of its metadata; of others ``facets`` are used."""
+    """A store that knows the types and values of its metadata; otherwise ``facets`` are used."""
 
     def fields(self) -> Mapping[str, Field]:
-        """The fields of texts or numbers by name; cheap to ask for at every search."""
+        """The fields of texts or numbers by name; cheap enough to call at every search."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Any vector engine as an image store."""
+"""Uses any vector engine as an image store."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _GROWN: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One image as an engine keeps it, so that everything comes back with any query.
+    """One image in the form that an engine stores; queries return all of it.
 
     Attributes:
-        id: Of the image.
-        vector: As text; see ``text_of``.
-        caption: What is said of it, if anything.
-        metadata: Flat, its place under "uri".
+        id: Id of the image.
+        vector: The vector as text; see ``text_of``.
+        caption: The caption; empty if there is none.
+        metadata: Flat metadata, with the location of the image as "uri".
     """
 
     id: str
@@ -50,16 +50,16 @@ class Record:
 class EngineStore(ABC):
     """An image store on any engine that can be queried by vector.
 
-    A subclass supplies four operations of its engine. The engine only ranks: each record keeps its
-    vector and the fingerprint of the encoder that made it, so scores are exact whatever the
-    engine's own mean, and a collection that another encoder filled is refused when it is met.
+    A subclass implements four operations of its engine. The engine is only used to find candidates.
+    Each record holds its vector and the fingerprint of its encoder. So scores are exact, however
+    the engine computes its own, and a search that finds a record of another encoder is refused.
 
-    Engines cannot be walked through or counted, so there is no length, and ``sample``, ``captions``
-    and ``facets`` go by what some queries find.
+    Engines cannot list or count their records. So there is no length, and ``sample``, ``captions``
+    and ``facets`` are estimated from some queries.
 
     Args:
-        encoder: The one that fills the store and searches it.
-        engine: What errors call the engine.
+        encoder: The encoder that fills the store and searches it.
+        engine: Name of the engine for errors.
     """
 
     def __init__(self, encoder: JointEncoder, engine: str) -> None:
@@ -72,25 +72,25 @@ class EngineStore(ABC):
 
     @abstractmethod
     def _query(self, vector: Vectors, k: int, where: Filter | None) -> Sequence[Record]:
-        """The k records nearest to a vector, of those that match a filter.
+        """The k records nearest to a vector among those that match a filter.
 
         Args:
             vector: float32 (d,), of unit length.
-            k: The most records.
-            where: In Chroma's form, one field or operator in each mapping; not empty.
+            k: Maximum number of records.
+            where: A filter in Chroma's form, with one field or operator per mapping; not empty.
         """
 
     @abstractmethod
     def _read(self, ids: Sequence[str]) -> Sequence[Record]:
-        """The records of ids, in any order, without the unknown ones."""
+        """The records with these ids, in any order; unknown ids are left out."""
 
     @abstractmethod
     def _write(self, records: Sequence[Record]) -> None:
-        """Store records; none of their ids is there."""
+        """Store records whose ids are not stored yet."""
 
     @abstractmethod
     def _remove(self, ids: Sequence[str]) -> None:
-        """Forget records, all of which are there."""
+        """Delete records, all of which are stored."""
 
     @property
     def _filters(self) -> bool:
@@ -98,13 +98,13 @@ class EngineStore(ABC):
         return True
 
     def add(self, images: Sequence[StoredImage]) -> None:
-        """Store images; one whose id is there already replaces the other.
+        """Store images; an image replaces the stored one with the same id.
 
         Raises:
             InvalidInputError: A vector is not of the encoder's length, 0, or not finite.
             StoreError: The engine failed.
         """
-        # Some engines keep the old record of an id that is written again, others refuse it.
+        # If an id is written again, some engines keep the old record and others refuse.
         by_id = {image.id: self._record(image) for image in images}
         if by_id:
             self.delete(list(by_id))
@@ -113,7 +113,7 @@ class EngineStore(ABC):
             self._changed += len(by_id)
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Forget images; unknown ids are no error. The files stay."""
+        """Delete images from the store, but not their files; unknown ids are ignored."""
         there = sorted(self.known(ids))
         if there:
             with self._errors():
@@ -131,11 +131,11 @@ class EngineStore(ABC):
 
         Raises:
             EncoderMismatchError: Another encoder filled the store.
-            StoreError: The engine failed, or others filled it.
+            StoreError: The engine failed, or holds records of other programs.
         """
         if k < 1:
             raise InvalidInputError(f"k={k}: ask for at least 1 hit")
-        # Excluded images may all be among the best.
+        # All excluded images may be among the best.
         records, vectors = self._ranked(vector, k + len(exclude), where or None)
         hits = [
             hit_of(record.id, float(score), record.caption, record.metadata)
@@ -145,53 +145,55 @@ class EngineStore(ABC):
         return hits[:k]
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
-        """Images by id, with score 0, in the order asked for; unknown ids are left out."""
+        """Images by id, with score 0, in the order of the ids; unknown ids are left out."""
         records = self._by_id(ids)
         found = [records[id_] for id_ in ids if id_ in records]
         return [hit_of(record.id, 0.0, record.caption, record.metadata) for record in found]
 
     def known(self, ids: Iterable[str]) -> set[str]:
-        """Those of the ids that are stored."""
+        """The ids among these that are stored."""
         return set(self._by_id(ids))
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
-        """The vectors of stored images: float32 (N, d) of unit length, in the order asked for.
+        """The vectors of stored images: float32 (N, d) of unit length, in the order of the ids.
 
         Raises:
-            StoreError: There is no image of an id.
+            StoreError: There is no image with one of the ids.
         """
         records = self._by_id(ids)
         missing = [id_ for id_ in ids if id_ not in records]
         if missing:
-            raise StoreError(f"{', '.join(missing)}: not stored, or not any more; search anew")
+            raise StoreError(
+                f"{', '.join(missing)}: not stored, or deleted meanwhile; search again"
+            )
         return self._vectors([records[id_] for id_ in ids])
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
-        """The stored vectors that a query scores highest, best first: float32 (k or fewer, d)."""
+        """The stored vectors with the highest scores, best first: float32 (k or fewer, d)."""
         return self._ranked(vector, k, None)[1]
 
     def sample(self) -> Vectors:
-        """Stored vectors, all of a small store: float32 (up to 1,024, d).
+        """Up to 1,024 stored vectors, all of them in a small store: float32 (N, d).
 
-        Of a store of more they are what 8 queries of random directions find, 128 of the best 1,024
-        of each at random. That is no random choice: on simulated collections a text's mean score
-        came out 0.10 to 0.22 standard deviations off the true one on average (0.02 by a random
-        choice), its standard deviation right to 5 % on average and 0.4 to 1.6 times the true one
-        at worst (0.9 to 1.15).
+        In a larger store, 8 queries in random directions are made, and 128 of the best 1,024 of
+        each are taken at random. This is not a uniform sample. On simulated collections, a text's
+        mean score was off by 0.10 to 0.22 standard deviations on average (0.02 with a uniform
+        sample). Its standard deviation was right within 5 % on average, and 0.4 to 1.6 times the
+        true one at worst (0.9 to 1.15).
 
-        The same at every call, until a tenth of its number was added or deleted through this
-        object.
+        Every call returns the same sample, until this object has added or deleted a tenth of its
+        number.
         """
         return self._sample().vectors
 
     def captions(self, most: int) -> list[str]:
-        """Captions of some of the sample's images, each once; the same at every call."""
+        """The captions of some images of the sample, without duplicates; the same at every call."""
         return some_captions((record.caption for record in self._sample().records), most)
 
     def facets(self) -> dict[str, list[str]]:
-        """What a filter can ask for: text fields of few values by name, values commonest first.
+        """Fields to filter by: text fields with few values, by name, with the commonest first.
 
-        Of the sample's images; nothing where searches cannot be filtered.
+        They come from the images of the sample. Empty if searches cannot be filtered.
         """
         if not self._filters:
             return {}
@@ -216,8 +218,8 @@ class EngineStore(ABC):
         length = float(np.linalg.norm(vector))
         if vector.shape != (dimension,) or not 0 < length < np.inf:
             raise InvalidInputError(
-                f"{image.id}: a vector of shape {vector.shape} and length {length:.3g} is none of "
-                f"{self.encoder.name!r}, which makes {dimension} finite numbers; encode with it"
+                f"{image.id}: a vector of shape {vector.shape} and length {length:.3g} is not one "
+                f"of {self.encoder.name!r}, which makes {dimension} finite numbers; encode with it"
             )
         caption, metadata = document_and_metadata(image)
         return Record(image.id, text_of(vector / length, self.encoder), caption, metadata)
@@ -225,7 +227,7 @@ class EngineStore(ABC):
     def _ranked(
         self, vector: Vectors, k: int, where: Filter | None
     ) -> tuple[list[Record], Vectors]:
-        """What the engine finds, in the order of the exact scores, with its vectors."""
+        """The records that the engine finds, sorted by exact scores, with their vectors."""
         length = max(float(np.linalg.norm(vector)), float(np.finfo(np.float32).tiny))
         with self._errors(where):
             records = list(self._query(vector / length, k, where_of(where)))

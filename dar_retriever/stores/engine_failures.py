@@ -1,4 +1,4 @@
-"""What a vector engine raises, as errors of this package."""
+"""Turns a vector engine's errors into errors of this package."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from dar_retriever.stores.filters import Filter
 def engine_errors(
     engine: str, encoder: JointEncoder, where: Filter | None = None
 ) -> Iterator[None]:
-    """Turn whatever an engine raises into errors of this package.
+    """Turn all errors of an engine into errors of this package.
 
     Args:
-        engine: What errors call it.
-        encoder: Whose vectors it holds.
-        where: The filter that it was given, if any.
+        engine: Name of the engine, for the message.
+        encoder: The encoder of its vectors.
+        where: Filter of the call, if there is one.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""What a store holds, told from some of its records."""
+"""The fields and captions of a store, found in some of its records."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Field:
     """A field of a store's metadata, as filters see it.
 
     Attributes:
-        name: What filters call it.
-        type: What most of its values are.
-        texts: Its different values, commonest first, where they are short texts, 5,000 at most.
-        lowest: Of its numbers.
-        highest: Likewise.
-        complete: Whether these are the values of all images, not only of some.
+        name: Name of the field in filters.
+        type: Type of most of its values.
+        texts: Its different values, commonest first, if they are short texts; at most 5,000.
+        lowest: The lowest of its numbers.
+        highest: The highest of its numbers.
+        complete: Whether these are the values of all images and not only of some.
     """
 
     name: str
@@ -41,8 +41,8 @@ def fields_in(metadatas: Iterable[Metadata], *, complete: bool) -> dict[str, Fie
     """The fields of texts or numbers by name.
 
     Args:
-        metadatas: Of some images, or of all, as they are stored.
-        complete: Whether of all.
+        metadatas: The metadata of some or all images, as they are stored.
+        complete: Whether these are all images.
     """
     texts: dict[str, Counter[str]] = {}
     numbers: dict[str, list[float]] = {}
@@ -65,18 +65,18 @@ def fields_in(metadatas: Iterable[Metadata], *, complete: bool) -> dict[str, Fie
 
 
 class RememberedFields:
-    """A store's fields, read again only once the store is in another state."""
+    """A store's fields, which are only read again if the store has changed."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._known: tuple[Hashable, dict[str, Field]] | None = None
 
     def at(self, state: Hashable, read: Callable[[], dict[str, Field]]) -> dict[str, Field]:
-        """The fields of a state.
+        """The fields in a state of the store.
 
         Args:
-            state: Of the store; equal to the one before where nothing has changed.
-            read: Reads them.
+            state: State of the store; equal to the last one if nothing has changed.
+            read: Reads the fields.
         """
         with self._lock:
             if self._known is None or self._known[0] != state:
@@ -85,7 +85,7 @@ class RememberedFields:
 
 
 def filterable_fields(metadatas: Iterable[Metadata]) -> dict[str, list[str]]:
-    """Text fields of few values by name, values commonest first."""
+    """Text fields with few values, by name, with the commonest value first."""
     counts: dict[str, Counter[str]] = {}
     for metadata in metadatas:
         for name, value in metadata.items():
@@ -94,12 +94,12 @@ def filterable_fields(metadatas: Iterable[Metadata]) -> dict[str, list[str]]:
     return {
         name: sorted(count, key=lambda value: (-count[value], value))
         for name, count in sorted(counts.items())
-        # Where hardly any value comes twice, they are names, not kinds.
+        # If hardly any value occurs twice, they are names and not categories.
         if len(count) <= min(_VALUES, count.total() / 2)
     }
 
 
 def some_captions(captions: Iterable[str], most: int) -> list[str]:
-    """At most so many of the captions, at random, each once; the same at every call."""
+    """A random choice of captions, without duplicates; the same at every call."""
     known = sorted({*captions} - {""})
     return Random(len(known)).sample(known, min(most, len(known)))

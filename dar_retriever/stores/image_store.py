@@ -1,4 +1,4 @@
-"""The collection that is searched, on Chroma."""
+"""The image store, on Chroma."""
 
 from __future__ import annotations
 
@@ -52,22 +52,21 @@ class ImageStore:
     """A Chroma collection of image vectors that remembers which encoder filled it.
 
     Open one with ``in_memory``, ``on_disk`` or ``on_server``. A collection that LangChain or
-    LlamaIndex filled with this encoder's vectors is searched as it is; where the application
-    holds its Chroma client, ``ImageStore(client, encoder, collection)`` opens it.
+    LlamaIndex filled with this encoder's vectors can be searched as it is. If your application
+    has its own Chroma client, open it with ``ImageStore(client, encoder, collection)``.
 
-    Threads may share a store. What ``add`` has returned from is stored, whatever happens to the
-    process then; an ``add`` that fails or is killed may have stored a part, and can be repeated. A
-    folder holds a copy of the index for that, in ``dar.backup``: about the size of the vectors.
+    Threads can share a store. Once ``add`` has returned, its images stay stored even if the process
+    is killed. An ``add`` that fails or is killed may have stored a part and can be repeated. For
+    this the folder keeps a copy of the index in ``dar.backup``, about as large as the vectors.
 
-    Processes may share a folder through ``on_disk``: one writes at a time, the others wait, and
-    every search sees what was written before it. After another process has written, the next
-    call opens the folder anew, which reads the whole index: let many writers, or a large store
-    that changes often, use a server. Other programs that write to the folder, and the
-    application's own client in another process, take no part in this: Chroma itself loses
-    vectors, without an error, where two processes write to one folder.
+    Processes can share a folder through ``on_disk``. One writes at a time while the others wait,
+    and every search sees what was written before. After another process has written, the next
+    call reads the whole index again. So use a server for many writers, or for a large store that
+    changes often. Other programs, and your application's own client in another process, are not
+    covered: if they write to the folder too, Chroma loses vectors without an error.
 
-    On a server, a call that gets no answer is repeated for about 3 seconds, so that a server may
-    be started anew, also in the middle of an ingest.
+    If a server does not answer, a call is repeated for about 3 seconds, so the server can be
+    restarted at any time, even during an ingest.
     """
 
     def __init__(self, client: Any, encoder: JointEncoder, collection: str) -> None:
@@ -98,18 +97,18 @@ class ImageStore:
 
     @classmethod
     def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
-        """A store that is gone with the process."""
+        """A store in memory, which ends with the process."""
         import chromadb
 
         client = chromadb.EphemeralClient()
-        # Chroma's in-memory clients share one database; a store of its own is what is meant.
+        # All in-memory clients of Chroma share one database, so the name must be unique.
         return cls(client, encoder, f"{collection}-{uuid.uuid4().hex}")
 
     @classmethod
     def on_disk(
         cls, folder: str | Path, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION
     ) -> ImageStore:
-        """A store in a folder, created where it is missing.
+        """A store in a folder, which is created if it is missing.
 
         Raises:
             EncoderMismatchError: Another encoder filled the collection.
@@ -147,13 +146,13 @@ class ImageStore:
         return self._chroma.read(lambda collection: int(collection.count()))
 
     def add(self, images: Sequence[StoredImage]) -> None:
-        """Store images; one whose id is there already replaces the other.
+        """Store images; an image replaces the stored one with the same id.
 
-        Chroma keeps numbers with a fraction to 15 digits; the last bits of some change.
+        Chroma stores fractional numbers with 15 digits, so the last bits may change.
 
         Raises:
-            InvalidInputError: An image cannot be stored, for its id, its vector, its caption or
-                its metadata; then none is.
+            InvalidInputError: An image's id, vector, caption or metadata cannot be stored. Then
+                none of the images is stored.
             StoreError: Chroma refuses the images.
         """
         self._adds += 1
@@ -167,14 +166,14 @@ class ImageStore:
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> list[Hit]:
-        """See ``SearchableStore``; ranks by Chroma's index, whose scores are exact."""
+        """See ``SearchableStore``. Chroma's index finds the hits; their scores are exact."""
         if k < 1:
             raise InvalidInputError(f"k={k}: ask for at least 1 hit")
         norm = float(np.linalg.norm(vector))
         found = self._chroma.read(
             lambda collection: collection.query(
                 query_embeddings=vector[None],
-                # Chroma cannot leave ids out, so as many more are asked for.
+                # Chroma cannot exclude ids, so ask for that many more.
                 n_results=k + len(exclude),
                 where=where_of(where),
                 include=["metadatas", "documents", "distances"],
@@ -190,7 +189,7 @@ class ImageStore:
         return hits[:k]
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
-        """Images by id, with score 0, in the order asked for; unknown ids are left out."""
+        """Images by id, with score 0, in the order of the ids; unknown ids are left out."""
         if not ids:
             return []
         found = self._get(ids=once(ids), include=["metadatas", "documents"])
@@ -199,12 +198,12 @@ class ImageStore:
         return [by_id[id_] for id_ in ids if id_ in by_id]
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Forget images; unknown ids are no error. The files stay."""
+        """Delete images from the store, but not their files; unknown ids are ignored."""
         if ids:
             self._chroma.write(lambda collection: collection.delete(once(ids)))
 
     def known(self, ids: Iterable[str]) -> set[str]:
-        """Those of the ids that are stored."""
+        """The ids among these that are stored."""
         asked = once(ids)
         return set(self._get(ids=asked, include=[])["ids"]) if asked else set()
 
@@ -219,9 +218,9 @@ class ImageStore:
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def sample(self) -> Vectors:
-        """Vectors chosen at random, all of a small store: float32 (up to 1,024, d).
+        """Up to 1,024 random vectors, all of them in a small store: float32 (N, d).
 
-        The same at every call, until the store has grown or shrunk by a tenth.
+        Every call returns the same sample, until the store has grown or shrunk by a tenth.
         """
         with self._sampling:
             count = len(self)
@@ -230,7 +229,7 @@ class ImageStore:
             return self._sampled[1]
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
-        """The stored vectors that a query scores highest, best first: float32 (k or fewer, d)."""
+        """The stored vectors with the highest scores, best first: float32 (k or fewer, d)."""
         found = self._chroma.read(
             lambda collection: collection.query(
                 query_embeddings=vector[None], n_results=k, include=["embeddings"]
@@ -239,16 +238,16 @@ class ImageStore:
         return unit_rows(self._width, *found["embeddings"])
 
     def captions(self, most: int) -> list[str]:
-        """Captions of some of the images, at random, each once; the same at every call."""
+        """The captions of some random images, without duplicates; the same at every call."""
         found = self._get(limit=PAGE, include=["documents", "metadatas"])
         rows = zip(found["documents"], found["metadatas"], strict=True)
         return some_captions((hit_of("", 0.0, *row).caption for row in rows), most)
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
-        """The vectors of stored images: float32 (N, d) of unit length, in the order asked for.
+        """The vectors of stored images: float32 (N, d) of unit length, in the order of the ids.
 
         Raises:
-            StoreError: There is no image of an id.
+            StoreError: There is no image with one of the ids.
         """
         if not ids:
             return np.empty((0, self._width), np.float32)
@@ -256,14 +255,16 @@ class ImageStore:
         rows = dict(zip(found["ids"], found["embeddings"], strict=True))
         missing = [id_ for id_ in ids if id_ not in rows]
         if missing:
-            raise StoreError(f"{', '.join(missing)}: not stored, or not any more; search anew")
+            raise StoreError(
+                f"{', '.join(missing)}: not stored, or deleted meanwhile; search again"
+            )
         return unit_rows(self._width, [rows[id_] for id_ in ids])
 
     def facets(self, sample: int = PAGE) -> dict[str, list[str]]:
-        """What a filter can ask for: text fields of few values by name, values commonest first.
+        """Fields to filter by: text fields with few values, by name, with the commonest first.
 
         Args:
-            sample: The number of images that are looked at.
+            sample: Number of images to look at.
         """
         found = self._get(limit=sample, include=["metadatas"])["metadatas"]
         return filterable_fields(hit_of("", 0.0, None, each).metadata for each in found)
@@ -285,7 +286,7 @@ class ImageStore:
 
     def _chosen(self, count: int) -> Vectors:
         """Vectors chosen at random from so many."""
-        # Chroma cannot choose at random; short stretches keep folders of likes apart.
+        # Chroma cannot choose at random. Short stretches avoid many similar images from one folder.
         stretches = [(0, SAMPLE)]
         if count > SAMPLE:
             random = Random(count)
@@ -295,5 +296,5 @@ class ImageStore:
         return unit_rows(self._width, *(page["embeddings"] for page in found))
 
     def _get(self, **asked: Any) -> Any:
-        """Records as Chroma gives them, not by a search."""
+        """Chroma's records, without a search."""
         return self._chroma.read(lambda collection: collection.get(**asked))

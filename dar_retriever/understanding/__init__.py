@@ -1,4 +1,4 @@
-"""What the user means: words and reference images composed, hits that were liked or turned down."""
+"""What the user means: words and reference images combined, and liked and rejected hits."""
 
 from dar_retriever.understanding.composition import (
     CaptionedReference,

@@ -1,4 +1,4 @@
-"""Reference images and words as one vector: "like this, but in blue"."""
+"""Combines reference images and words in one vector: "like this, but in blue"."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ Captioner = Callable[[Image.Image], str]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a query with reference images is composed of, all of unit length.
+    """The parts of a query with reference images, all of unit length.
 
     Attributes:
-        references: (S, d), of the images, at least one.
-        words: (d,), of the user's words by themselves; None where nothing was said.
-        before: (d,), of the references' captions; None without a captioner.
-        after: (d,), of those captions rewritten by the words; None without a captioner.
+        references: Vectors of the images: (S, d), at least one.
+        words: Vector of the user's words by themselves: (d,); None if nothing was said.
+        before: Vector of the references' captions: (d,); None without a captioner.
+        after: Vector of those captions changed by the words: (d,); None without a captioner.
     """
 
     references: Vectors
@@ -33,10 +33,10 @@ class Parts:
 
 
 class Composition(Protocol):
-    """Makes one vector of the parts; no strategy is trained."""
+    """Makes one vector of the parts, without any training."""
 
     def compose(self, parts: Parts) -> Vectors:
-        """The vector of what is meant: (d,) of unit length."""
+        """The combined vector: (d,) of unit length."""
         ...
 
 
@@ -44,17 +44,17 @@ class WeightedModalities:
     """The weighted mean of words and images (WeiMoCIR, arXiv 2409.04918, its query side).
 
     Args:
-        text_weight: What the words count, from 0 to 1.
+        text_weight: Weight of the words, from 0 to 1.
 
     Raises:
-        InvalidInputError: ``text_weight`` is outside of that.
+        InvalidInputError: ``text_weight`` is out of range.
     """
 
     def __init__(self, text_weight: float = 0.5) -> None:
         self._text_weight = _share(text_weight)
 
     def compose(self, parts: Parts) -> Vectors:
-        """See ``Composition``. Without words the images count all."""
+        """See ``Composition``. Without words only the images count."""
         images = unit(parts.references.mean(0))
         if parts.words is None:
             return images
@@ -62,17 +62,17 @@ class WeightedModalities:
 
 
 class PromptDirection:
-    """Moves the image as its caption moves (PDV, arXiv 2502.07215, its fused form).
+    """Moves the image in the direction in which its caption changes (PDV, arXiv 2502.07215, fused).
 
-    The prompt's direction is the rewritten caption less the caption. What the captioner gets wrong
-    stands in both and cancels out, so that the image keeps what words cannot say of it.
+    The direction is the vector of the changed caption minus that of the caption. Mistakes of the
+    captioner are in both and cancel out, and the image keeps details that words cannot describe.
 
     Args:
-        scale: How far to go along the direction; 1 as far as the words do.
-        text_weight: What the moved caption counts beside the moved image, from 0 to 1.
+        scale: How far to move in the direction; 1 is as far as the caption moves.
+        text_weight: Weight of the moved caption against the moved image, from 0 to 1.
 
     Raises:
-        InvalidInputError: ``text_weight`` is outside of that, or ``scale`` is not finite.
+        InvalidInputError: ``text_weight`` is out of range, or ``scale`` is not finite.
     """
 
     def __init__(self, scale: float = 1.0, text_weight: float = 0.5) -> None:
@@ -92,7 +92,7 @@ class PromptDirection:
 
 
 class CaptionedReference:
-    """The rewritten caption alone (CIReVL, "Vision-by-Language", arXiv 2310.09291)."""
+    """Only the changed caption (CIReVL, "Vision-by-Language", arXiv 2310.09291)."""
 
     def compose(self, parts: Parts) -> Vectors:
         """See ``Composition``. Without captions, as ``WeightedModalities``."""
@@ -100,7 +100,7 @@ class CaptionedReference:
 
 
 def unit(vector: Vectors) -> Vectors:
-    """A vector at unit length; one without length as it is."""
+    """A vector scaled to unit length; a zero vector stays as it is."""
     length = float(np.linalg.norm(vector))
     scaled: Vectors = (vector / length if length else vector).astype(np.float32)
     return scaled

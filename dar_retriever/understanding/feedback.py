@@ -1,4 +1,4 @@
-"""What the user liked or turned down among the hits moves the query, within bounds."""
+"""Liked and rejected hits move the query, within bounds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
 
-# Less than that across the query is rounding, no direction.
+# A smaller sideways movement is a rounding error.
 _STRAIGHT: Final = 1e-6
 
 
 class Feedback(Protocol):
-    """Moves a query by hits that were judged."""
+    """Moves a query towards liked hits and away from rejected ones."""
 
     def moved(self, query: Vectors, liked: Vectors, rejected: Vectors) -> Vectors:
         """The query after feedback.
@@ -32,19 +32,19 @@ class Feedback(Protocol):
 
 
 class BoundedRocchio:
-    """Rocchio's update (1971; Manning et al., 2008, 9.1.1), never further than an angle.
+    """Rocchio's update (1971; Manning et al., 2008, 9.1.1), limited to an angle.
 
-    The query of unit length gains ``more`` times the mean of what was liked and loses ``less``
-    times the mean of what was turned down. Where that turns it further than ``bound`` degrees it
-    stops there: one bad click, or many, cannot throw the search away.
+    ``more`` times the mean of the liked vectors is added to the query of unit length, and ``less``
+    times the mean of the rejected ones is subtracted. The query never turns by more than ``bound``
+    degrees, so that wrong clicks cannot spoil the search.
 
     Args:
-        more: What was liked.
-        less: What was turned down.
-        bound: Degrees, from 0 to 90.
+        more: Weight of the liked hits.
+        less: Weight of the rejected hits.
+        bound: Maximum angle in degrees, from 0 to 90.
 
     Raises:
-        InvalidInputError: A negative weight, or a bound outside of that.
+        InvalidInputError: A weight is negative, or the bound is out of range.
     """
 
     def __init__(self, more: float = 0.75, less: float = 0.15, bound: float = 15.0) -> None:

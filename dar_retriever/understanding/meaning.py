@@ -1,4 +1,4 @@
-"""What a dialogue means, before anything is drawn: in words, and as one vector."""
+"""The meaning of a dialogue, before anything is drawn: in words, and as one vector."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from dar_retriever.understanding.composition import Captioner, Composition, Part
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """A dialogue understood.
+    """The meaning of a dialogue.
 
     Attributes:
-        dialogue: The part of it that is about the present subject.
-        reformulation: In words, those of reference images among them where they were captioned.
-        captions: Of the reference images.
-        vector: float32 (d,) of unit length: words and reference images composed.
-        text: float32 (d,), of the caption; None where nothing was said.
-        references: float32 (S, d), of what the user showed.
-        liked: float32 (L, d), of hits that the user liked.
-        rejected: float32 (R, d), of hits that the user turned down.
+        dialogue: The part of the dialogue that is about the current subject.
+        reformulation: The dialogue in words, including captions of reference images.
+        captions: Captions of the reference images.
+        vector: Words and reference images combined: float32 (d,) of unit length.
+        text: The caption: float32 (d,); None if nothing was said.
+        references: Images that the user showed: float32 (S, d).
+        liked: Hits that the user liked: float32 (L, d).
+        rejected: Hits that the user rejected: float32 (R, d).
     """
 
     dialogue: Dialogue
@@ -48,17 +48,17 @@ def understand(
     captioner: Captioner | None,
     composition: Composition,
 ) -> Meaning:
-    """Put a dialogue into words and encode them together with what was shown.
+    """Put a dialogue into words, and encode words and images.
 
-    Reformulator and captioner are helpers: rules stand in for the one, the images' vectors for the
-    other, and the record says so.
+    Reformulator and captioner are helpers. If the reformulator fails, rules replace it. If the
+    captioner fails, only the images' vectors are used. The record says so.
 
     Args:
-        dialogue: Holds a word or an image of the user.
-        record: Timings and fallbacks go there.
+        dialogue: A dialogue with at least one word or image of the user.
+        record: Collects timings and fallbacks.
         encoder: Encodes texts and images.
         reformulator: Writes caption and prompts.
-        captioner: Puts reference images into words, if there is one.
+        captioner: Describes reference images, if there is one.
         composition: Makes one vector of reference images and words.
     """
     with record.timed("reformulate"):
@@ -108,7 +108,7 @@ def _reformulated(
         made = _as_reformulation(reformulator.reformulate(dialogue), dialogue)
         record.reasons += [note for note in made.notes if note not in record.reasons]
         return made
-    # A reformulator may be anybody's code around anybody's service.
+    # The reformulator may be third-party code or a remote service.
     except Exception as error:
         record.fall_back(f"reformulation failed, rules were used: {of_error(error)}")
         return RuleReformulator(encoder.count_tokens, encoder.max_tokens).reformulate(dialogue)
@@ -120,7 +120,7 @@ def _captions(dialogue: Dialogue, captioner: Captioner | None, record: Recorder)
     try:
         with record.timed("caption"):
             return tuple(_as_caption(captioner(image)) for image in dialogue.images)
-    # A captioner may be anybody's code around anybody's service.
+    # The captioner may be third-party code or a remote service.
     except Exception as error:
         record.fall_back(f"captioning failed, the images alone were used: {of_error(error)}")
         return ()
@@ -128,7 +128,7 @@ def _captions(dialogue: Dialogue, captioner: Captioner | None, record: Recorder)
 
 def _as_reformulation(value: object, dialogue: Dialogue) -> Reformulation:
     if not isinstance(value, Reformulation):
-        raise TypeError(f"{value!r} is no Reformulation")
+        raise TypeError(f"{value!r} is not a Reformulation")
     if value.since and not dialogue.since(value.since).turns[0].has_content:
         raise InvalidInputError(f"since={value.since}: the user says nothing there")
     return value
@@ -136,5 +136,5 @@ def _as_reformulation(value: object, dialogue: Dialogue) -> Reformulation:
 
 def _as_caption(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise TypeError(f"{value!r} is no caption")
+        raise TypeError(f"{value!r} is not a caption")
     return " ".join(value.split())

@@ -28,7 +28,7 @@ _FOUND: Final[ContextVar[Callable[[SearchResult], None] | None]] = ContextVar(
 
 
 class _WatchedRetriever(DiffusionAugmentedRetriever):
-    """Tells whoever watches what it finds, wherever in an agent it is called."""
+    """A retriever that reports its results to the page, wherever in an agent it is called."""
 
     def stream(self, *args: Any, **options: Any) -> Iterator[SearchResult]:
         tell = _FOUND.get()
@@ -39,13 +39,13 @@ class _WatchedRetriever(DiffusionAugmentedRetriever):
 
 
 class AgentResponder:
-    """Answers with an agent; what its searches find is shown beside the chat.
+    """Answers with an agent; the page shows the hits of its searches beside the chat.
 
     Args:
-        retriever: What the agent searches with.
-        build: Makes the agent around the retriever that it is given, which tells the page what it
-            finds. The agent is one of LangGraph, such as ``create_agent`` makes it:
-            ``agent.invoke({"messages": [...]})`` gives the messages with its answer.
+        retriever: The retriever.
+        build: Builds the agent with the retriever that it gets as argument, which reports its
+            results to the page. The agent is one of LangGraph, such as ``create_agent`` makes:
+            ``agent.invoke({"messages": [...]})`` returns the messages with its answer.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class AgentResponder:
         yield from self._run(begun, _message(Turn("user", text, tuple(images))))
 
     def judge(self, talk: Talk, hit: Hit, judgement: Judgement) -> Iterator[Talk]:
-        """See ``Responder``. The agent is told which hit it is, and searches with that."""
+        """See ``Responder``. The agent is told which hit was judged, and searches again."""
         image, named = [reduced(hit.open())], f"number {talk.rank(hit)} (id={hit.id})"
         if judgement == "like":
             begun, said = talk.begun(talk.dialogue.say(like=image)), f"More like {named}."
@@ -74,7 +74,7 @@ class AgentResponder:
         yield from self._run(begun, _message(Turn("user", said)))
 
     def again(self, dialogue: Dialogue, rejected: Sequence[str]) -> Iterator[Talk]:
-        """See ``Responder``. What was judged before is told to the agent as pictures."""
+        """See ``Responder``. The agent gets earlier judgements as pictures."""
         place = max(n for n, turn in enumerate(dialogue.turns) if turn.role == "user")
         *earlier, last = dialogue.turns[: place + 1]
         talk = Talk(messages=tuple(map(_message, earlier)))
@@ -115,7 +115,7 @@ class _Ended:
 
 
 def _message(turn: Turn) -> dict[str, Any]:
-    """A turn as chat models read it."""
+    """A turn as a message for chat models."""
     parts = (("", turn.images), ("More like this:", turn.like), ("Not like this:", turn.unlike))
     blocks: list[dict[str, Any]] = [{"type": "text", "text": turn.text}] if turn.text else []
     for words, images in parts:

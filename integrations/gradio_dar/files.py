@@ -1,4 +1,4 @@
-"""A conversation as a file, to share and to take up again."""
+"""Saves a conversation to a file, and loads it again."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _IMAGES: Final = ("images", "like", "unlike")
 
 
 def as_file(talk: Talk) -> str:
-    """A conversation as JSON, with its pictures in it."""
+    """A conversation as JSON, including its pictures."""
     turns = [_turn_as_json(turn) for turn in talk.dialogue.turns]
     head = {"format": _FORMAT, "version": _VERSION}
     return json.dumps({**head, "turns": turns, "rejected": sorted(talk.rejected)}, indent=1)
 
 
 def from_file(content: bytes) -> tuple[Dialogue, list[str]]:
-    """Read what ``as_file`` wrote.
+    """Read a file of ``as_file``.
 
     Returns:
-        What was said, and ids of the hits that were turned down.
+        The dialogue, and the ids of rejected hits.
 
     Raises:
-        InvalidInputError: It is no such file, or too large.
+        InvalidInputError: It is another kind of file, or too large.
         InvalidImageError: A picture in it cannot be read.
     """
     if len(content) > _MOST_BYTES:
@@ -49,7 +49,7 @@ def from_file(content: bytes) -> tuple[Dialogue, list[str]]:
         dialogue = Dialogue(tuple(map(_turn_of, turns)))
     except InvalidImageError:
         raise
-    # Whatever another file may hold in these places.
+    # Another kind of file may have anything in these places.
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInputError(
             f"that is no saved conversation ({type(error).__name__}: {str(error)[:200]}); load a "
@@ -79,5 +79,5 @@ def _turn_of(saved: dict[str, Any]) -> Turn:
 
 
 def _picture_of(url: str) -> Image.Image:
-    # One at a time: small files can hold huge pictures.
+    # One at a time, because small files can hold huge pictures.
     return reduced(image_from_data_url(url))

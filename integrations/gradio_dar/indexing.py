@@ -9,10 +9,10 @@ from dar_retriever import DiffusionAugmentedRetriever, IngestReport, InvalidInpu
 
 
 class FolderIndexer:
-    """Stores the images of folders in the store that is searched.
+    """Indexes folders into the store of a retriever.
 
     Args:
-        retriever: Whose store and encoder are used.
+        retriever: The retriever whose store and encoder are used.
     """
 
     def __init__(self, retriever: DiffusionAugmentedRetriever) -> None:
@@ -22,8 +22,8 @@ class FolderIndexer:
         """Store a folder's images; see ``ingest``.
 
         Raises:
-            InvalidInputError: No folder is named.
-            IngestError: It is missing or holds no image.
+            InvalidInputError: The folder's name is empty.
+            IngestError: The folder is missing or holds no images.
             StoreError: The store cannot be written to.
         """
         if not folder.strip():

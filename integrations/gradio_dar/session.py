@@ -1,4 +1,4 @@
-"""One browser's conversation: what it is now, its past, and the step that is being worked on."""
+"""The conversation of one browser tab: its current state, its past, and the step in progress."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _UNDOABLE: Final = 30
 class Session:
     """Takes one step after another.
 
-    A step that is begun while another is worked on goes on from what that one has shown, and the
-    other ends there. Gradio keeps a session for each browser tab.
+    If a step begins while another is in progress, it continues from what that one has shown so far,
+    and the other one ends. Gradio keeps a session for each browser tab.
 
     Attributes:
-        talk: As it is shown.
-        waiting: Messages that were sent and whose steps are not begun.
-        unsent: The text of a message that nothing came of, to be sent again.
+        talk: The conversation as it is shown.
+        waiting: Messages that were sent and whose steps have not begun.
+        unsent: The text of a message that failed, to be sent again.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class Session:
         self._working: object | None = None
 
     def send(self, turn: Turn) -> None:
-        """Let a message wait for its step; one that is sent twice at once counts once."""
+        """Queue a message for its step; a message that is sent twice at once counts once."""
         worked_on = self.talk.dialogue.turns[-1:] if self._working else ()
         if turn not in (*self.waiting, *worked_on):
             self.waiting.append(turn)
@@ -41,17 +41,17 @@ class Session:
         """Take a step.
 
         Args:
-            take: From the talk as it is, the talk as it becomes, several times, the last to stay.
+            take: Takes the talk and yields new versions of it; the last one stays.
 
         Yields:
-            The talk whenever there is more of it. What goes wrong is raised, with the talk back
-            where it was before the step.
+            Each new version of the talk. If an error is raised, the talk is first set back to its
+            state before the step.
         """
         before, this = self.talk.settled(), object()
         self._working, begun = this, False
         try:
             for talk in take(before):
-                # Another step was begun, or this one taken back.
+                # Another step has begun, or this one was undone.
                 if self._working is not this:
                     return
                 if not begun:
@@ -71,7 +71,7 @@ class Session:
                 self._working = None
 
     def undo(self) -> bool:
-        """Go back a step, away from one that is being worked on; False where there is none."""
+        """Go back a step and stop the one in progress; False if there is nothing to undo."""
         if self.waiting:
             self.waiting.pop()
             return True
@@ -83,7 +83,7 @@ class Session:
         return True
 
     def start_over(self) -> None:
-        """Begin a conversation, with the one before to go back to."""
+        """Begin a new conversation; ``undo`` returns to the old one."""
         self._working = None
         self.waiting.clear()
         if self.talk.dialogue.turns:

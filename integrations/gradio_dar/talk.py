@@ -1,4 +1,4 @@
-"""One person's conversation on the page, and who answers in it."""
+"""One person's conversation on the page, and what answers in it."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from dar_retriever import (
 from dar_retriever.questions import ask_back
 
 Judgement = Literal["like", "unlike"]
-# Of the hits on the page: none yet, those of the step before, the words' own, all.
+# Which hits the page shows: none yet, those of the last step, those by words, the final ones.
 Stage = Literal["empty", "searching", "pending", "final"]
 
 MOST_CHARACTERS: Final = 20_000
-# The longer side of pictures that are kept; no encoder looks at more.
+# The longer side of kept pictures in pixels; encoders do not use more.
 _SIDE: Final = 512
 _SHOWN_SIDE: Final = 384
 
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A conversation so far; every step gives a new one.
+    """The state of a conversation; every step gives a new one.
 
     Attributes:
         dialogue: What was said, shown and judged.
-        result: What was found last.
-        question: What to answer next.
-        rejected: Ids of hits that were turned down; they are no hits again.
-        stage: How far the last step is.
-        found_before: Ids of the hits of the step before, best first.
-        messages: What an agent remembers; empty where none answers.
+        result: The last result.
+        question: The next question for the user.
+        rejected: Ids of rejected hits; they are not shown again.
+        stage: The progress of the last step.
+        found_before: Ids of the hits of the previous step, best first.
+        messages: The agent's messages; empty without an agent.
     """
 
     dialogue: Dialogue = field(default_factory=Dialogue)
@@ -55,25 +55,25 @@ class Talk:
 
     @property
     def hits(self) -> tuple[Hit, ...]:
-        """What was found last."""
+        """The hits of the last result."""
         return self.result.hits if self.result else ()
 
     def hit(self, id: str) -> Hit | None:
-        """A hit by its id, where it is one."""
+        """The hit with an id, if it is one of the last hits."""
         return next((hit for hit in self.hits if hit.id == id), None)
 
     def rank(self, hit: Hit) -> int:
-        """The place of a hit, from 1."""
+        """The rank of a hit, from 1."""
         return [other.id for other in self.hits].index(hit.id) + 1
 
     def moved(self, hit: Hit) -> int | None:
-        """How many places a hit has gone up since the step before; None where it is new."""
+        """How many places a hit has risen since the previous step; None if it is new."""
         if hit.id not in self.found_before:
             return None
         return self.found_before.index(hit.id) + 1 - self.rank(hit)
 
     def begun(self, dialogue: Dialogue, rejected: Collection[str] = ()) -> Talk:
-        """This talk with something new said, before anything is found."""
+        """This talk with a new turn, before anything is found."""
         return dataclasses.replace(
             self,
             dialogue=dialogue,
@@ -84,38 +84,38 @@ class Talk:
         )
 
     def found(self, result: SearchResult, question: Question | None = None) -> Talk:
-        """This talk with what was found."""
+        """This talk with a result."""
         stage: Stage = "final" if result.final else "pending"
         return dataclasses.replace(self, result=_kept(result), question=question, stage=stage)
 
     def settled(self) -> Talk:
-        """This talk where nothing more is to come."""
+        """This talk when the step is finished."""
         if self.stage in ("empty", "final"):
             return self
         return dataclasses.replace(self, stage="final" if self.result else "empty")
 
 
 def reduced(image: Image.Image) -> Image.Image:
-    """A picture as it is kept in a conversation: of at most 512 pixels."""
+    """A picture scaled down to at most 512 pixels, as it is kept in a conversation."""
     return _within(image, _SIDE)
 
 
 def readable(text: str) -> str:
-    """A text that can be sent on: of at most 20,000 characters, all of them Unicode.
+    """A text of at most 20,000 characters, with invalid Unicode replaced.
 
     Raises:
-        InvalidInputError: It is longer.
+        InvalidInputError: The text is longer.
     """
     if len(text) > MOST_CHARACTERS:
         raise InvalidInputError(
             f"{len(text):,} characters are more than {MOST_CHARACTERS:,}; say it shorter"
         )
-    # Browsers and JSON may send halves of characters.
+    # Browsers and JSON may send lone surrogates.
     return text.encode("utf-8", "replace").decode()
 
 
 def _kept(result: SearchResult) -> SearchResult:
-    """A result with the generated images as small as they are shown: many are kept."""
+    """A result with its generated images scaled down, because many results are kept."""
     generated = tuple(
         dataclasses.replace(made, image=_within(made.image, _SHOWN_SIDE))
         for made in result.trace.generated
@@ -135,27 +135,27 @@ def _within(image: Image.Image, side: int) -> Image.Image:
 
 
 class Responder(Protocol):
-    """Answers what is said on the page."""
+    """Answers the user on the page."""
 
     def say(self, talk: Talk, text: str, images: Sequence[Image.Image]) -> Iterator[Talk]:
-        """Go on with a talk.
+        """Answer a message.
 
         Args:
-            talk: So far.
-            text: What is said now.
-            images: What is shown with it, RGB.
+            talk: The conversation so far.
+            text: The new message.
+            images: Pictures in the message, in mode RGB.
 
         Yields:
-            The talk as it was begun, then with whatever is found, the best last.
+            The talk with the message, then with each result, the final one last.
         """
         ...
 
     def judge(self, talk: Talk, hit: Hit, judgement: Judgement) -> Iterator[Talk]:
-        """Go on with a hit that is liked or turned down; see ``say``."""
+        """Answer a like or a rejection of a hit; see ``say``."""
         ...
 
     def again(self, dialogue: Dialogue, rejected: Sequence[str]) -> Iterator[Talk]:
-        """Take up a conversation from elsewhere; see ``say``."""
+        """Continue a loaded conversation; see ``say``."""
         ...
 
 
@@ -163,9 +163,9 @@ class SearchResponder:
     """Answers with the hits of a retriever and a question.
 
     Args:
-        retriever: What searches.
-        k: Hits.
-        questioner: Asks back; from the store's metadata by default.
+        retriever: The retriever.
+        k: Number of hits.
+        questioner: Proposes questions; from the store's metadata by default.
     """
 
     def __init__(
@@ -202,5 +202,5 @@ class SearchResponder:
         yield talk
         for result in self._retriever.stream(talk.dialogue, self._k, exclude=talk.rejected):
             yield talk.found(result)
-        # The hits are shown by now; finding a question takes a moment.
+        # The hits are already shown, because finding a question takes a moment.
         yield talk.found(*ask_back(self._questioner, result))

@@ -1,4 +1,4 @@
-"""What clients have searched for so far."""
+"""The conversations of the clients."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from dar_retriever.agents import Event
 
 
 class Conversations:
-    """Keeps conversations by ids that nobody guesses; those not used for longest are forgotten.
+    """Keeps conversations under random ids; the least recently used ones are forgotten.
 
-    The protocol has no sessions any more, and a client may lead several conversations over one
-    connection: what belongs together is told by the id alone.
+    The protocol has no sessions any more, and a client may have several conversations over one
+    connection. So only the id tells which conversation a call belongs to.
 
     Args:
-        most: The number of conversations that are kept.
+        most: Maximum number of conversations to keep.
     """
 
     def __init__(self, most: int = 1000) -> None:
@@ -29,10 +29,10 @@ class Conversations:
         return secrets.token_urlsafe(12)
 
     def of(self, id: str) -> tuple[tuple[Event, ...], Question | None]:
-        """What happened in a conversation, and what the user was to be asked last.
+        """The events of a conversation, and the last question for its user.
 
         Raises:
-            InvalidInputError: There is none of that id, or it was forgotten.
+            InvalidInputError: The id is unknown, or the conversation was forgotten.
         """
         if id not in self._kept:
             raise InvalidInputError(

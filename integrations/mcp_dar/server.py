@@ -1,4 +1,4 @@
-"""The server: two ways to search, what there is to search in, and the images themselves."""
+"""The MCP server: its tools, and the images as resources."""
 
 from __future__ import annotations
 
@@ -68,18 +68,18 @@ def create_server(
     most_conversations: int = 1000,
     questioner: Questioner | None = None,
 ) -> MCPServer[Any]:
-    """Make a server over a retriever.
+    """Make a server for a retriever.
 
-    Tools: ``search_images``, ``more_like_this``, ``describe_store``. Resources: an image of the
-    store by its id, ``dar://images/{id}``. While images are generated, progress is reported; a
-    request that is cancelled stops generating. Nothing but images of the store can be read.
+    It has the tools ``search_images``, ``more_like_this`` and ``describe_store``, and the images of
+    the store as resources, ``dar://images/{id}``. It reports progress while images are generated,
+    and stops generating if a request is cancelled. Clients can only read images of the store.
 
     Args:
-        retriever: What it searches with.
-        name: Of the server.
-        images: What clients get to see of the hits; "none" for models that read only.
-        most_conversations: Those not used for longest are forgotten.
-        questioner: What to ask the user next; from the store's metadata by default.
+        retriever: The retriever.
+        name: Name of the server.
+        images: How clients see the hits; "none" for models that read only text.
+        most_conversations: Number of conversations to keep; the least recently used ones go first.
+        questioner: Proposes questions for the user; from the store's metadata by default.
 
     Returns:
         A server to run with ``serve_stdio`` or ``serve_http``.
@@ -125,7 +125,7 @@ def create_server(
     def describe_store() -> str:
         """What the collection holds: number of images, and metadata fields with their values."""
         with _tool_errors():
-            # Few vector engines count what they hold.
+            # Only few vector engines can count their records.
             count = len(store) if isinstance(store, Sized) else "An unknown number of"
             lines = [f"{count} images."]
             for field, values in store.facets().items():
@@ -145,7 +145,7 @@ def create_server(
 
 
 class _Desk:
-    """Serves searches, each as one more turn of its conversation."""
+    """Runs searches; each adds a turn to its conversation."""
 
     def __init__(
         self, search: AgentSearch, conversations: Conversations, images: IncludeImages
@@ -186,7 +186,7 @@ class _Desk:
 
 
 def _turns(said: Sequence[str], asked: Question | None) -> Iterator[Turn]:
-    """What the user said; a choice of the question that was to be asked is an answer to it."""
+    """The user's turns; if one is a choice of the last question, the question comes before it."""
     for text in filter(str.strip, said):
         answer = asked.answer(text) if asked else None
         if asked and answer:
@@ -212,7 +212,7 @@ async def _report(ctx: Context[Any, Any], result: SearchResult) -> None:
 
 @contextmanager
 def _tool_errors() -> Iterator[None]:
-    """Say to the model what this package raises on purpose; the rest is the server's to log."""
+    """Pass this package's own errors on to the model; the server logs all others."""
     try:
         yield
     except ValidationError as error:

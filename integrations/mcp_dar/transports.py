@@ -1,4 +1,4 @@
-"""How clients reach the server: over stdio, or over streamable HTTP."""
+"""Serves clients over stdio or streamable HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
 def serve_stdio(server: MCPServer[Any]) -> None:
-    """Serve one client over standard input and output until it goes."""
+    """Serve one client over standard input and output until it disconnects."""
     server.run("stdio")
 
 

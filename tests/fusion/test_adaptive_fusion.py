@@ -365,7 +365,7 @@ def test_in_a_store_too_small_the_text_counts_all(count: int):
     fused = fusion_over(pool_of(0, count)).fuse(text, images_at(text, GOOD, 0), 0)
 
     assert_text_alone(fused, text, 3)
-    assert fused.reasons == ("the store is too small to say what is normal",)
+    assert fused.reasons == ("the store is too small to tell what scores are usual",)
 
 
 def test_twenty_vectors_are_enough():
