@@ -26,7 +26,7 @@ class Models:
         encoder: Encodes texts, generated images and the pool.
         generator: Generates images, or reads those generated before; None if no method needs it.
         images_per_turn: Number K of images.
-        negative_prompts: Whether what the user ruled out goes to the generator.
+        negative_prompts: Whether exclusions go to the generator.
     """
 
     encoder: JointEncoder

@@ -1,4 +1,4 @@
-"""Captions that fit into the text encoder."""
+"""Shortens captions to fit the text encoder."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ def within_budget(
     max_tokens: int,
     visibility: Callable[[str], float],
 ) -> str:
-    """Phrases as one caption of at most so many tokens.
+    """Join phrases to a caption of at most ``max_tokens`` tokens.
 
-    The first phrase, which names the thing, and the last, which was said last, stay the longest.
-    Of those in between goes first what a picture shows least, and of equals the oldest.
+    If it is too long, phrases are left out: first those that a picture shows least, and among equal
+    ones the oldest. The first phrase, which names the thing, and the latest one are kept longest.
 
     Args:
-        phrases: In the order they were said.
-        count_tokens: Length of a text for the encoder in use, start and end included.
-        max_tokens: The most that the caption may have.
-        visibility: How much of a phrase a picture shows.
+        phrases: The phrases in the order in which they were said.
+        count_tokens: Counts the tokens of a text for the encoder, start and end included.
+        max_tokens: Maximum number of tokens.
+        visibility: How well a picture can show a phrase.
     """
     texts = list(phrases)
     seen = [visibility(text) for text in texts]
     if count_tokens(", ".join(texts)) <= max_tokens:
         return ", ".join(texts)
-    # The phrases' own lengths, without the commas, tell at once how many are too many.
+    # Drop most phrases by their own lengths, without counting the whole caption each time.
     empty = count_tokens("")
     lengths = [count_tokens(text) - empty for text in texts]
     while len(texts) > 2 and sum(lengths) + empty > max_tokens:
@@ -52,12 +52,12 @@ def within_budget(
 
 
 def _least(values: list[float]) -> int:
-    """The place of the least value, the first and the last aside."""
+    """The index of the lowest value, except for the first and the last one."""
     return min(range(1, len(values) - 1), key=lambda place: values[place])
 
 
 def _cut(text: str, share: float) -> str:
-    """The first share of a text, at a word's end where it has several."""
+    """The first part of a text, cut at the end of a word if it has several words."""
     words = text.split()
     kept = int(len(words) * share)
     return " ".join(words[:kept]) if kept else text[: int(len(text) * share)].strip()

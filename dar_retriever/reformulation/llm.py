@@ -19,7 +19,7 @@ from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens, within_budget
 from dar_retriever.reformulation.english.lexicon import visibility
 from dar_retriever.reformulation.english.phrases import says
-from dar_retriever.reformulation.stated import StatedConditions, borne_out
+from dar_retriever.reformulation.stated import StatedConditions, confirmed
 
 # English has some 1.3 tokens a word; the rest is room for names and for counting badly.
 _WORDS_A_TOKEN: Final = 0.6
@@ -129,7 +129,7 @@ class LLMReformulator:
             notes.append("the language model's caption was cut to what the encoder reads")
         prompts = [prompt for prompt in dict.fromkeys(answer.prompts) if prompt]
         phrases = (part for text in answer.exclusions for part in text.split(", "))
-        conditions, unsaid = borne_out(answer.conditions, dialogue)
+        conditions, unsaid = confirmed(answer.conditions, dialogue)
         ruled_out = [phrase for phrase in dict.fromkeys(phrases) if phrase]
         return Reformulation(
             caption,

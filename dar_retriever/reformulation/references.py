@@ -1,4 +1,4 @@
-"""Reference images told in words, as turns of the dialogue."""
+"""Adds captions of reference images to a dialogue."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dar_retriever.conversation.dialogue import Dialogue, Turn
 
 
 def with_captions(dialogue: Dialogue, captions: Sequence[str]) -> Dialogue:
-    """A dialogue in which reference images are told as well as shown.
+    """Add the captions of reference images to a dialogue as turns of the user.
 
     Args:
-        dialogue: What was said and shown.
-        captions: One for each of ``dialogue.images``.
+        dialogue: The dialogue.
+        captions: One caption for each of ``dialogue.images``.
 
     Returns:
-        The dialogue with each image's caption as a turn of its own before the turn that showed it,
-        and before what was asked then: no caption is an answer.
+        The dialogue with each caption as a separate turn before the image's turn, and before the
+        question that it answers, so that the caption is not taken for the answer.
     """
     turns = tuple(_told(dialogue, iter(captions)))
     return dataclasses.replace(dialogue, turns=turns)

@@ -1,4 +1,4 @@
-"""The conditions of a language model's answer, and what of them was really said."""
+"""The conditions in a language model's answer, checked against the user's words."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _ABOUT: Final = {
 
 
 class Stated(BaseModel):
-    """One condition as a model states it."""
+    """A condition in a model's answer."""
 
     about: Phrase = Field(description="price, size, date, brand, place, results, ...")
     operator: Literal["=", "!=", "<=", "<", ">=", ">"] = Field(description="How it compares.")
@@ -40,7 +40,7 @@ class Stated(BaseModel):
 
 
 def _usable(answer: Any) -> Any:
-    """The entries that are conditions; the rest of an answer is of use without the others."""
+    """The valid conditions of an answer; invalid ones do not spoil the rest of it."""
     if not isinstance(answer, list):
         return []
     return [entry for entry in answer[:_MOST] if _is_one(entry)]
@@ -57,14 +57,14 @@ def _is_one(entry: Any) -> bool:
 StatedConditions = Annotated[list[Stated], BeforeValidator(_usable)]
 
 
-def borne_out(
+def confirmed(
     stated: list[Stated], dialogue: Dialogue
 ) -> tuple[tuple[Condition, ...], tuple[str, ...]]:
-    """The conditions that the user's words bear out, and a note for each other.
+    """The conditions that the user really said, and a note for each of the others.
 
     Args:
-        stated: Of a model.
-        dialogue: What it was told.
+        stated: The conditions in a model's answer.
+        dialogue: The dialogue that the model read.
     """
     said = " ".join(" ".join(turn.text for turn in dialogue.user_turns).lower().split())
     conditions, notes = [], []
@@ -80,7 +80,7 @@ def borne_out(
 
 
 def _says(said: str, value: float | str) -> bool:
-    """Whether words hold a value; days are told from "last summer" and the like."""
+    """Whether words contain a value; dates may also be phrases such as "last summer"."""
     if isinstance(value, str):
         return value.lower() in said.lower() or _DAY.fullmatch(value) is not None
     numbers = re.finditer(NUMBER, said, re.IGNORECASE)
