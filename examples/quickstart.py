@@ -1,4 +1,4 @@
-"""A conversation over pictures of your own making, without a download.
+"""A conversation over drawn products, without a download.
 
 python examples/quickstart.py
 """

@@ -243,7 +243,7 @@ class Dialogue:
         """Raise EmptyDialogueError if the user has not said, shown or liked anything."""
         if not any(turn.has_content for turn in self.turns):
             raise EmptyDialogueError(
-                f"in the dialogue's {len(self.turns)} turns the user says and shows nothing; "
+                f"a dialogue of {len(self.turns)} turns with no word and no image of the user; "
                 "describe the wanted image first"
             )
 

@@ -1,9 +1,9 @@
-"""Does adaptive fusion take the harm out of generated images, and at what price?
+"""Does adaptive fusion prevent the harm of wrong images, and what does it cost?
 
-Draws the demo's gallery, plays simulated dialogues over it, and compares on the part of them that
-nothing was tuned on: joined text, reformulated text, the paper's schedule, adaptive fusion, and
-adaptive fusion that spends images only where the text hesitates. Then the same with a generator
-whose prompts are exchanged at random. Everything encoded is kept in the folder.
+Draws the demo's gallery and plays simulated dialogues over it. On the dialogues that nothing was
+tuned on, it compares joined text, reformulated text, the paper's schedule, adaptive fusion, and
+adaptive fusion that only generates as many images as needed. Then it does the same with a generator
+whose prompts are exchanged at random. Everything that is encoded is kept in the folder.
 
     python examples/benchmarks/adaptive_fusion.py --out adaptive
 """
@@ -44,7 +44,7 @@ SWAPPED = (0.25, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Results:
-    """What is compared: ranks by method, new images by method, and encodings for other fusions."""
+    """Ranks and numbers of new images by method, and encodings for other fusions."""
 
     ranks: dict[str, np.ndarray]
     images: dict[str, np.ndarray]
@@ -52,7 +52,7 @@ class Results:
 
 
 def options_of(description: str | None) -> argparse.Namespace:
-    """The command line, alike for all that compares on these dialogues."""
+    """The command line, the same for all scripts that use these dialogues."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("adaptive"), help="what is kept")
     parser.add_argument("--dialogues", type=int, default=1000, help="to report on")
@@ -154,7 +154,7 @@ def drops(ranks: Mapping[str, np.ndarray]) -> Table:
 
 
 def spending(results: Results) -> Table:
-    """Images generated, and what they were good for."""
+    """How many images were generated, and how much they helped."""
     table = Table(
         "method",
         "images a dialogue",
@@ -177,7 +177,7 @@ def spending(results: Results) -> Table:
 
 
 def noise(results: Results) -> Table:
-    """Recall@10 where the prompts of some turns are exchanged with those of other dialogues."""
+    """Recall@10 if the prompts of some turns are exchanged with those of other dialogues."""
     table = Table(
         "prompts exchanged",
         "method",
@@ -206,10 +206,10 @@ def noise(results: Results) -> Table:
 
 
 def exchanged(drawn: Vectors, share: float, seed: int = 0) -> Vectors:
-    """Generated images of which some turns have another dialogue's of that round."""
+    """Generated images, with some turns replaced by the same round of another dialogue."""
     random, mixed = np.random.default_rng(seed), drawn.copy()
     for n in range(drawn.shape[1]):
-        # Dialogues in a circle, so that none keeps its own.
+        # Rotate the chosen dialogues, so that none keeps its own images.
         circle = random.permutation(len(drawn))
         hit = random.random(len(drawn)) < share
         mixed[circle[hit], n] = drawn[np.roll(circle, 1)[hit], n]

@@ -2,12 +2,11 @@
 
     python examples/benchmarks/asking_back.py --out asking
 
-Each simulated user names the kind of a drawn product and at most one more thing about it, then
-answers whatever metadata field is asked for, by the target's own value. One strategy asks what
-``FacetQuestions`` proposes; the others choose among the same questions: at random among all
-fields that were not asked yet, at random without those that the first description tells, or by the
-plain entropy of the candidates' metadata. Words alone are searched with. All of it is kept in the
-folder.
+Each simulated user names the kind of a drawn product and at most one more attribute. Then the user
+answers each question about a metadata field with the target's own value. One strategy asks what
+``FacetQuestions`` proposes. The others choose among the same questions: at random among all fields
+that were not asked for yet; at random, but without the fields of the first description; or by the
+entropy of the candidates' metadata. Only words are searched with. Everything is kept in the folder.
 """
 
 from __future__ import annotations
@@ -130,9 +129,9 @@ class Game:
         return self._simulated(number).told[0] | {"kind"}
 
     def play(self, number: int, ask: Ask) -> int:
-        """The number of answers after which the target is in the top 10.
+        """The number of answers until the target is in the top 10.
 
-        One more than there are fields where it never gets there.
+        If it never gets there, one more than there are fields.
         """
         product = self._product(number)
         dialogue = self._simulated(number).dialogue.at_round(0)
@@ -177,7 +176,7 @@ def _table(rounds: dict[str, np.ndarray]) -> Table:
 
 
 def _fewer(ours: np.ndarray, theirs: np.ndarray) -> str:
-    """By how many per cent ours are fewer, with the bootstrap's interval over targets."""
+    """How many per cent fewer questions ours needs, with a bootstrap interval over targets."""
     random = np.random.default_rng(0)
     drawn = random.integers(0, len(ours), (2000, len(ours)))
     ratios = 100 * (1 - ours[drawn].mean(1) / theirs[drawn].mean(1))

@@ -1,8 +1,8 @@
-"""A picture and what to change about it: which composition finds what is meant?
+"""A reference picture and changes in words: which strategy finds the right product?
 
-Points at a product of the drawn gallery, says what is to change about one or two of its
-attributes, and looks for the product that is so. The reference itself is no hit. Then the same
-with references as people have them: small thumbnails, sketches, painted pictures.
+Each query names a product of the drawn gallery and changes to one or two of its attributes, and
+looks for the product with those changes. The reference itself does not count as a hit. Then it does
+the same with other kinds of references: small thumbnails, sketches, painted pictures.
 
     python examples/benchmarks/composed_queries.py --out composed
 """
@@ -39,7 +39,7 @@ from dar_retriever.support.images import open_image
 from dar_retriever.support.progress import progress_bar, quiet_libraries
 
 KS = (1, 10, 50)
-# Those that constants were chosen on had seed 5.
+# The queries for choosing constants had seed 5.
 SEED = 6
 
 Change = Callable[[Image.Image], Image.Image]
@@ -135,7 +135,7 @@ def main_table(ranks: Mapping[str, np.ndarray]) -> Table:
 
 
 def captioning_once(captioner: Captioner) -> Captioner:
-    """The captioner, asked once where several strategies need the same image's caption."""
+    """The captioner with a cache, because several strategies need the same captions."""
     last: list[tuple[Image.Image, str]] = []
 
     def caption(image: Image.Image) -> str:

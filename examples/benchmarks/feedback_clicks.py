@@ -1,9 +1,9 @@
-"""What is a click on a hit worth, and what does a wrong one cost?
+"""How much does a click on a hit help, and how much does a wrong click hurt?
 
-At some rounds of the dialogues that ``adaptive_fusion.py`` reports on, the user looks at the ten
-best hits by text and clicks once: "more like this" on the hit nearest to what is wanted, "not this"
-on the farthest, or, by mistake, "more like this" on the farthest or on any picture of the store.
-The target itself is never clicked. What that script encoded serves here too.
+In some rounds of the dialogues of ``adaptive_fusion.py``, the user looks at the ten best hits by
+text and clicks once: "more like this" on the hit nearest to the target, "not this" on the farthest,
+or, by mistake, "more like this" on the farthest or on any picture of the store. The user never
+clicks on the target itself. The encodings of that script are used again.
 
     python examples/benchmarks/feedback_clicks.py --out adaptive
 """

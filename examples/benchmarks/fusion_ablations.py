@@ -1,8 +1,8 @@
-"""What is each part of adaptive fusion worth, and what does worse?
+"""How much does each part of adaptive fusion contribute, and what does worse?
 
-Every signal alone and all together as the gate of the images, other ways to weigh (constant,
-standardised, paper's schedule), rank fusion, and the best of the images in place of their mean,
-on the dialogues that ``adaptive_fusion.py`` reports on. What that script encoded serves here too.
+Compares every signal by itself, all signals together, other weights (constant, standardised, the
+paper's schedule), rank fusion, and the best image instead of the mean, on the dialogues of
+``adaptive_fusion.py``. The encodings of that script are used again.
 
     python examples/benchmarks/fusion_ablations.py --out adaptive
 """
@@ -30,7 +30,7 @@ RANK_CONSTANT = 60
 
 @dataclass(frozen=True)
 class Signals:
-    """All signals of all turns, each (D, R), in [0, 1] and higher where images deserve more.
+    """All signals of all turns, each (D, R), in [0, 1]; higher if images deserve more weight.
 
     Attributes:
         depiction: How well the images show the caption.
@@ -112,7 +112,7 @@ def others(encodings: Encodings) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def gated(texts: Vectors, signals: Signals, gate: np.ndarray) -> Vectors:
-    """Queries in which the images have a gate's part, in standard deviations."""
+    """Queries in which the images have the weight of a gate, in standard deviations."""
     spread = np.where(signals.visual_spread > 0, signals.visual_spread, 1)
     by_text = ((1 - gate) / signals.text_spread)[..., None] * texts
     fused: Vectors = (by_text + (gate / spread)[..., None] * signals.visual).astype(np.float32)
@@ -157,7 +157,7 @@ def signals_of(encodings: Encodings) -> Signals:
 
 
 def by_scores(encodings: Encodings) -> Iterator[tuple[str, np.ndarray]]:
-    """Ways to combine that no single query vector can do: every image of the pool is scored."""
+    """Combinations that need a score for every image, because no single query vector gives them."""
     names = ("reciprocal ranks (k = 60)", "best image at 0.3", "best image at 0.5")
     found = {name: np.zeros(encodings.texts.shape[:2], int) for name in names}
     for case in track(range(len(encodings.targets)), "Scoring the pool"):

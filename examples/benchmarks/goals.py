@@ -1,4 +1,4 @@
-"""The table of a performance benchmark: what was measured beside what was to be reached."""
+"""The table of a performance benchmark: measured figures and their goals."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Goal:
     Attributes:
         what: What was measured.
         measured: The figure.
-        goal: What it was to be.
-        unit: Of both.
-        at_most: Whether less is better.
+        goal: Its goal.
+        unit: The unit of both.
+        at_most: Whether lower is better.
     """
 
     what: str
@@ -31,7 +31,7 @@ class Goal:
 
     @property
     def ratio(self) -> float:
-        """Above 1 where the goal is more than reached."""
+        """Above 1 if the goal is exceeded."""
         if self.at_most:
             return self.goal / self.measured if self.measured else float("inf")
         return self.measured / self.goal

@@ -1,13 +1,13 @@
-"""Is Chroma's index, on this project's settings, as good as exact search, and how fast is it?
+"""Is Chroma's index, with this project's settings, as good as exact search, and how fast is it?
 
-Fills a store for each size, asks it and an exact search over the same vectors in NumPy the same
-questions by turns, one at a time, and says which share of the exact top 10 the store finds, how
-long both take, and what the store costs in time, memory and disk. The vectors are drawn
-(vectors.py); questions are images that are not stored and texts about images that are.
+Fills a store for each size. Then it sends the same queries in turn to the store and to an exact
+search in NumPy over the same vectors. It prints how much of the exact top 10 the store finds, how
+long both take, and how much time, memory and disk the store needs. The vectors are synthetic
+(vectors.py). Queries are images that are not stored, and texts about images that are.
 
     python examples/benchmarks/index_scale.py --folder FOLDER --sizes 50000 1000000
 
-A store that is there is asked as it is, and one that was cut off is filled up.
+An existing store is used as it is, and an incomplete one is completed.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""Indexing photographs: this ingest, the encoder alone, and LangChain's way, side by side.
+"""Indexing photographs: compares this ingest with the encoder alone and with LangChain.
 
 python examples/benchmarks/ingest_speed.py --images 512 --sizes 640x480 2048x1536
 
-All get the same JPEG files and the same ViT-B-32, with random weights that are saved once, each in
-a process of its own: ``ingest`` into a store on disk, and LangChain's ``OpenCLIPEmbeddings`` with
+All of them get the same JPEG files and the same ViT-B-32 with random weights, each in its own
+process: ``ingest`` into a store on disk, and LangChain's ``OpenCLIPEmbeddings`` with
 ``Chroma.add_images`` into another. The encoder alone gets ready tensors in the same batch size,
-before and after the ingest of the same process. Opening the model is not counted.
+before and after the ingest in the same process. The time to open the model is not counted.
 """
 
 from __future__ import annotations

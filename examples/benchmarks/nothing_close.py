@@ -1,8 +1,8 @@
-"""When nothing in the store is close: how often that is said, and how often wrongly.
+"""How often does the search say that nothing is close, and how often wrongly?
 
-Simulated dialogues over the gallery as it is, and over the gallery without any product of the
-wanted kind; and texts of things that the catalogue knows nothing of. The drawings that
-``adaptive_fusion.py`` made serve here too.
+Uses simulated dialogues over the whole gallery and over the gallery without products of the wanted
+kind, and texts about things that are not in the catalogue. The drawings of ``adaptive_fusion.py``
+are used again.
 
     python examples/benchmarks/nothing_close.py --out adaptive
 """

@@ -1,9 +1,9 @@
-"""Does the protocol fit on a small machine? VisDial's size, with vectors drawn at random.
+"""Can a small machine run the protocol at VisDial's size? Tested with random vectors.
 
-Runs the protocol on 2,064 dialogues, 11 rounds and 50,000 images with an encoder that draws a
-vector at random for every text and image, and says how long the ranking took and how much memory
-the process had at most. With such vectors the figures have to come out at chance; where the query
-is the target's own vector, every target has to rank first. The images themselves are not needed.
+Runs the protocol on 2,064 dialogues, 11 rounds and 50,000 images with an encoder that returns a
+random vector for every text and image. It prints how long the ranking took and the peak memory.
+The figures must be at chance level; with the target's own vector as the query, every target must
+rank first. The images themselves are not needed.
 
     python examples/benchmarks/protocol_at_scale.py --dialogues DIALOGUES.json --pool POOL.json
 """

@@ -1,11 +1,11 @@
-"""What the rules' reading of a dialogue costs: their captions beside captions of the truth.
+"""How much does the search lose by the rules' captions, compared with true captions?
 
     python examples/benchmarks/rule_captions.py --out adaptive
 
-At each round of simulated dialogues over the drawn catalogue the target is searched with two
-captions: the rules', and one written from the attributes that were told rightly by then, in the
-wordings of the catalogue. Words alone are searched with. Then corrections and negations by
-themselves: what becomes of the value that was taken back, and of what was denied.
+In each round of simulated dialogues over the drawn catalogue, the target is searched with two
+captions: one by the rules, and one written from the attributes that the user has told correctly by
+then, in the words of the catalogue. Only words are searched with. A second table looks at
+corrections and negations: what happens to a value that was corrected or denied.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What a turn costs beside its models and its store, and how many users one process serves.
+"""How long does a turn take without models and store, and how many users can a process serve?
 
 python examples/benchmarks/search_speed.py
 
-The demo preset over drawn products, dialogues of simulated users. Every call of the encoder, of the
-diffusion pipeline and of the store is timed; what is left of a turn is this package's own work.
+Uses the demo preset over drawn products, with simulated users. Every call of the encoder, of the
+diffusion pipeline and of the store is timed. The rest of a turn is this package's own work.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""How long a turn takes with a generator of SD-Turbo's shape, on the device that is there.
+"""How long does a turn take with a generator of SD-Turbo's size, on the available device?
 
     python examples/benchmarks/turn_on_device.py [--small] [--images 2] [--only plain,compile]
 
-On a CPU, where an image takes about a minute, a run is short unless it is asked for more.
+On a CPU an image takes about a minute, so there a run is short by default.
 
 Nothing is downloaded: the pipeline (Stable Diffusion 2.1's parts, one step, 512 x 512) and the
-encoder (ViT-B-32) have random weights, which cost the same time and memory as trained ones. What
-they draw is noise. Each variant runs in a process of its own, so that none gains from another.
+encoder (ViT-B-32) have random weights, which take the same time and memory as trained ones. The
+images are noise. Each variant runs in its own process, so that they do not influence each other.
 """
 
 from __future__ import annotations

@@ -1,19 +1,19 @@
-"""Vectors with the shape of a joint encoder's, where no real ones can be had by the million.
+"""Synthetic vectors that are distributed like a joint encoder's, by the million.
 
-Directions at random have no neighbours worth the name in 512 dimensions: the best and the worst
-image are about as far off, and no index finds the best ten. Vectors of pictures do not lie like
-that. These are drawn from a mixture whose parts are what is known of CLIP's vectors:
+Random directions in 512 dimensions have no real neighbours: the best and the worst image are about
+equally far away, and no index finds the best ten. Vectors of pictures are distributed differently.
+These come from a mixture with the known properties of CLIP's vectors:
 
-- Images share a mean, two of them at random have a cosine of 0.50 on average.
+- Images share a mean: two random images have a cosine of 0.50 on average.
 - The variance falls with the rank of its direction as 1 / rank (here 20 directions hold half of
   it, 240 hold 90 %).
-- They lie in clusters of unequal sizes, each of which varies in its own directions, so that the
+- They form clusters of different sizes, and each cluster varies in its own directions. So the
   local intrinsic dimension (maximum likelihood, 100 neighbours; Levina and Bickel, 2004) is about
-  20 among 50,000 and 23 among a million; the drawn products of the demo, which are no
-  photographs, measure 7.
-- Texts lie apart from images (the modality gap; Liang et al., 2022). The cosine of a text is 0.30
-  with its own image and 0.18 with one at random; among 5,000 images its own comes first for 38 %
-  of the texts and in the top 10 for 68 %, near CLIP ViT-B/32's 30 % and 67 % on COCO.
+  20 among 50,000 images and 23 among a million. For the drawn products of the demo, which are not
+  photographs, it is 7.
+- Texts lie apart from images (the modality gap; Liang et al., 2022). A text has a cosine of 0.30
+  with its own image and 0.18 with a random one. Among 5,000 images its own comes first for 38 % of
+  the texts and in the top 10 for 68 %, close to the 30 % and 67 % of CLIP ViT-B/32 on COCO.
 """
 
 from __future__ import annotations

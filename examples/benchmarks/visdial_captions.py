@@ -1,9 +1,10 @@
-"""What captions keep of real dialogues: the rules beside a language model's, both at round 10.
+"""How much of real dialogues do captions keep, by the rules and by a language model, at round 10?
 
     python examples/benchmarks/visdial_captions.py dialogues.json reformulated.json
 
-The two files are those of visdial.md: VisDial's validation dialogues by humans, and the captions
-that the authors of DAR had a language model write of every round. Nothing is drawn or searched.
+The two files are described in visdial.md: the human dialogues of VisDial's validation set, and the
+captions that the authors of DAR had a language model write for every round. Nothing is drawn or
+searched.
 """
 
 from __future__ import annotations
