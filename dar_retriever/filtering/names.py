@@ -49,7 +49,7 @@ _SEEN: Final = frozenset(
         *("colour", "color", "colours", "colors", "pattern", "kind", "type", "category", "class"),
         *("background", "object", "objects", "subject", "style", "shape", "scene", "setting"),
         *("tag", "tags", "label", "labels", "caption", "title", "description", "text", "material"),
-        *("part", "detail", "details", "name", "keywords", "season", "orientation"),
+        *("part", "detail", "details", "name", "keywords", "orientation"),
     }
 )
 

@@ -123,10 +123,10 @@ def _message(
     text: str, asked: frozenset[str], standing: frozenset[str], today: date
 ) -> tuple[str, tuple[tuple[str, tuple[Condition, ...]], ...]]:
     """A message without its conditions, and those by what they are about; none takes back."""
-    if asked and _NO_MATTER.fullmatch(text):
-        return "", tuple((about, ()) for about in sorted(asked))
     if len(text) > 2 * _LONGEST:
         return text, ()
+    if asked and _NO_MATTER.fullmatch(text):
+        return "", tuple((about, ()) for about in sorted(asked))
     found: list[tuple[str, tuple[Condition, ...]]] = []
     whole, text = text, text.replace("\u2019", "'")
     text, taken_back = _taken_back(text)

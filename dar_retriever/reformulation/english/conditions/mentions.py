@@ -22,7 +22,8 @@ _JOINING: Final = ("-", "#", "@", "/")
 Kind = Literal["maker", "place", "person", "other"]
 
 _PICTURES: Final = (
-    r"(?:any|photos?|pictures?|pics|images?|shots?|ones?|those|results?|stuff|things|items)"
+    r"(?:any|photos?|pictures?|pics|images?|shots?|ones?|those|results?|stuff|things|items|"
+    r"products)"
 )
 _MADE: Final = (
     r"(?:made|designed|shot|taken|photographed|painted|published|sold|drawn|produced|built|created|"

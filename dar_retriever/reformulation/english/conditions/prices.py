@@ -94,6 +94,8 @@ def price_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
         asked: Whether it answers a question for the price, so that "50" is the most.
     """
     known = known or _SPOKEN_OF.search(text) is not None
+    if not (known or asked or _CURRENCY.search(text) or _PRICE.search(text)):
+        return
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
             found = _read(text, match, known=known or asked, asked=asked)
