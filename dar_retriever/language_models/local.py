@@ -157,9 +157,7 @@ class LocalLanguageModel:
             return str(render([joined, *rest], **options))
 
 
-def _opened(
-    model: str, dtype: Any, device: Any
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def _opened(model: str, dtype: Any, device: Any) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place, options = model, {}
@@ -172,7 +170,7 @@ def _opened(
     return opened.to(device).eval(), tokenizer
 
 
-def _nobody_waits(tokens: Any, scores: Any, **_: Any) -> Any:
+def _nobody_waits(tokens: Any, *_: Any, **__: Any) -> Any:
     """What transformers asks after every token: whether each of a batch's answers is to end."""
     import torch
 

@@ -72,18 +72,21 @@ class Reading:
         excluded: What it does not show.
         since: See ``Reformulation``.
         conditions: What was said that no picture shows.
+        notes: How it was read, for people.
     """
 
     phrases: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
     since: int = 0
     conditions: tuple[Condition, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class LanguageRules(Protocol):
     """One language: how people describe, answer, correct and rule out in it.
 
-    ``english/`` implements it; another language is a folder beside that one.
+    ``english/`` implements it; another language is a folder beside that one, which
+    ``languages.py`` names.
     """
 
     def read(self, dialogue: Dialogue) -> Reading:

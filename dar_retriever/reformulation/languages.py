@@ -64,9 +64,11 @@ _RULES: Final[dict[str, LanguageRules]] = {
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}][^\W\d_]+)*")
 _MOST_WORDS: Final = 300
 _SURE: Final = 0.75
-# "chaise longue" and "rottweiler" are English as well.
+# "chaise longue" and "croissants on a plate" are English as well.
 _FEW: Final = 4
-_SURE_OF_FEW: Final = 0.9
+_ENGLISH: Final = frozenset(["the", "and", "of", "with", "without", "on", "for", "is", "not"])
+_SURE_IN_DOUBT: Final = 0.9
+_LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
 def language_of(dialogue: Dialogue) -> str:
@@ -85,8 +87,9 @@ def language_of(dialogue: Dialogue) -> str:
     if not words:
         return "en"
     language, probability = _identifier().classify(" ".join(words))
-    few = len(words) < _FEW and all("\N{LATIN SMALL LETTER LONG S}" > c for c in words[0])
-    return language if probability >= (_SURE_OF_FEW if few else _SURE) else "en"
+    few = len(words) < _FEW and _LATIN.match(words[0])
+    in_doubt = few or not _ENGLISH.isdisjoint(word.lower() for word in words)
+    return language if probability >= (_SURE_IN_DOUBT if in_doubt else _SURE) else "en"
 
 
 def rules_of(language: str) -> LanguageRules:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reading
+
+# Characters of a message, many times what an encoder reads.
+_READ: Final = 4000
 
 
 class OwnWords:
@@ -18,7 +23,7 @@ class OwnWords:
 
     def read(self, dialogue: Dialogue) -> Reading:
         """See ``LanguageRules``."""
-        words = tuple(turn.text for turn in dialogue.user_turns if turn.text)
+        words = tuple(turn.text[:_READ] for turn in dialogue.user_turns if turn.text)
         return Reading(words, notes=(self._note,))
 
     def visibility(self, phrase: str) -> float:

@@ -16,6 +16,8 @@ from dar_retriever.reformulation.base import Reading
 _CLAUSE_END: Final = re.compile(r"\s*(?:[,;!?]|\.(?!\d))\s*")
 _LONGEST: Final = 3
 _EXCLUSIONS: Final = 40
+# Characters of a message, many times what an encoder reads.
+_READ: Final = 4000
 # Of adjectives, as far as the three languages share them.
 _ENDING: Final = "e[mnrs]?|e?s"
 # The printed one; the patterns are written with the typed one.
@@ -89,7 +91,7 @@ class PatternRules:
         for place, turn in enumerate(dialogue.turns):
             if turn.role != "user" or not turn.text:
                 continue
-            said = turn.text.replace(_APOSTROPHE, "'")
+            said = turn.text[:_READ].replace(_APOSTROPHE, "'")
             begins = self._anew.match(said)
             said = said[begins.end() :] if begins else said
             turning = turning or begins is not None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation.base import LanguageRules, Reformulation
 from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens, within_budget
-from dar_retriever.reformulation.english import English
+from dar_retriever.reformulation.languages import language_of, rules_of
 
 
 class RuleReformulator:
@@ -17,7 +17,8 @@ class RuleReformulator:
         count_tokens: Length of a text for the encoder in use; CLIP's own by default.
         max_tokens: The most tokens a caption may have. The first description and what was said
             last stay; of what was said in between goes first what a picture shows least.
-        language: How the dialogue is read; English by default.
+        language: How the dialogue is read; by default as the language of the user's words is:
+            English, German, French and Spanish have rules, in others the user's own words stay.
     """
 
     def __init__(
@@ -28,17 +29,18 @@ class RuleReformulator:
     ) -> None:
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
-        self._language = language or English()
+        self._language = language
 
     def reformulate(self, dialogue: Dialogue) -> Reformulation:
         """See ``Reformulator``."""
-        reading = self._language.read(dialogue)
+        language = self._language or rules_of(language_of(dialogue))
+        reading = language.read(dialogue)
         caption = within_budget(
-            reading.phrases, self._count_tokens, self._max_tokens, self._language.visibility
+            reading.phrases, self._count_tokens, self._max_tokens, language.visibility
         )
         prompts = (caption,) if caption else ()
         return Reformulation(
-            caption, prompts, reading.excluded, reading.since, conditions=reading.conditions
+            caption, prompts, reading.excluded, reading.since, reading.notes, reading.conditions
         )
 
 
