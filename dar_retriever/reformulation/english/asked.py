@@ -17,7 +17,9 @@ from dar_retriever.reformulation.english.lexicon import (
 )
 
 # What such fields hold is a noun already: "which detail?", "a long strap".
-_WITHOUT_NAME: Final = "kind|type|sort|detail|category|class|label|tag|name|title|product|item|of"
+_WITHOUT_NAME: Final = (
+    "kind|type|sort|length|size|height|detail|category|class|label|tag|name|title|product|item|of"
+)
 _LONGEST: Final = 400
 OPEN_QUESTION: Final = re.compile(r"\b(?:what|how|which|where|who|whose|why|when|anything)\b")
 
@@ -65,6 +67,11 @@ _CHECKING: Final = re.compile(
 )
 
 
+_AND_ASKED: Final = re.compile(rf",? and (?={AUXILIARY} {PRONOUNS}\b|{AUXILIARY} {OWNERS}\b)")
+_AND_FIRST: Final = re.compile(r"^(?:(?:and|also|so|or|then)[ ,]+)+")
+_CLOSED: Final = re.compile(rf"^{AUXILIARY}\b")
+
+
 def question_in(text: str) -> str:
     """What an assistant asked last about the image.
 
@@ -76,6 +83,25 @@ def question_in(text: str) -> str:
         without_results(asked) != asked or _ABOUT_RESULTS.match(bare) or _CHECKING.match(bare)
     )
     return "" if about_results else asked
+
+
+def questions_in(text: str) -> tuple[str, str] | None:
+    """The two questions of one message, the closed one last; None where there is another number.
+
+    Args:
+        text: Such as "What is he wearing, and is it raining?".
+    """
+    said = " ".join(text[-_LONGEST:].lower().split())
+    asked = [plain(part) for part in re.findall(r"[^.!?]+\?", said)]
+    if len(asked) == 1:
+        asked = _AND_ASKED.split(asked[0], maxsplit=1)
+    if len(asked) != 2 or any(not question_in(f"{one.rstrip('?')}?") for one in asked):
+        return None
+    first, second = (_AND_FIRST.sub("", one.rstrip("? ")) + "?" for one in asked)
+    closed = [_CLOSED.match(one) is not None and " or " not in one for one in (first, second)]
+    if closed[0] == closed[1]:
+        return None
+    return (second, first) if closed[0] else (first, second)
 
 
 def last_question(text: str) -> str:
@@ -124,6 +150,10 @@ def asked_noun(question: str) -> str:
     patterns = (
         (
             rf"\bwhat (?:colou?r|shade)s? (?:{BE} )?(?:(?:one|1|some|most|all) of )?"
+            rf"{ANY_DETERMINER} (?P<noun>[\w' -]+)$"
+        ),
+        (
+            rf"\bwhat(?:'s| {BE})? (?:the )?(?:colou?rs?|shade|shape|material|pattern)s? of "
             rf"{ANY_DETERMINER} (?P<noun>[\w' -]+)$"
         ),
         rf"\bwhat colou?r (?P<noun>[a-z-]+) (?:{BE}|does|do) ",

@@ -6,7 +6,16 @@ import re
 from typing import Final
 
 from dar_retriever.reformulation.english.lexicon import SHADED_COLOUR
+from dar_retriever.reformulation.english.wording import worded
 
+_RATED: Final = re.compile(
+    r"^(?:(?:ok|okay|oh|yes|well|i think)[ ,]+)?(?:the |number |no\. ?|#)?(?:first|second|third|"
+    r"fourth|"
+    r"fifth|last|\d+(?:st|nd|rd|th)?)(?: one| picture| photo| image| result)? (?:is|looks|was|"
+    r"seems) "
+    r"(?:really |very |quite |the |almost |pretty )*(?:nice|good|close|closest|closer|best|better|"
+    r"great|ok|okay|perfect|lovely|there|right|fine)(?:\s*[,.;:!-]+\s*|(?= but\b)|$)"
+)
 _UNINFORMATIVE: Final = re.compile(
     r"\b(?:can(?:no|')?t (?:really |quite )?(?:tell|say|see|be sure)|can not (?:tell|say|see)|"
     r"could(?:n'?t| not) (?:tell|say|see)|(?:not|un)[ -]?(?:too |really |quite |100% )?"
@@ -18,29 +27,60 @@ _UNINFORMATIVE: Final = re.compile(
     r"good (?:morning|afternoon|evening|day)\b|how are you|let me (?:think|look|check)\b|"
     r"(?:^|[,.;!] ?)(?:thanks|thank you)\b|(?:show|find) me (?:some|more|them|it)$|"
     r"what (?:do|have) you (?:have|got)$|never ?mind(?: (?:the|his|her|its) [\w-]+)?$|"
-    r"^(?:possibly|could be|might be|i suspect as much)$)"
+    r"(?:not|n'?t) (?:bothered|fussy|fussed|picky)|don'?t care|you (?:choose|decide|pick)|"
+    r"(?:your|ur) (?:choice|call)|surprise me|whatever$|(?:we|i) (?:already|just) (?:picked|have|"
+    r"got|found|bought|chose|ordered)\b|(?:this|that|it)(?:'s| is) (?:a long shot|hopeless|"
+    r"useless|terrible|awful|not (?:it|working|helpful|what i (?:asked for|want|wanted|meant|"
+    r"said|had in mind)))|^(?:show me |give me |can i (?:see|get|have) |i want |"
+    r"could you show me )?"
+    r"(?:(?:about |some |a few |at least )?\d+ )?(?:more|other )?(?: ?(?:results?|options?|"
+    r"pictures|"
+    r"photos|images|hits|ones))? ?(?:like (?:this|that|these|those))?$|"
+    r"^(?:any|anything|all|either|both|whichever)$|^(?:possibly|could be|might be|"
+    r"i suspect as much)$)"
 )
 # What people say of results, which says nothing of the image that they want.
 _REACTION: Final = re.compile(
     r"^(?:(?:(?:(?:oh|ah|ok|okay|hm+|wow|yes|no|nope|but|and|i|really|these|those|they|it|that|"
     r"this|all|not|very|so|are|is|look|looks|getting|pretty|quite|much|'s|'re) ?)*"
-    r"(?:nice|good|great|perfect|cool|lovely|beautiful|wonderful|awesome|excellent|fine|closer?|"
+    r"(?:nice|lovely|cute|pretty|sweet|hopeless|useless|terrible|awful|horrible|amazing|"
+    r"gorgeous|super helpful|"
+    r"helpful|brilliant|fab|fantastic|good|great|perfect|cool|lovely|beautiful|wonderful|"
+    r"awesome|excellent|fine|closer?|"
     r"better|warmer|there|almost|nearly|almost there|quite|ok|okay|wrong|the one|right|exactly|"
     r"(?:love|like|hate) (?:it|them|these|those|this|that)|thanks|thank you|bad|wow|lol|haha|these|"
     r"those|them)(?: ones?| now| yet| it| results?| pictures?)?)"
     r"(?:\s*[,.;:!]+\s*|\s+-+\s+|(?=(?:,? but| but)\b)|$))+"
 )
 
+_DOUBT_AT_LAST: Final = re.compile(
+    r"(?<=[\w?])[?,. ]+(?:idk|dunno|i don'?t know|not sure|i'?m not sure|who knows|no idea)$"
+)
 HEDGES: Final = re.compile(
     r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|now|maybe|perhaps|probably|mostly|"
     r"mainly|apparently|either|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|"
-    r"need|am looking for|would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
-    r"i'd (?:say|like|have|prefer)|i'm (?:looking for|thinking)|looking for|do you have|"
-    r"have you got|also|even|that|to|have|has|having|looks?(?: like)?|appears?(?: to be)?|"
+    r"need|wanted|was looking for|was thinking(?: of)?|'m after|am after|'m trying to find|"
+    r"am trying to find|asked for|wanted to see|want to see|'d love|would love|am looking for|"
+    r"would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
+    r"i'd (?:say|like|have|prefer)|i'm (?:looking for|thinking(?: of)?|after|searching for|"
+    r"trying to find|"
+    r"hoping for)|looking for|searching for|after(?= an? )|do you (?:have|sell|stock|do)(?: any|"
+    r" it)?|"
+    r"have you (?:got|any)(?: any)?|you got(?: any)?|got any|any chance of|is there(?: any)?|"
+    r"are there(?: any)?|hiya|hi|hello|hey(?: there)?|what about|how about|this time|more like|"
+    r"(?:all |only |just )*(?:the |that |those |an? |some )?(?:one|ones|photo|photos|picture|"
+    r"pictures|"
+    r"pic|shot|image|images) (?:where|of(?= me| my| us| our)|in which)|(?:show|give) (?:him|her|"
+    r"them|us)|add(?: in)?|put(?: in)?|give (?:it|me)|i asked for|'ve got|"
+    r"(?:(?:just|only) )?(?:the |a )?ones? (?=with|in|on|by|at|from|near|wearing|that)|also|"
+    r"even|only|(?:need|want)(?= (?:an?|some) )|(?:all )(?:the |my |our )?"
+    r"(?:photos|pictures|images|shots)(?: of| with| from)|that|to|have|has|having|"
+    r"looks?(?: like)?|appears?(?: to be)?|"
     r"seems?(?: to be)?|(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|"
     r"would) (?:be|have)|(?:it|this|that|they|he|she|there)(?:'s| is| are|'re| was| were| has|"
     r" have| looks?(?: like)?| seems?(?: to be)?| appears?(?: to be)?)|with|show me|find me|find|"
-    r"give me|search for|could you|can you|sort of|kind of|let me see|"
+    r"give me|search for|could you|can you|(?:can|could|may) i (?:get|have|see)|sort of|kind of|"
+    r"let me see|"
     r"(?:something |one |more )?(?:like|similar to|as in) (?:this|that|these)"
     r"(?: ones?| pictures?| images?| photos?)?)\b[\s,]*)+"
 )
@@ -61,9 +101,14 @@ _ABOUT_RESULTS: Final = re.compile(
     rf"(?P<kept>{_LEADING}++)"
 )
 _TRAILING: Final = re.compile(
-    r"[\s,]*\b(?:i (?:think|guess|believe|suppose)|as far as i can (?:tell|see)|if i'?m right|"
+    r"[\s,]*\b(?:(?:is|are) (?:fine|ok|okay)|i (?:think|guess|believe|suppose)|"
+    r"as far as i can (?:tell|see)|if i'?m right|"
     r"please|thanks|thank you|to be honest|actually|instead|after all|from what i can see|"
-    r"in (?:it|the (?:picture|photo|image))|it seems|yes|yeah|either|too|as well|if (?:possible|"
+    r"in (?:it|the (?:picture|photo|image))|it seems|yes|yeah|either|too|as well|though|"
+    r"this time|obviously|"
+    r"lol|only(?=$)|if you don'?t mind|(?<!the )(?<!to )right(?= *\?|$)|ok|okay|for me|again|"
+    r"or so(?:mething)?|"
+    r"or something like that|would you|if poss|thanks so much|you know|if (?:possible|"
     r"any|you (?:have|can)(?: (?:one|some|any|it))?|there (?:is|are) (?:one|any))|(?:not )?at all|"
     r"(?:would|should|could|might) be (?:nice|good|great|perfect|better|fine|lovely))[\s.!]*$"
 )
@@ -98,7 +143,7 @@ _COLOUR_ALONE: Final = re.compile(
 
 def plain(text: str) -> str:
     """In lower case, with plain apostrophes and single spaces, without marks at its ends."""
-    return " ".join(text.lower().replace("\u2019", "'").split()).strip(" .!;:")
+    return " ".join(worded(text).split()).replace(" ,", ",").strip(" .!;:,")
 
 
 def without_results(text: str) -> str:
@@ -108,13 +153,14 @@ def without_results(text: str) -> str:
 
 def without_reaction(text: str) -> str:
     """Without what is said of the results at its beginning: "nice, but with a lid"."""
-    return _REACTION.sub("", text).strip()
+    return _REACTION.sub("", _RATED.sub("", text)).strip()
 
 
 def informative(answer: str) -> str:
     """Without the clauses that say that nothing is known."""
     if not _UNINFORMATIVE.search(answer):
         return answer
+    answer = _DOUBT_AT_LAST.sub("", answer)
     clauses = CLAUSE_END.split(answer)
     return ", ".join(c for c in clauses if c and not _UNINFORMATIVE.search(c))
 

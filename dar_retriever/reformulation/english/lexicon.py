@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 COLOURS: Final = frozenset(
@@ -9,13 +10,43 @@ COLOURS: Final = frozenset(
         *("red", "orange", "yellow", "green", "teal", "turquoise", "cyan", "blue", "navy"),
         *("purple", "violet", "lilac", "pink", "magenta", "brown", "tan", "beige", "cream"),
         *("gold", "golden", "silver", "grey", "gray", "black", "white", "maroon", "olive"),
+        *("burgundy", "crimson", "scarlet", "indigo", "khaki", "ivory", "aqua", "fuchsia"),
+        *("lavender", "mauve", "ochre", "off-white", "multicoloured", "multicolored", "blonde"),
     }
 )
 SHADES: Final = frozenset({"dark", "light", "pale", "bright", "deep"})
+# Things that name a shade before a colour: "mustard yellow".
+TINTS: Final = frozenset(
+    {
+        *("mustard", "mint", "lime", "forest", "emerald", "royal", "navy", "sky", "baby", "rose"),
+        *("salmon", "coral", "hot", "neon", "pastel", "blood", "wine", "cherry", "lemon", "steel"),
+        *("charcoal", "chocolate", "sand", "bottle", "midnight", "electric", "dusty", "powder"),
+        *("light", "dark", "pale", "bright", "deep"),
+    }
+)
+MATERIALS: Final = frozenset(
+    {
+        *("wood", "wooden", "oak", "pine", "walnut", "bamboo", "metal", "steel", "iron", "brass"),
+        *("copper", "aluminium", "aluminum", "glass", "plastic", "leather", "suede", "cotton"),
+        *("linen", "silk", "satin", "velvet", "wool", "woolen", "woollen", "denim", "corduroy"),
+        *("canvas", "lace", "ceramic", "porcelain", "clay", "marble", "stone", "concrete"),
+        *("brick", "paper", "cardboard", "rubber", "nylon", "polyester", "fleece", "tweed"),
+        *("knitted", "wicker", "rattan", "straw", "granite"),
+    }
+)
+PATTERNS: Final = frozenset(
+    {
+        *("plain", "solid", "striped", "dotted", "spotted", "checked", "checkered", "plaid"),
+        *("tartan", "floral", "patterned", "paisley", "zigzag", "camouflage", "pinstriped"),
+    }
+)
+SHAPES: Final = frozenset(
+    {"round", "square", "rectangular", "oval", "triangular", "circular", "hexagonal", "curved"}
+)
 NUMBERS: Final = frozenset(
     {
         *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
-        *("several", "many", "few", "single", "only", "just", "about"),
+        *("several", "many", "few", "single", "only", "just", "about", "eleven", "twelve"),
     }
 )
 PLACES: Final = frozenset({"in", "on", "at", "under", "behind", "near"})
@@ -73,7 +104,7 @@ PREPOSITIONS: Final = (
 BE: Final = r"(?:is|are|was|were|'s)"
 AUXILIARY: Final = rf"(?:{BE}|does|do|did|has|have|can|could|would|will|should)"
 ANY_COLOUR: Final = rf"(?:{'|'.join(sorted(COLOURS))})"
-SHADED_COLOUR: Final = rf"(?:(?:{'|'.join(sorted(SHADES))}) )?{ANY_COLOUR}"
+SHADED_COLOUR: Final = rf"(?:(?:{'|'.join(sorted(SHADES | TINTS))}) )?{ANY_COLOUR}"
 
 # What a picture cannot be at once.
 _CONTRARIES: Final = (
@@ -84,6 +115,8 @@ _CONTRARIES: Final = (
     ({"wet"}, {"dry"}),
     ({"old"}, {"young", "new"}),
     ({"sunny"}, {"cloudy", "overcast", "rainy"}),
+    ({"awake"}, {"asleep", "sleeping"}),
+    ({"sitting"}, {"standing"}),
     ({"plain", "solid"}, {"striped", "dotted", "checked", "patterned"}),
 )
 CONTRARIES: Final = {
@@ -93,6 +126,33 @@ CONTRARIES: Final = {
     for word in words
 }
 
+# What a thing is only one of, by sort: a new word takes the old one's place.
+SORTS: Final = tuple(
+    frozenset(words)
+    for words in (
+        MATERIALS,
+        PATTERNS,
+        SHAPES,
+        {"big", "large", "huge", "small", "little", "tiny", "medium", "mini", "giant"},
+        {"long", "short", "midi", "maxi", "knee-length", "mini-length"},
+        {"tall", "low", "high"},
+        {"sleeping", "asleep", "awake"},
+        {"sitting", "standing", "lying", "running", "walking", "jumping", "flying"},
+        {"young", "old", "elderly", "middle-aged", "new"},
+        {"open", "closed", "shut"},
+        {"empty", "full", "crowded", "busy"},
+        {"smiling", "laughing", "crying", "frowning", "sad", "happy", "angry"},
+        {"modern", "vintage", "antique", "retro", "traditional", "contemporary", "rustic"},
+        {"sunny", "cloudy", "overcast", "rainy", "foggy", "snowy", "stormy"},
+        {"thick", "thin"},
+        {"night", "daytime", "dusk", "dawn", "sunset", "sunrise", "noon", "midday"},
+        {"wide", "narrow", "skinny"},
+        {"wet", "dry"},
+        {"left-handed", "right-handed"},
+        {"indoor", "outdoor", "indoors", "outdoors", "inside", "outside"},
+    )
+)
+
 _SMALL: Final = DETERMINERS | JOINTS | PLACES
 
 
@@ -101,6 +161,7 @@ def stem(word: str) -> str:
     return word[:-1] if word.endswith("s") and len(word) > 3 else word
 
 
+@lru_cache(maxsize=4096)
 def visibility(text: str) -> float:
     """The share of a text's words of substance that a picture can show, 0 to 1."""
     words = [word for word in text.split() if word.strip(",") not in _SMALL]

@@ -9,13 +9,19 @@ from typing import Final
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reading
 from dar_retriever.reformulation.english.conditions import heard
+from dar_retriever.reformulation.english.exclusions import NO
 from dar_retriever.reformulation.english.lexicon import visibility
 from dar_retriever.reformulation.english.phrases import says
-from dar_retriever.reformulation.english.revision import revised
+from dar_retriever.reformulation.english.revision import last_thing, revised
 from dar_retriever.reformulation.english.sayings import Saying, sayings
-from dar_retriever.reformulation.english.statements import Statement, statement_of
+from dar_retriever.reformulation.english.statement import Statement
+from dar_retriever.reformulation.english.statements import statement_of
+from dar_retriever.reformulation.english.subjects import leaves, names_another
 
 _EXCLUSIONS: Final = 40
+# More than any encoder reads.
+_STATEMENTS: Final = 64
+_NO_MORE_OF_IT: Final = frozenset(f"{NO}{it}" for it in ("that", "this", "it", "them", "those"))
 
 
 class English:
@@ -35,17 +41,23 @@ class English:
         excluded: list[str] = []
         since = 0
         left: tuple[list[Statement], list[str], int] | None = None
+        done = False
         for place, saying in _said_at(dialogue):
-            if saying.anew:
+            said = [statement.text for statement in kept if statement.text]
+            another = not saying.question and names_another(saying.text, said, left=done)
+            done = leaves(saying.text)
+            if saying.anew or another:
                 left = left if not (kept or excluded) and left else (kept, excluded, since)
                 kept, excluded = [], []
             if left and not (kept or excluded):
                 since = place
-            new = statement_of(saying.question, saying.text)
-            kept = revised(kept, new)
-            said = ", ".join(statement.text for statement in kept)
-            ruled_out = [*excluded, *new.excluded.split(", ")][-_EXCLUSIONS:]
-            excluded = [what for what in ruled_out if what and not says(said, what)]
+            text = f"{NO}{last_thing(kept)}" if saying.text in _NO_MORE_OF_IT else saying.text
+            new = statement_of(saying.question, text)
+            kept, gone = revised(kept, new)
+            kept = _most_visible(kept)
+            caption = ", ".join(statement.text for statement in kept)
+            ruled_out = [*excluded, gone, *new.excluded.split(", ")][-_EXCLUSIONS:]
+            excluded = [what for what in ruled_out if what and not says(caption, what)]
         if left and not kept and not any(t.images or t.like for t in dialogue.turns[since:]):
             # Until something is said of the new subject, there is only the old one.
             kept, excluded, since = left
@@ -56,6 +68,14 @@ class English:
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""
         return visibility(phrase)
+
+
+def _most_visible(kept: list[Statement]) -> list[Statement]:
+    """So many statements as a caption may hold at most, by the order of the budget."""
+    if len(kept) <= _STATEMENTS:
+        return kept
+    least = min(range(1, len(kept) - 1), key=lambda place: visibility(kept[place].text))
+    return [*kept[:least], *kept[least + 1 :]]
 
 
 def _said_at(dialogue: Dialogue) -> Iterator[tuple[int, Saying]]:

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Final
 
-from dar_retriever.reformulation.english import phrases
+from dar_retriever.reformulation.english import phrases, sorts
+from dar_retriever.reformulation.english.corrections import corrected
 from dar_retriever.reformulation.english.lexicon import (
     ANY_COLOUR,
     COLOURS,
     CONTRARIES,
     DETERMINERS,
-    PLACES,
-    SHADED_COLOUR,
     stem,
 )
-from dar_retriever.reformulation.english.statements import Statement
-
-_FIRST_COLOUR: Final = re.compile(rf"\b{SHADED_COLOUR}\b")
+from dar_retriever.reformulation.english.statement import Statement
 
 
-def revised(kept: list[Statement], new: Statement) -> list[Statement]:
-    """The statements after one more: what it corrects or answers anew is replaced."""
+def revised(kept: list[Statement], new: Statement) -> tuple[list[Statement], str]:
+    """The statements after one more: what it corrects or answers anew is replaced.
+
+    Returns:
+        The statements, and what is not wanted any more, where another thing took its place.
+    """
     if new.replaces and new.text:
         changed = _substituted(kept, new) or _replaced(
             kept, rf"\b{re.escape(new.replaces)}\b", new.text
         )
         if changed is not None:
-            return changed
+            return changed, ""
     contraries = CONTRARIES.get(new.text, frozenset())
     kept = [old for old in kept if old.text not in contraries]
     if new.topic and (new.text or new.excluded):
@@ -41,44 +41,63 @@ def revised(kept: list[Statement], new: Statement) -> list[Statement]:
     words = new.text.split()
     if len(words) == 2 and words[0] in COLOURS and (new.topic or new.corrects):
         # "red dots" after "white dots" names the thing whose colour changes.
-        changed = _replaced(kept, rf"\b{ANY_COLOUR} {re.escape(words[1])}\b", new.text)
+        changed = _recoloured(kept, new, words[1])
         if changed is not None:
-            return changed
+            return changed, ""
     if new.corrects and words:
-        return _corrected(kept, new, words)
+        return corrected(kept, new)
     if new.excluded and not (new.text or new.topic):
-        return _without(kept, new.excluded)
-    return [*kept, new] if new.text else kept
+        return _without(kept, new.excluded), ""
+    return (_added(kept, new) if new.text else kept), ""
 
 
-def _corrected(kept: list[Statement], new: Statement, words: list[str]) -> list[Statement]:
-    """The statements with a new one in the place of what it changes, else behind them."""
-    if words[-1] in COLOURS:
-        return _recoloured(kept, new) if len(words) <= 2 else [*kept, new]
-    elsewhere = words[0] in PLACES and words[1:2] and words[1] in DETERMINERS
-    for number in reversed(range(len(kept))):
-        text: str | None = phrases.exchanged(kept[number].text, _named(new.text))
-        if text is None and elsewhere:
-            text = phrases.moved(kept[number].text, new.text)
+def last_thing(kept: list[Statement]) -> str:
+    """What "remove that" means: the thing beside the subject that was named last, if any."""
+    found = [
+        phrases.tokens_of(one.text)[span.stop - 1]
+        for number, one in enumerate(kept[-2:] if len(kept) > 1 else kept)
+        for span in phrases.noun_phrases(one.text)[int(len(kept) == 1 or not number) :]
+    ]
+    return found[-1] if found else ""
+
+
+def _added(kept: list[Statement], new: Statement) -> list[Statement]:
+    """The statements with one more, within another that names its thing where nothing is lost."""
+    words = new.text.split()
+    if kept and not new.topic and sorts.is_colour(words):
+        text = sorts.recoloured(kept[0].text, new.text, anywhere=False)
         if text is not None:
-            return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
+            return [replace(kept[0], text=text), *kept[1:]]
+    new = replace(new, text=_unrepeated(kept, new.text))
+    if new.topic and phrases.is_one_thing(new.text):
+        for number in reversed(range(len(kept))):
+            text = phrases.exchanged(kept[number].text, new.text)
+            if text is not None and phrases.holds_all(text, kept[number].text):
+                return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
     return [*kept, new]
 
 
-def _recoloured(kept: list[Statement], new: Statement) -> list[Statement]:
-    """The statements after "make it green": a colour that stood alone is meant, or the first."""
-    alone = [old for old in kept if old.text in COLOURS]
-    for old in [*alone[-1:], *kept]:
-        if _FIRST_COLOUR.search(old.text):
-            text = _FIRST_COLOUR.sub(new.text, old.text, count=1)
-            return [replace(other, text=text) if other is old else other for other in kept]
-    return [*kept, new]
+def _unrepeated(kept: list[Statement], text: str) -> str:
+    """A text without the subject's name where it only says more of it: "mugs with a pattern"."""
+    tokens = phrases.tokens_of(text)
+    subject = phrases.noun_phrases(kept[0].text)[:1] if kept and len(tokens) > 2 else ()
+    if not subject or tokens[1] not in ("with", "in", "on", "that"):
+        return text
+    name = phrases.tokens_of(kept[0].text)[subject[0].stop - 1]
+    return phrases.spelt(tokens[2:]) if stem(name) == stem(tokens[0]) else text
 
 
-def _named(phrase: str) -> str:
-    """What a phrase is about, without the place word before it: "on a sky background"."""
-    words = phrase.split()
-    return " ".join(words[1:]) if words[0] in PLACES and len(words) > 1 else phrase
+def _recoloured(kept: list[Statement], new: Statement, noun: str) -> list[Statement] | None:
+    """The statements with another colour of a thing that had one; None where none had."""
+    coloured = re.compile(rf"\b{ANY_COLOUR} {re.escape(noun)}\b")
+    for number in reversed(range(len(kept))):
+        if noun in kept[number].text and coloured.search(kept[number].text):
+            text = phrases.exchanged(kept[number].text, new.text)
+            if text is not None:
+                topic = coloured.sub(lambda _: new.text, kept[number].topic, count=1)
+                one = replace(kept[number], text=text, topic=topic)
+                return [*kept[:number], one, *kept[number + 1 :]]
+    return None
 
 
 def _without(kept: list[Statement], noun: str) -> list[Statement]:
@@ -88,7 +107,8 @@ def _without(kept: list[Statement], noun: str) -> list[Statement]:
     """
     name = stem(noun.rsplit(maxsplit=1)[-1])
     having = rf"\b{re.escape(name)}(?:d|ed|{re.escape(name[-1])}ed)\b ?"
-    kept = _replaced(kept, having, "") or kept
+    if any(name in old.text for old in kept):
+        kept = _replaced(kept, having, "") or kept
     for number in reversed(range(len(kept))):
         text = phrases.without(kept[number].text, noun.rsplit(maxsplit=1)[-1])
         if text is not None:

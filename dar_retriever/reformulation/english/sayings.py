@@ -9,9 +9,9 @@ from itertools import chain
 from typing import Final
 
 from dar_retriever.conversation.dialogue import Round
-from dar_retriever.reformulation.english.asked import question_in
+from dar_retriever.reformulation.english.asked import question_in, questions_in
 from dar_retriever.reformulation.english.changes import changes_in
-from dar_retriever.reformulation.english.exclusions import is_ruling_out, parted
+from dar_retriever.reformulation.english.exclusions import NO, is_ruling_out, parted
 from dar_retriever.reformulation.english.framing import informative, plain, without_reaction
 from dar_retriever.reformulation.english.lexicon import OWNERS
 from dar_retriever.reformulation.english.subjects import begun_anew, starts_over
@@ -30,12 +30,19 @@ _SENTENCE: Final = re.compile(
 _ONLY_AN_ANSWER: Final = re.compile(
     r"^(?:yes|yeah|yep|yup|no|nope|nah|neither|none|sure|ok|okay|correct|right|well|hm+|oh)?$"
 )
+_YES_OR_NO: Final = re.compile(
+    r"(?:^|[,.;!]+ |[,.;!]* (?:and|but) )(?P<answer>(?:yes|yeah|yep|no|nope|nah)\b)"
+)
 _DENIAL: Final = re.compile(r"^(?:not|neither|(?:it|he|she|they)(?: is|'s|'re| are) not)\b[^,]*$")
 _CLAUSE: Final = re.compile(
     r"(?:,? (?:and|but)|,)(?: also)? (?="
     rf"(?:(?:it|he|she|they|there)(?: (?:is|are|was|has|have|should|must)\b|'s|'re)|"
-    rf"{OWNERS} [\w-]+ (?:is|are|should|must|has to|have to)\b|i (?:want|need|don'?t|do not)\b|"
-    r"make (?:it|them|the)\b|(?:please )?(?:remove|delete|drop|lose|get rid of|leave out|take)\b|"
+    rf"{OWNERS} [\w-]+ (?:is|are|should|must|has to|have to)\b|i (?:want|need|don'?t|do not|"
+    rf"asked|wanted|said|meant|hate|dislike)\b|"
+    r"(?:nobody|no one|neither|anything but|nothing(?! but))\b|not \w+ing\b|"
+    r"(?:fewer|less) \w|"
+    r"make (?:it|them|the)\b|(?:please )?(?:remove|delete|drop|lose|get rid of|leave out|take|"
+    r"avoid|exclude|skip|omit|ditch|hide|don'?t (?:show|include|want))\b|"
     r"(?:without|with no|no|not any|never|maybe|perhaps|probably|too)\b))"
 )
 _BEFORE_WITHOUT: Final = re.compile(r",?(?: but| and)? (?=(?:without|with no|minus)\b)")
@@ -96,7 +103,23 @@ def _beside_images(entry: Round, text: str) -> list[Saying]:
 
 
 def _said(entry: Round, text: str) -> list[Saying]:
-    question = question_in(entry.question)
+    both = questions_in(entry.question) if "?" in entry.question else None
+    if both is not None:
+        return _answered_both(both, text)
+    return _answered(question_in(entry.question), text)
+
+
+def _answered_both(questions: tuple[str, str], text: str) -> list[Saying]:
+    """What is said to an open and a closed question: yes and no answer the closed one."""
+    told = _YES_OR_NO.search(text)
+    if told is None:
+        return _answered(questions[0], text)
+    before, after = text[: told.start()].strip(" ,.;"), text[told.start("answer") :]
+    said = _answered(questions[0], before) if before else []
+    return [*said, *_answered(questions[1], after)]
+
+
+def _answered(question: str, text: str) -> list[Saying]:
     sentences = [part for part in _SENTENCE.split(text) if part] or [""]
     if not question or not _answers(sentences):
         return list(chain.from_iterable(map(_free, sentences)))
@@ -142,7 +165,11 @@ def _free(sentence: str) -> Iterator[Saying]:
     if len(clauses) > 1 and _ONLY_AN_ANSWER.match(clauses[0]) and not is_ruling_out(clauses[1]):
         clauses[:2] = [", ".join(clauses[:2])]
     anew = rest is not None
+    ruled_out = False
     for clause in clauses:
         for said in parted(without_reaction(clause)):
-            yield Saying("", said, anew)
+            # What comes instead of a thing that is gone already is added.
+            told = said.removesuffix(" instead") if ruled_out else said
+            ruled_out = ruled_out or said.startswith(NO)
+            yield Saying("", told, anew)
             anew = False

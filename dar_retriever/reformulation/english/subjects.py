@@ -3,7 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
+
+from dar_retriever.reformulation.english.nouns import (
+    EATEN,
+    LIVING,
+    THINGS,
+    TOGETHER,
+    are_apart,
+    is_part,
+    kind_of,
+    singular,
+)
+from dar_retriever.reformulation.english.phrases import noun_phrases, tokens_of
+
+_RULING_OUT: Final = frozenset({"no", "not", "without", "never", "too", "less", "fewer"})
+_KNOWN: Final = frozenset({"the", "his", "her", "its", "their", "that", "this", "these", "those"})
 
 _POLITE: Final = (
     r"(?:(?:ok|okay|great|cool|thanks|thank you|perfect|good|alright|fine|no|hm+|well|actually|"
@@ -12,7 +28,7 @@ _POLITE: Final = (
 )
 _SEEK: Final = (
     r"(?:(?:find|show|get|give) me|find|show|search for|look for|try|i'?m looking for|"
-    r"i am looking for)"
+    r"i am looking for|i (?:also )?(?:need|want)|do you have|have you got|can i (?:see|get))"
 )
 _UTTERLY: Final = r"(?:completely|totally|entirely|altogether)"
 _END: Final = r"(?=\s*(?:[,.:;!?-]|$)| (?:please|then|and|with|without|now|show|find|i'?m|i)\b)"
@@ -21,7 +37,13 @@ _START_OVER: Final = re.compile(
     r"begin (?:again|anew)|from scratch|(?:do |start )?a new (?:search|topic|subject)|"
     r"new (?:search|topic|subject)|reset(?: (?:it|all|everything|that|the search))?|"
     r"(?:forget|scrap) (?:it|that|this|everything|about (?:it|that|this)|all (?:of )?(?:it|that|"
-    rf"this)|what i said)(?: all)?|change of (?:plans?|subject|topic)|a {_UTTERLY} different one|"
+    rf"this)|what i said)(?: all)?|(?:forget|scrap|drop|ditch) (?:that|this|"
+    rf"the) (?:whole )?(?:idea|"
+    rf"search|thing|plan|one)|(?:new|different|another|other) (?:idea|question|request|one|"
+    rf"thing|search)"
+    rf"(?=\s*[:.,-])|something else(?=\s*[:-])|moving on|next(?: one| up| thing)?(?=\s*[:-])|"
+    rf"(?:let's |can we |i want to |let me )?(?:go )?back to (?:the (?:start|beginning)|"
+    rf"square one)|change of (?:plans?|subject|topic)|a {_UTTERLY} different one|"
     rf"(?:(?:now )?(?:{_SEEK}|i (?:want|need|'?d like)) )?(?:something|another (?:picture|image|"
     rf"photo)) {_UTTERLY} (?:different|else)|a (?:{_UTTERLY} )?different (?:subject|topic|search)|"
     rf"(?:now )?{_SEEK} something (?:else|different)(?! with)){_END})"
@@ -29,12 +51,27 @@ _START_OVER: Final = re.compile(
 )
 _PLAINLY: Final = re.compile(r"\b(?:re-?start|start|begin|reset|scratch|new)\b")
 # A noun phrase that names a new thing, not "a red one" of what was spoken about.
+_EXCEPT: Final = re.compile(
+    rf"^{_POLITE}(?:forget|scrap|drop|remove|ignore) (?:about )?(?:everything|all(?: of (?:it|"
+    rf"that))?|"
+    r"it all)(?: else)?,? (?:except|but|apart from|other than)(?: for)? (?P<rest>.+)$"
+)
+_NEXT: Final = re.compile(rf"^{_POLITE}(?:next|now),? {_SEEK} (?=\w+s\b(?! (?:of the|one|same)\b))")
+_REQUEST: Final = re.compile(
+    rf"^{_POLITE}(?:(?:and|now|next|also|then)[ ,]+)*(?:(?:can|could|would) you (?:please )?)?"
+    rf"(?:{_SEEK}|what about|how about)(?: (?:some|any|me|now|next|pictures? of|photos? of))* "
+)
+_NOW: Final = re.compile(r"\b(?:now|next)\b")
+_NEVER_MIND: Final = re.compile(
+    r"^(?:never ?mind|forget (?:it|that)|actually no|no thanks?|scrap that)(?: that| it)?$"
+)
 _THING: Final = (
     r"(?=(?:an?|two|three|photos?|pictures?|images?) "
     r"(?!(?:[\w-]+ ){0,4}?(?:one|ones|these|those|it|them|that|this|the same)\b))"
 )
 _ANOTHER: Final = re.compile(
     rf"^{_POLITE}(?:(?:now|instead)\b[\s,]*{_POLITE}{_SEEK} |next[:,]? (?:{_SEEK} )?|"
+    rf"now (?=an? (?!bit\b|little\b|lot\b|few\b|touch\b))|"
     rf"never ?mind\b[\s,.!:;-]*{_POLITE}(?:{_SEEK}|i (?:want|need)|i'?d like) ){_THING}"
 )
 
@@ -53,9 +90,55 @@ def begun_anew(sentence: str) -> str | None:
     Returns:
         The sentence without the words that leave the old subject; may be empty.
     """
+    kept = _EXCEPT.match(sentence)
+    if kept:
+        return kept["rest"]
     rest, anew = sentence, False
-    for pattern in (_START_OVER, _ANOTHER):
+    for pattern in (_START_OVER, _ANOTHER, _NEXT):
         found = pattern.match(rest)
         if found:
             rest, anew = rest[found.end() :], True
     return rest if anew else None
+
+
+def leaves(text: str) -> bool:
+    """Whether a message says that what was asked for is not wanted any more, and nothing else."""
+    return _NEVER_MIND.match(text) is not None
+
+
+def names_another(text: str, said: Sequence[str], *, left: bool = False) -> bool:
+    """Whether a message names another thing to look for, rather than a part or a neighbour.
+
+    A guitar is no part of a dress, and nobody looks for both in one picture; of a beach and a dog
+    there is no telling.
+
+    Args:
+        text: What is said now, unasked.
+        said: What was said of the subject so far, its own thing first.
+        left: Whether the user has just said that the subject is done with.
+    """
+    request = _REQUEST.match(text)
+    rest = text[request.end() :] if request else text
+    found, old = noun_phrases(rest), noun_phrases(said[0]) if said else ()
+    if not found or not old or found[0].start:
+        return False
+    words, before = tokens_of(rest), tokens_of(said[0])
+    noun, subject = words[found[0].stop - 1], before[old[0].stop - 1]
+    kind, was = kind_of(noun), kind_of(subject)
+    known = (
+        words[0] not in _RULING_OUT
+        and kind
+        and was
+        and not is_part(noun)
+        and words[0] not in _KNOWN
+    )
+    if not known or any(singular(noun) in map(singular, tokens_of(one)) for one in said):
+        return False
+    if left:
+        return are_apart(noun, subject) or kind != was
+    together = any(kind in group and was in group for group in TOGETHER)
+    if request and _NOW.search(request[0]):
+        return kind != was
+    if request:
+        return are_apart(noun, subject) or (not together and kind in (THINGS | LIVING))
+    return kind in THINGS and was in (THINGS | EATEN) and not together

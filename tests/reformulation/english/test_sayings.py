@@ -248,6 +248,9 @@ def test_what_is_not_wanted_is_said_with_no(text: str):
         ("i want a room, but i don't want any chairs in it", ["i want a room", "no chairs"]),
         ("remove the hat and make it red", ["no hat", "make it red"]),
         # Too much of something.
+        ("too many people", ["no people"]),
+        ("too much text", ["no text"]),
+        ("anything but red", ["no red"]),
         ("too dark", ["no dark"]),
         ("it's too dark", ["no dark"]),
         ("these are too dark", ["no dark"]),
@@ -264,9 +267,7 @@ def test_what_is_not_wanted_comes_apart_from_what_is(text: str, clauses: list[st
 @pytest.mark.parametrize(
     "text",
     [
-        "too many people",
         "too many",
-        "too much text",
         "no, a hat",
         "no it's red",
         "no longer red",
@@ -276,7 +277,6 @@ def test_what_is_not_wanted_comes_apart_from_what_is(text: str, clauses: list[st
         "avoiding traffic",
         "a girl hiding",
         "nothing but a chair",
-        "anything but red",
         "a no parking sign",
         "removed tiles",
         "without",

@@ -1,0 +1,127 @@
+"""Corrections by the type of word: a colour for a colour, a violin for a guitar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from dar_retriever.reformulation.english import phrases, sorts
+from dar_retriever.reformulation.english.lexicon import (
+    COLOURS,
+    DETERMINERS,
+    NUMBERS,
+    PLACES,
+    SHADES,
+    TINTS,
+)
+from dar_retriever.reformulation.english.nouns import are_apart, kind_of
+from dar_retriever.reformulation.english.statement import Statement
+
+_KEPT = COLOURS | SHADES | TINTS | NUMBERS
+
+
+def corrected(kept: list[Statement], new: Statement) -> tuple[list[Statement], str]:
+    """The statements with a new one in the place of what it changes, else behind them.
+
+    Returns:
+        The statements, and the thing that is not wanted any more, if any.
+    """
+    words = new.text.split()
+    if sorts.is_colour(_plainly(new.text).split()):
+        return _recoloured(kept, new), ""
+    if sorts.is_number(words):
+        changed = _first(kept, lambda text: sorts.renumbered(text, new.text))
+        return (changed or [*kept, new]), ""
+    if len(words) == 1 and sorts.sort_of(words[0]) is not None:
+        return _resorted(kept, new)
+    changed = _last(kept, lambda text: phrases.exchanged(text, _named(new.text)))
+    if changed is None and words[0] in PLACES and words[1:2] and words[1] in DETERMINERS:
+        changed = _last(kept, lambda text: phrases.moved(text, new.text))
+    if changed is not None:
+        return changed, ""
+    return _renamed(kept, new)
+
+
+def _recoloured(kept: list[Statement], new: Statement) -> list[Statement]:
+    """The statements after "make it green": a colour that stood alone is meant, or the thing's."""
+    colour = _plainly(new.text)
+    for number in reversed(range(len(kept))):
+        if sorts.is_colour(_plainly(kept[number].text).split()):
+            one = replace(kept[number], text=colour)
+            return [*kept[:number], one, *kept[number + 1 :]]
+    first = _first(kept[:1], lambda text: sorts.recoloured(text, colour, anywhere=False))
+    if first is not None:
+        return [*first, *kept[1:]]
+    return _first(kept, lambda text: sorts.recoloured(text, colour, anywhere=not new.of_it)) or [
+        *kept,
+        new,
+    ]
+
+
+def _resorted(kept: list[Statement], new: Statement) -> tuple[list[Statement], str]:
+    """The statements after "make it glass": another material takes its place."""
+    for number, old in enumerate(kept):
+        changed = sorts.resorted(old.text, new.text)
+        if changed is not None:
+            text, gone = changed
+            return [*kept[:number], replace(old, text=text), *kept[number + 1 :]], gone
+    return [*kept, new], ""
+
+
+def _renamed(kept: list[Statement], new: Statement) -> tuple[list[Statement], str]:
+    """The statements after "no wait, a violin": a thing of a kind takes the other's place."""
+    said = phrases.noun_phrases(new.text)
+    tokens = phrases.tokens_of(new.text)
+    if len(said) != 1 or said[0] != (0, len(tokens)):
+        return [*kept, new], ""
+    for number in reversed(range(len(kept))):
+        old = phrases.tokens_of(kept[number].text)
+        for span in phrases.noun_phrases(kept[number].text):
+            noun = old[span.stop - 1]
+            if kind_of(noun) and kind_of(noun) == kind_of(tokens[-1]):
+                before = [word for word in old[span.start : span.stop - 1] if _stays(word)]
+                put = phrases.merged(before, list(tokens))
+                text = phrases.spelt([*old[: span.start], *put, *old[span.stop :]])
+                one = replace(kept[number], text=text)
+                gone = noun if are_apart(noun, tokens[-1]) else ""
+                return [*kept[:number], one, *kept[number + 1 :]], gone
+    alone = phrases.noun_phrases(kept[0].text) if len(kept) == 1 else ()
+    if len(alone) == 1 and alone[0] == (0, len(phrases.tokens_of(kept[0].text))):
+        same = phrases.tokens_of(kept[0].text)[0] in ("a", "an") and tokens[0] in ("a", "an")
+        if same and new.slip:
+            return [replace(kept[0], text=new.text)], ""
+    return [*kept, new], ""
+
+
+def _stays(word: str) -> bool:
+    return word in _KEPT or word in DETERMINERS or word.isdigit()
+
+
+def _first(kept: list[Statement], change: Callable[[str], str | None]) -> list[Statement] | None:
+    return _at(kept, change, range(len(kept)))
+
+
+def _last(kept: list[Statement], change: Callable[[str], str | None]) -> list[Statement] | None:
+    return _at(kept, change, range(len(kept) - 1, -1, -1))
+
+
+def _at(
+    kept: list[Statement], change: Callable[[str], str | None], places: range
+) -> list[Statement] | None:
+    """The statements with the first one that a change fits changed; None where it fits none."""
+    for number in places:
+        text = change(kept[number].text)
+        if text is not None:
+            return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
+    return None
+
+
+def _plainly(text: str) -> str:
+    """A colour without "in" before it."""
+    return text.removeprefix("in ")
+
+
+def _named(phrase: str) -> str:
+    """What a phrase is about, without the place word before it: "on a sky background"."""
+    words = phrase.split()
+    return " ".join(words[1:]) if words[0] in PLACES and len(words) > 1 else phrase

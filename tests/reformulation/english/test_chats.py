@@ -1,0 +1,187 @@
+"""Chats as people type them, against captions that were written by hand before any run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.reformulation import Reformulation, RuleReformulator
+
+CHATS = Path(__file__).parent / "chats"
+RULES = RuleReformulator()
+SMALL = {
+    *("a", "an", "the", "of", "with", "in", "on", "at", "and", "or", "is", "are", "was", "were"),
+    *("be", "to", "it", "it's", "its", "his", "her", "their", "has", "have", "having", "for", "by"),
+    *("there", "from", "that", "this", "one", "ones", "some", "any", "very", "please", "picture"),
+    *("photo", "image", "but", "so"),
+}
+ALIKE = {
+    "grey": "gray",
+    "colour": "color",
+    "coloured": "color",
+    "colored": "color",
+    "colourful": "color",
+    "nobody": "people",
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "dark": "darker",
+    "big": "bigger",
+    "small": "smaller",
+    "sneaker": "trainer",
+}
+
+
+def said(*turns: str) -> Reformulation:
+    """What the rules read; a turn that begins with "A: " is the assistant's."""
+    dialogue = Dialogue()
+    for turn in turns:
+        asked = turn.startswith("A: ")
+        dialogue = dialogue.ask(turn[3:]) if asked else dialogue.say(turn)
+    return RULES.reformulate(dialogue)
+
+
+def content(text: str) -> Counter[str]:
+    """The words of a text that say something, by a rough stem."""
+    words = (ALIKE.get(w, w) for w in re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.lower()))
+    found: Counter[str] = Counter()
+    for word in words:
+        if word in SMALL:
+            continue
+        ends = (e for e in ("ing", "ies", "es", "ed", "s") if word.endswith(e))
+        end = next((e for e in ends if len(word) > len(e) + 2), "")
+        short = word.removesuffix(end)
+        found[short.removesuffix("e") if len(short) > 4 else short] += 1
+    return found
+
+
+def verdict(case: dict[str, Any]) -> str:
+    made = said(*(("A: " if role == "assistant" else "") + text for role, text in case["turns"]))
+    want, have = content(case["caption"]), content(made.caption)
+    bad, out = content(" ".join(case["excluded"])), content(made.negative_prompt)
+    if (set(bad) - set(want)) & set(have) or (set(want) - set(bad)) & set(out):
+        return "inverted"
+    common = (want & have).total()
+    named = all(set(content(phrase)) & set(out) for phrase in case["excluded"])
+    enough = common >= 0.85 * want.total() and common >= 0.75 * have.total()
+    return "right" if named and enough else "not right"
+
+
+@pytest.mark.parametrize(("name", "share"), [("shared", 0.85), ("dev", 0.85), ("heldout", 0.75)])
+def test_what_people_type_is_understood_and_never_inverted(name: str, share: float):
+    path = CHATS / f"{name}.jsonl"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not there")
+    cases = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    # Other languages are read by other rules.
+    english = [case for case in cases if case["kind"] != "language"]
+
+    verdicts = [verdict(case) for case in english]
+
+    assert [c["turns"] for c, v in zip(english, verdicts, strict=True) if v == "inverted"] == []
+    assert verdicts.count("right") >= share * len(english)
+
+
+SUBJECTS = st.sampled_from(["a dress", "a street", "a kitchen", "a boy", "two dogs", "a mug"])
+THINGS = st.sampled_from(["people", "cars", "dots", "text", "hats", "trees", "glasses", "flowers"])
+RULED_OUT = st.sampled_from(
+    [
+        *("no {}", "without {}", "without any {}", "w/o {}", "with no {}", "but no {}", "-{}"),
+        *("i don't want {}", "i hate {}", "too many {}", "fewer {}", "anything but {}", "not {}"),
+        *("no {} please", "please remove the {}", "get rid of the {}", "other than {}"),
+        *("excluding {}", "there should be no {}", "i'd rather not have {}", "no more {}"),
+    ]
+)
+WANTED = st.sampled_from(
+    [
+        "long sleeves",
+        "blue",
+        "with a red door",
+        "at night",
+        "in a park",
+        "shiny metal",
+        "make it big",
+    ]
+)
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
+
+
+@given(SUBJECTS, RULED_OUT, THINGS, WANTED)
+def test_what_is_ruled_out_ends_with_its_clause(subject: str, no: str, thing: str, wanted: str):
+    made = said(subject, f"{no.format(thing)}, {wanted}")
+
+    assert words(thing) <= words(made.negative_prompt)
+    assert not words(thing) & words(made.caption)
+    assert not words(wanted) & words(made.negative_prompt)
+    assert words(wanted) - {"make", "it", "with"} <= words(made.caption)
+
+
+@given(SUBJECTS, RULED_OUT, THINGS, RULED_OUT, THINGS)
+def test_each_of_several_exclusions_is_one(subject: str, no: str, one: str, nor: str, two: str):
+    made = said(subject, no.format(one), nor.format(two))
+
+    assert set(made.exclusions) == {one, two}
+    assert made.caption == subject
+
+
+@given(st.lists(st.tuples(RULED_OUT, THINGS) | WANTED, min_size=1, max_size=6))
+def test_nothing_that_is_wanted_is_excluded(turns: list[tuple[str, str] | str]):
+    texts = [turn if isinstance(turn, str) else turn[0].format(turn[1]) for turn in turns]
+    out = {turn[1] for turn in turns if not isinstance(turn, str)}
+
+    made = said("a thing", *texts)
+
+    assert set(made.exclusions) <= out
+
+
+@pytest.mark.parametrize(
+    ("turns", "caption", "excluded"),
+    [
+        # A word gives way to one of its sort.
+        (["a red and white shirt", "make the shirt blue"], "a blue shirt", ""),
+        (["a guitar", "no wait, a violin"], "a violin", "guitar"),
+        (["three cats on a sofa", "make that four"], "four cats on a sofa", ""),
+        (["two dogs in a park", "actually just one"], "one dog in a park", ""),
+        (["a wooden table", "make it glass"], "a glass table", "wooden"),
+        (["mustard yellow velvet sofa", "make it dark green"], "dark green velvet sofa", ""),
+        (["a dog", "actually a puppy"], "a puppy", ""),
+        (["a cup of coffee", "sorry I meant tea"], "a cup of tea", "coffee"),
+        # A new subject.
+        (["a red dress with long sleeves", "a guitar"], "a guitar", ""),
+        (["a mountain lake", "something else: a city"], "a city", ""),
+        (["a black dress", "now show me red shoes"], "red shoes", ""),
+        (["a dog in a park", "forget everything except the dog"], "the dog", ""),
+        # No new subject.
+        (["a red dress", "a belt"], "a red dress, a belt", ""),
+        (["a beach", "a dog"], "a beach, a dog", ""),
+        # Answers.
+        (["a", "A: left-handed or right-handed?", "right-handed"], "a, right-handed", ""),
+        (["a mug", "A: Is it big or small?", "the second"], "a mug, small", ""),
+        (["a mug", "A: Is it red or blue?", "neither"], "a mug", "red, blue"),
+        (["a mug", "A: Do you mind if it has a logo?", "yes"], "a mug", "logo"),
+        (["a mug", "A: Do you mind if it has a logo?", "no"], "a mug", ""),
+        (["a mug", "A: Should I look for a darker shade?", "yes"], "a mug, darker", ""),
+        (["a mug", "A: Which background?", "make it blue"], "a mug, blue", ""),
+        (["a man", "A: What is he holding, and is it raining?", "a bag, and yes"],
+         "a man, holding a bag, raining", ""),
+        # Short forms and emoji.
+        (["u got pics of a cat w/o a collar"], "pictures of a cat", "collar"),
+        (["a \U0001f436 \U0001f602"], "a dog", ""),
+    ],
+)  # fmt: skip
+def test_a_chat_is_read(turns: list[str], caption: str, excluded: str):
+    made = said(*turns)
+
+    assert (made.caption, made.negative_prompt) == (caption, excluded)
