@@ -20,9 +20,11 @@ from dar_retriever.generation import (
     ImageGenerator,
 )
 from dar_retriever.language_models.base import LanguageModel
+from dar_retriever.language_models.local import LocalLanguageModel
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.ranking.closeness import StoreCloseness
-from dar_retriever.reformulation import LLMReformulator
+from dar_retriever.reformulation import LLMReformulator, Reformulator
+from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.base import SearchableStore, StoreOpener
 from dar_retriever.stores.image_store import DEFAULT_COLLECTION, ImageStore
@@ -187,14 +189,12 @@ def from_preset(
         name, device=device, cache_folder=cache_folder, acceleration=acceleration
     )
     opened = open_store(store, encoder)
-    reformulator = None
-    if language_model is not None:
-        reformulator = LLMReformulator(
-            language_model,
-            count_tokens=encoder.count_tokens,
-            max_tokens=encoder.max_tokens,
-            prompts=chosen.images_per_turn,
-        )
+    reformulator: Reformulator | None = None
+    reads = {"count_tokens": encoder.count_tokens, "max_tokens": encoder.max_tokens}
+    if isinstance(language_model, LocalLanguageModel):
+        reformulator = CheckedReformulator(language_model, **reads)
+    elif language_model is not None:
+        reformulator = LLMReformulator(language_model, prompts=chosen.images_per_turn, **reads)
     calibration = Calibration(opened)
     query_encoder = DARQueryEncoder(
         encoder,

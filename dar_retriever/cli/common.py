@@ -13,6 +13,7 @@ from rich.console import Console
 
 from dar_retriever.encoders import JointEncoder
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.language_models import LocalLanguageModel
 from dar_retriever.presets import PRESETS, from_preset, is_server, open_encoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.support.progress import quiet_libraries
@@ -55,11 +56,20 @@ DemoFolder = Annotated[
     Path, typer.Option("--folder", help="Of the demo: where gallery, store and page go.")
 ]
 Products = Annotated[int, typer.Option(help="Of the demo: number of products in its gallery.")]
+LocalModel = Annotated[
+    str,
+    typer.Option(
+        "--language-model",
+        help="A language model run here words the captions: name, folder or GGUF (local-llm).",
+    ),
+]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best there is by default.")]
 
 
-def open_retriever(preset: str, store: str, device: str | None) -> DiffusionAugmentedRetriever:
-    """Open a preset over a store that is there.
+def open_retriever(
+    preset: str, store: str, device: str | None, language_model: str = ""
+) -> DiffusionAugmentedRetriever:
+    """Open a preset over a store that is there, and a language model if one is named.
 
     Raises:
         InvalidInputError: The store's folder is missing.
@@ -71,7 +81,8 @@ def open_retriever(preset: str, store: str, device: str | None) -> DiffusionAugm
         )
     cache = None if folder is None else folder / "generated"
     with quiet_libraries(), ERR.status("Opening the models"):
-        return from_preset(preset, store, device=device, cache_folder=cache)
+        model = LocalLanguageModel(language_model, device=device) if language_model else None
+        return from_preset(preset, store, device=device, cache_folder=cache, language_model=model)
 
 
 def open_quiet_encoder(preset: str, device: str | None) -> JointEncoder:

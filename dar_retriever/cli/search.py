@@ -16,6 +16,7 @@ from dar_retriever.cli.common import (
     AsJson,
     Device,
     Hits,
+    LocalModel,
     PresetName,
     Store,
     Where,
@@ -40,6 +41,7 @@ def search(
     image: Annotated[list[Path], typer.Option(help="Reference image; repeatable.")] = [],  # noqa: B006
     sheet: Annotated[Path | None, typer.Option(help="Save a contact sheet here.")] = None,
     json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    language_model: LocalModel = "",
     device: Device = None,
 ) -> None:
     """Search once, with one text or with the turns of a conversation."""
@@ -50,7 +52,7 @@ def search(
     if image:
         dialogue = dialogue.say("", *map(open_image, image))
     dialogue.require_content()
-    retriever = open_retriever(preset, store, device)
+    retriever = open_retriever(preset, store, device, language_model)
     result = retriever.search(dialogue, k, filter_)
     _show(result, as_json_=json_, sheet=sheet)
 
@@ -65,6 +67,7 @@ def chat(
         "dar-sheet.png"
     ),
     json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    language_model: LocalModel = "",
     device: Device = None,
 ) -> None:
     """Search a turn at a time: describe, look, answer, correct.
@@ -73,7 +76,7 @@ def chat(
     choices or the number of it, or say something else. An empty line or Ctrl-D ends it.
     """
     filter_ = parse_filter(where)
-    retriever = open_retriever(preset, store, device)
+    retriever = open_retriever(preset, store, device, language_model)
     questioner = FacetQuestions(retriever)
     question: Question | None = None
     dialogue = Dialogue()

@@ -14,6 +14,7 @@ from dar_retriever.cli.common import (
     DemoFolder,
     Device,
     Hits,
+    LocalModel,
     PresetName,
     Products,
     Store,
@@ -38,12 +39,13 @@ def mcp(
         str,
         typer.Option(envvar="DAR_MCP_TOKEN", help="With --http: what clients have to send."),
     ] = "",
+    language_model: LocalModel = "",
     device: Device = None,
 ) -> None:
     """Serve agents by the Model Context Protocol (extra: mcp)."""
     from mcp_dar import create_server, serve_http, serve_stdio
 
-    server = create_server(open_retriever(preset, store, device))
+    server = create_server(open_retriever(preset, store, device, language_model))
     if http:
         ERR.print(f"The server: http://{host}:{port}/mcp  (Ctrl-C ends it)", highlight=False)
         serve_http(server, host=host, port=port, token=token)
@@ -69,12 +71,17 @@ def page(
     ] = False,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen; 0 for any free one.")] = 7860,
+    language_model: LocalModel = "",
     device: Device = None,
 ) -> None:
     """Serve the page: talk, see what was understood, pick (extra: app)."""
     from gradio_dar import AgentResponder, create_app, serve
 
-    retriever = demo_retriever(folder, products) if demo else open_retriever(preset, store, device)
+    retriever = (
+        demo_retriever(folder, products)
+        if demo
+        else open_retriever(preset, store, device, language_model)
+    )
     responder = AgentResponder(retriever, partial(_agent, llm, k)) if llm else None
     served = create_app(
         retriever,
