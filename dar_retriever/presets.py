@@ -190,11 +190,17 @@ def from_preset(
     )
     opened = open_store(store, encoder)
     reformulator: Reformulator | None = None
-    reads = {"count_tokens": encoder.count_tokens, "max_tokens": encoder.max_tokens}
     if isinstance(language_model, LocalLanguageModel):
-        reformulator = CheckedReformulator(language_model, **reads)
+        reformulator = CheckedReformulator(
+            language_model, count_tokens=encoder.count_tokens, max_tokens=encoder.max_tokens
+        )
     elif language_model is not None:
-        reformulator = LLMReformulator(language_model, prompts=chosen.images_per_turn, **reads)
+        reformulator = LLMReformulator(
+            language_model,
+            count_tokens=encoder.count_tokens,
+            max_tokens=encoder.max_tokens,
+            prompts=chosen.images_per_turn,
+        )
     calibration = Calibration(opened)
     query_encoder = DARQueryEncoder(
         encoder,

@@ -53,7 +53,8 @@ class CheckedReformulator:
     ) -> None:
         self._model = model
         self._rules = RuleReformulator(count_tokens, max_tokens)
-        self._fits = lambda text: count_tokens(text) <= max_tokens
+        self._count_tokens = count_tokens
+        self._max_tokens = max_tokens
         self._time_limit = time_limit
         self._instructions = instructions("smooth_caption")
 
@@ -71,7 +72,7 @@ class CheckedReformulator:
         answer, _ = ask(self._model, self._instructions, data, Wording, self._time_limit)
         caption = answer.caption.rstrip(".")
         objection = _objection(made.caption, caption)
-        if not objection and not self._fits(caption):
+        if not objection and self._count_tokens(caption) > self._max_tokens:
             objection = "is longer than the encoder reads"
         if objection:
             note = f"the rules' caption was used: the language model's {objection}"
