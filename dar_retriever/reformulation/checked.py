@@ -19,7 +19,9 @@ from dar_retriever.reformulation.english.lexicon import DETERMINERS, JOINTS, PLA
 from dar_retriever.reformulation.rules import RuleReformulator
 
 _WORD: Final = re.compile(r"\w+")
-_FREE: Final = DETERMINERS | JOINTS | PLACES
+# They turn a caption round.
+_NEGATIONS: Final = frozenset(("no", "not", "nor", "never", "neither", "without", "except", "but"))
+_FREE: Final = (DETERMINERS | JOINTS | PLACES) - _NEGATIONS
 
 
 class Wording(BaseModel):

