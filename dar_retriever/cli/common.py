@@ -67,7 +67,12 @@ Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best the
 
 
 def open_retriever(
-    preset: str, store: str, device: str | None, language_model: str = ""
+    preset: str,
+    store: str,
+    device: str | None,
+    language_model: str = "",
+    *,
+    keep_drawings: bool = True,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset over a store that is there, and a language model if one is named.
 
@@ -79,7 +84,7 @@ def open_retriever(
         raise InvalidInputError(
             f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
         )
-    cache = None if folder is None else folder / "generated"
+    cache = folder / "generated" if folder is not None and keep_drawings else None
     with quiet_libraries(), ERR.status("Opening the models"):
         model = LocalLanguageModel(language_model, device=device) if language_model else None
         return from_preset(preset, store, device=device, cache_folder=cache, language_model=model)

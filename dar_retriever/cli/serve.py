@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,9 +24,27 @@ from dar_retriever.cli.common import (
 from dar_retriever.demo.examples import opening_examples
 from dar_retriever.demo.gallery import picture_name
 from dar_retriever.demo.retriever import FOLDER, PRODUCTS, demo_retriever
+from dar_retriever.errors import InvalidInputError
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.support.extras import needs_extra
 from dar_retriever.support.images import open_image
+from dar_retriever.support.web_access import is_loopback
+
+AllowedHosts = Annotated[
+    list[str], typer.Option("--allowed-host", help="A further name it answers to; repeatable.")
+]
+AllowAnyone = Annotated[
+    bool, typer.Option("--allow-anyone", help="Listen off loopback without protection.")
+]
+
+
+@APP.command()
+def user(name: Annotated[str, typer.Argument(help="Who may use the page.")]) -> None:
+    """Ask for a password and print a line for the file of dar app --users."""
+    from gradio_dar import line_for
+
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    sys.stdout.write(line_for(name, password) + "\n")
 
 
 @APP.command()
@@ -40,6 +59,8 @@ def mcp(
         typer.Option(envvar="DAR_MCP_TOKEN", help="With --http: what clients have to send."),
     ] = "",
     language_model: LocalModel = "",
+    allowed_host: AllowedHosts = [],  # noqa: B006
+    allow_anyone: AllowAnyone = False,  # noqa: FBT002 (an option of the command)
     device: Device = None,
 ) -> None:
     """Serve agents by the Model Context Protocol (extra: mcp)."""
@@ -48,7 +69,14 @@ def mcp(
     server = create_server(open_retriever(preset, store, device, language_model))
     if http:
         ERR.print(f"The server: http://{host}:{port}/mcp  (Ctrl-C ends it)", highlight=False)
-        serve_http(server, host=host, port=port, token=token)
+        serve_http(
+            server,
+            host=host,
+            port=port,
+            token=token,
+            allowed_hosts=allowed_host,
+            allow_anyone=allow_anyone,
+        )
     else:
         serve_stdio(server)
 
@@ -72,15 +100,26 @@ def page(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen; 0 for any free one.")] = 7860,
     language_model: LocalModel = "",
+    allowed_host: AllowedHosts = [],  # noqa: B006
+    users: Annotated[
+        Path | None, typer.Option(help="Ask for a password: a file of lines of 'dar user NAME'.")
+    ] = None,
+    allow_anyone: AllowAnyone = False,  # noqa: FBT002 (an option of the command)
     device: Device = None,
 ) -> None:
     """Serve the page: talk, see what was understood, pick (extra: app)."""
-    from gradio_dar import AgentResponder, create_app, serve
+    from gradio_dar import AgentResponder, create_app, read_users, serve
+
+    if index_ and not is_loopback(host):
+        raise InvalidInputError(
+            f"--index with --host {host}: folders of this machine can be indexed from it alone; "
+            "leave one of the two out"
+        )
 
     retriever = (
         demo_retriever(folder, products)
         if demo
-        else open_retriever(preset, store, device, language_model)
+        else open_retriever(preset, store, device, language_model, keep_drawings=False)
     )
     responder = AgentResponder(retriever, partial(_agent, llm, k)) if llm else None
     served = create_app(
@@ -90,9 +129,14 @@ def page(
         indexing=index_,
         examples=_demo_examples(folder) if demo else None,
     )
-    address = serve(served, host=host, port=port, prevent_thread_lock=True)
-    ERR.print(f"The page: {address}  (Ctrl-C ends it)", highlight=False, soft_wrap=True)
-    served.block_thread()
+    serve(
+        served,
+        host=host,
+        port=port,
+        allowed_hosts=allowed_host,
+        users=read_users(users) if users else None,
+        allow_anyone=allow_anyone,
+    )
 
 
 def _demo_examples(folder: Path) -> list[Any]:

@@ -6,7 +6,8 @@ with needs_extra("app"):
     from gradio_dar.agent import INSTRUCTIONS, AgentResponder
     from gradio_dar.app import create_app
     from gradio_dar.examples import Example
-    from gradio_dar.serving import serve
+    from gradio_dar.passwords import line_for, read_users
+    from gradio_dar.serving import page_app, serve, serving
     from gradio_dar.talk import Responder, SearchResponder, Talk
 
 __all__ = [
@@ -17,5 +18,9 @@ __all__ = [
     "SearchResponder",
     "Talk",
     "create_app",
+    "line_for",
+    "page_app",
+    "read_users",
     "serve",
+    "serving",
 ]

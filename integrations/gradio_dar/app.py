@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import gradio as gr
+from starlette.datastructures import Headers
 
-from dar_retriever import DARError, DiffusionAugmentedRetriever
+from dar_retriever import DiffusionAugmentedRetriever
 from gradio_dar import view
 from gradio_dar.events import Events
 from gradio_dar.examples import Example, examples_of
 from gradio_dar.files import as_file
-from gradio_dar.indexing import FolderIndexer
+from gradio_dar.indexing import FolderIndexer, add_indexing
 from gradio_dar.session import Session
 from gradio_dar.talk import MOST_CHARACTERS, Responder, SearchResponder, Talk
+from gradio_dar.uploads import Uploads, visitor_of
 
 TITLE: Final = "Find images by talking"
 _HOUR: Final = 3600
@@ -49,8 +51,9 @@ def create_app(
     Returns:
         The page, to be started with ``serve``.
     """
+    uploads = Uploads()
     opening = tuple(examples_of(retriever) if examples is None else examples)
-    page = Events(retriever, responder or SearchResponder(retriever, k), opening)
+    page = Events(retriever, responder or SearchResponder(retriever, k), opening, uploads)
     app: gr.Blocks = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR))
     with app:
         session = gr.State(Session(), time_to_live=_DAY)
@@ -87,7 +90,7 @@ def create_app(
             dialog = gr.HTML("", elem_id="dialog", js_on_load=_script("dialog"))
             saved = gr.Textbox(visible=False)
             if indexing:
-                _add_indexing(FolderIndexer(retriever))
+                add_indexing(FolderIndexer(retriever), uploads)
         shown = [session, chat, understood, hits, question, status]
         private: dict[str, Any] = {"api_visibility": "private"}
         # A turn that comes before another is done goes on from it; see Session.
@@ -113,8 +116,18 @@ def create_app(
         save.click(lambda session: as_file(session.talk), [session], saved, **quick).then(
             None, [saved], None, js=_script("save")
         )
+        app.unload(_forgetting(uploads))
     app.queue(max_size=_WAITING)
+    # What serves the page has to hold uploads to their limits.
+    app.uploads = uploads  # type: ignore[attr-defined]
     return app
+
+
+def _forgetting(uploads: Uploads) -> Callable[[gr.Request], None]:
+    def left(request: gr.Request) -> None:
+        uploads.leave(visitor_of(Headers(dict(request.headers))))
+
+    return left
 
 
 def _tool(kind: Callable[..., Any], label: str, **options: Any) -> Any:
@@ -124,26 +137,3 @@ def _tool(kind: Callable[..., Any], label: str, **options: Any) -> Any:
 
 def _script(name: str) -> str:
     return (_SCRIPTS / f"{name}.js").read_text(encoding="utf-8")
-
-
-def _add_indexing(indexer: FolderIndexer) -> None:
-    with gr.Accordion("Index a folder of this machine", open=False):
-        folder = gr.Textbox(label="Folder", placeholder="/home/me/photos", elem_id="folder")
-        start = gr.Button("Index", elem_id="index")
-        done = gr.HTML("", elem_id="indexed")
-
-        def index(path: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
-            try:
-                report = indexer.index(path, lambda n, total: progress((n, total), unit="images"))
-            except DARError as error:
-                return view.status(str(error), problem=True)
-            return view.indexed(report)
-
-        start.click(
-            index,
-            [folder],
-            done,
-            concurrency_limit=1,
-            api_visibility="private",
-            show_progress="full",
-        )

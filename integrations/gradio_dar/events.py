@@ -19,6 +19,7 @@ from gradio_dar.examples import Example
 from gradio_dar.files import from_file
 from gradio_dar.session import Session
 from gradio_dar.talk import Responder, Talk, readable, reduced
+from gradio_dar.uploads import Uploads
 
 _LOGGER: Final = logging.getLogger(__name__)
 _MOST_PICTURES: Final = 8
@@ -36,21 +37,27 @@ class Events:
         retriever: What is searched.
         responder: Who answers.
         examples: What may be said first.
+        uploads: What visitors have uploaded and not sent.
     """
 
     retriever: DiffusionAugmentedRetriever
     responder: Responder
     examples: tuple[Example, ...]
+    uploads: Uploads
 
     def send(self, session: Session, message: dict[str, Any]) -> tuple[Any, ...]:
         """A message was sent; it waits for its turn, or is in the box again."""
         text = str(message.get("text") or "")
         written = {"text": text, "files": []}
+        files = message.get("files") or ()
         try:
-            turn = Turn("user", readable(text), _pictures(message.get("files") or ()))
+            turn = Turn("user", readable(text), _pictures(files))
         except DARError as error:
             problem = f"{error}. It was not sent."
             return *self._shown(session, problem, problem=True), written
+        finally:
+            # They are part of the conversation now, or were refused.
+            self.uploads.remove(files)
         if not turn.has_content:
             return *self._shown(session, "Say or show something first."), _EMPTY_BOX
         session.send(turn)

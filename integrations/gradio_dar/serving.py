@@ -1,53 +1,222 @@
-"""Starting the page."""
+"""Serving the page."""
 
 from __future__ import annotations
 
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from threading import Event, Thread
+from typing import Final
 
 import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from dar_retriever import InvalidInputError
+from dar_retriever.support.web_access import AccessGuard, is_loopback, require_protection
+from gradio_dar.passwords import checking
+from gradio_dar.uploads import Uploads, Visitors
 
 _STYLE: Final = Path(__file__).parent / "page.css"
 _MOST_UPLOADED: Final = "32mb"
 # Each holds what its tab shows; the one that was used longest ago goes first.
 _MOST_SESSIONS: Final = 256
+_STARTING_SECONDS: Final = 60.0
+_CLEANING_SECONDS: Final = 5.0
+# Gradio's page is built by inline scripts, and makes functions of texts.
+_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+_HEADERS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", _POLICY),
+)
 
 
-def serve(app: gr.Blocks, *, host: str = "127.0.0.1", port: int = 7860, **options: Any) -> str:
-    """Serve a page until stopped; never through a tunnel.
+def page_app(
+    page: gr.Blocks,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    allowed_hosts: Sequence[str] = (),
+    users: Mapping[str, str] | None = None,
+) -> ASGIApp:
+    """The page as an ASGI application, with everything that guards it; see ``serve``."""
+    api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    page.state_session_capacity = _MOST_SESSIONS
+    gr.mount_gradio_app(
+        api,
+        page,
+        "/",
+        server_name=host,
+        server_port=port,
+        footer_links=[],
+        auth=checking(users) if users else None,
+        allowed_paths=[],
+        show_error=False,
+        max_file_size=_MOST_UPLOADED,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        css_paths=[_STYLE],
+    )
+    return AccessGuard(
+        Visitors(api, _uploads_of(page)), host=host, allowed_hosts=allowed_hosts, headers=_HEADERS
+    )
+
+
+def _uploads_of(page: gr.Blocks) -> Uploads:
+    """Those that the page knows of, if it was made by ``create_app``."""
+    uploads = getattr(page, "uploads", None)
+    if not isinstance(uploads, Uploads):
+        uploads = Uploads()
+        page.uploads = uploads  # type: ignore[attr-defined]
+    return uploads
+
+
+@contextmanager
+def serving(
+    page: gr.Blocks,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    allowed_hosts: Sequence[str] = (),
+    users: Mapping[str, str] | None = None,
+    allow_anyone: bool = False,
+) -> Iterator[str]:
+    """Serve a page until the end of the block; see ``serve``.
+
+    Yields:
+        Its address.
+    """
+    require_protection(
+        host,
+        protected=bool(users or allowed_hosts),
+        protection="passwords (--users FILE), or with a proxy that you name (--allowed-host NAME)",
+        allow_anyone=allow_anyone,
+    )
+    with ExitStack() as stack:
+        listening = stack.enter_context(_listening(host, port))
+        port = listening.getsockname()[1]
+        stack.enter_context(_own_folder_for_uploads(page))
+        app = page_app(page, host=host, port=port, allowed_hosts=allowed_hosts, users=users)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
+        thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        stack.enter_context(_removing_old(_uploads_of(page)))
+        deadline = time.monotonic() + _STARTING_SECONDS
+        while not server.started and thread.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        shown = f"[{host}]" if ":" in host else host
+        try:
+            yield f"http://{shown}:{port}/"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
+
+
+def serve(
+    page: gr.Blocks,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    allowed_hosts: Sequence[str] = (),
+    users: Mapping[str, str] | None = None,
+    allow_anyone: bool = False,
+) -> None:
+    """Serve a page until it is interrupted; never through a tunnel.
 
     Args:
-        app: See ``create_app``.
-        host: Loopback by default; elsewhere whoever reaches the port may search the store.
+        page: See ``create_app``.
+        host: Where it listens: by default only programs of this machine reach it.
         port: Where it listens; 0 for any that is free.
-        **options: Of ``gr.Blocks.launch``, such as ``auth``.
+        allowed_hosts: Further names that it answers to, such as those of a reverse proxy.
+        users: Passwords, hashed, by name; see ``read_users``. By default nobody is asked.
+        allow_anyone: Whether it may listen off loopback without protection.
 
-    Returns:
-        Its address, where ``prevent_thread_lock=True`` lets it go on in the background.
+    Raises:
+        InvalidInputError: The port is taken, or the page would be open to whoever reaches it.
     """
-    settings: dict[str, Any] = {
-        "server_name": host,
-        "server_port": port or None,
-        "share": False,
-        "ssr_mode": False,
-        "css_paths": [_STYLE],
-        "footer_links": [],
-        "state_session_capacity": _MOST_SESSIONS,
-        "max_file_size": _MOST_UPLOADED,
-        "allowed_paths": [],
-        "enable_monitoring": False,
-        "pwa": False,
-        "mcp_server": False,
-        "show_error": False,
-        "quiet": True,
-    }
+    with serving(
+        page,
+        host=host,
+        port=port,
+        allowed_hosts=allowed_hosts,
+        users=users,
+        allow_anyone=allow_anyone,
+    ) as address:
+        print(f"The page: {address}  (Ctrl-C ends it)", flush=True)  # noqa: T201
+        print(_who(host, users, allowed_hosts), flush=True)  # noqa: T201
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            return
+
+
+def _who(host: str, users: Mapping[str, str] | None, allowed_hosts: Sequence[str]) -> str:
+    reached = "programs on this machine" if is_loopback(host) else "whoever reaches this machine"
+    names = f", also by {', '.join(allowed_hosts)}" if allowed_hosts else ""
+    asked = f"after a password, one of {len(users)}" if users else "without a password"
+    return f"It answers {reached}{names}, {asked}."
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen(128)
+        except OSError as error:
+            raise InvalidInputError(
+                f"port={port}: {host} cannot be listened on there ({error.strerror}); is another "
+                "page open? Name another port, or 0 for any that is free"
+            ) from error
+        yield listening
+
+
+@contextmanager
+def _removing_old(uploads: Uploads) -> Iterator[None]:
+    over = Event()
+
+    def remove() -> None:
+        while not over.wait(_CLEANING_SECONDS):
+            uploads.remove_old()
+
+    thread = Thread(target=remove, daemon=True)
+    thread.start()
     try:
-        _, address, _ = app.launch(**settings | options)
-    except OSError as error:
-        raise InvalidInputError(
-            f"port={port}: {host} cannot be listened on there ({error}); is another page open? "
-            "Name another port, or 0 for any that is free"
-        ) from error
-    return address
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def _own_folder_for_uploads(page: gr.Blocks) -> Iterator[None]:
+    """Uploads lie in a folder of their own that is gone with the server."""
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    with tempfile.TemporaryDirectory(prefix="dar-page-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        page.GRADIO_CACHE = folder
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["GRADIO_TEMP_DIR"]
+            else:
+                os.environ["GRADIO_TEMP_DIR"] = before

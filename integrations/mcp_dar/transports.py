@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-import logging
+from collections.abc import Sequence
 from typing import Any, Final
 
 from mcp.server.mcpserver import MCPServer
@@ -13,8 +13,13 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_LOGGER: Final = logging.getLogger(__name__)
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+from dar_retriever.support.web_access import AccessGuard, require_protection
+
+_HEADERS: Final = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
 
 
 def serve_stdio(server: MCPServer[Any]) -> None:
@@ -23,7 +28,13 @@ def serve_stdio(server: MCPServer[Any]) -> None:
 
 
 def serve_http(
-    server: MCPServer[Any], *, host: str = "127.0.0.1", port: int = 8000, token: str = ""
+    server: MCPServer[Any],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str = "",
+    allowed_hosts: Sequence[str] = (),
+    allow_anyone: bool = False,
 ) -> None:
     """Serve over streamable HTTP at ``/mcp`` until stopped.
 
@@ -32,23 +43,35 @@ def serve_http(
         host: Loopback by default; elsewhere give a token.
         port: Where it listens.
         token: What clients have to send as ``Authorization: Bearer TOKEN``; nothing by default.
+        allowed_hosts: Further names that it answers to, such as those of a reverse proxy.
+        allow_anyone: Whether it may listen off loopback without a token.
+
+    Raises:
+        InvalidInputError: It would be open to whoever reaches it.
     """
     import uvicorn
 
-    if host not in _LOOPBACK and not token:
-        _LOGGER.warning("%s:%d is open to whoever reaches it; set a token", host, port)
-    uvicorn.run(http_app(server, host=host, token=token), host=host, port=port, log_level="warning")
+    require_protection(
+        host, protected=bool(token), protection="a token (--token)", allow_anyone=allow_anyone
+    )
+    app = http_app(server, host=host, token=token, allowed_hosts=allowed_hosts)
+    uvicorn.run(app, host=host, port=port, log_level="warning")
 
 
-def http_app(server: MCPServer[Any], *, host: str = "127.0.0.1", token: str = "") -> Starlette:
+def http_app(
+    server: MCPServer[Any],
+    *,
+    host: str = "127.0.0.1",
+    token: str = "",
+    allowed_hosts: Sequence[str] = (),
+) -> Starlette:
     """The server as an ASGI application, to run or to mount elsewhere; see ``serve_http``."""
-    # On loopback the library checks the Host header itself; elsewhere the name is not ours to know.
-    security = None
-    if host not in _LOOPBACK:
-        security = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    app = server.streamable_http_app(host=host, transport_security=security)
+    # The guard checks Host and Origin, as it does for the page.
+    unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
+    app = server.streamable_http_app(host=host, transport_security=unchecked)
     if token:
         app.add_middleware(_BearerToken, token=token)
+    app.add_middleware(AccessGuard, host=host, allowed_hosts=allowed_hosts, headers=_HEADERS)
     return app
 
 

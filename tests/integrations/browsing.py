@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import gradio as gr
 import pytest
-from gradio_dar import serve
+from gradio_dar import serving
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
 
@@ -59,11 +59,8 @@ _HAND_OVER: Final = """
 @contextmanager
 def served(app: gr.Blocks) -> Iterator[str]:
     """The address of a page that is served until the end of the block."""
-    address = serve(app, port=0, prevent_thread_lock=True, quiet=True)
-    try:
+    with serving(app, port=0) as address:
         yield address.rstrip("/")
-    finally:
-        app.close(verbose=False)
 
 
 class Person:
@@ -174,7 +171,7 @@ class Person:
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*options: str) -> Iterator[Browser]:
     """A headless Chromium; skips where none is installed.
 
     Asyncio cannot be used in this thread while Playwright is open.
@@ -183,7 +180,7 @@ def chromium() -> Iterator[Browser]:
     if path is None:
         pytest.skip("no Chromium is installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_OPTIONS))
+        browser = playwright.chromium.launch(executable_path=path, args=[*_OPTIONS, *options])
         yield browser
         browser.close()
 
