@@ -26,8 +26,11 @@ from dar_retriever.errors import (
 )
 from dar_retriever.fusion import (
     AdaptiveFusion,
+    BentQuery,
+    BoundedExclusion,
     Budget,
     Calibration,
+    Exclusion,
     FusedQuery,
     Fusion,
     Neighbours,
@@ -90,6 +93,8 @@ __all__ = [
     "Acceleration",
     "AdaptiveFusion",
     "BatchingGenerator",
+    "BentQuery",
+    "BoundedExclusion",
     "BoundedRocchio",
     "Budget",
     "CachedGenerator",
@@ -108,6 +113,7 @@ __all__ = [
     "EncodedQuery",
     "EncoderMismatchError",
     "EngineStore",
+    "Exclusion",
     "FacetQuestions",
     "Feedback",
     "FillableStore",

@@ -11,7 +11,13 @@ from urllib.parse import urlsplit
 
 from dar_retriever.encoders import JointEncoder, OpenClipEncoder, TransformersEncoder
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
+from dar_retriever.fusion import (
+    AdaptiveFusion,
+    BoundedExclusion,
+    Calibration,
+    UncertaintySpending,
+    paper_schedule,
+)
 from dar_retriever.generation import (
     Acceleration,
     BatchingGenerator,
@@ -208,6 +214,7 @@ def from_preset(
         reformulator=reformulator,
         fusion=AdaptiveFusion(calibration) if chosen.adaptive else paper_schedule(),
         spending=UncertaintySpending(calibration) if chosen.sparing else None,
+        exclusion=BoundedExclusion(calibration),
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )

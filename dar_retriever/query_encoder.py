@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -15,6 +15,7 @@ from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import GenerationError, InvalidInputError
 from dar_retriever.fusion.base import Fusion
+from dar_retriever.fusion.exclusion import BoundedExclusion, Exclusion
 from dar_retriever.fusion.scheduled import paper_schedule
 from dar_retriever.fusion.spending import Spending
 from dar_retriever.generation.base import (
@@ -47,6 +48,8 @@ class EncodedQuery:
         reference_vectors: Images that the user showed: float32 (S, d) of unit length.
         liked_vectors: Hits that the user liked: float32 (L, d) of unit length.
         rejected_vectors: Hits that the user rejected: float32 (R, d) of unit length.
+        excluded_vectors: Where the last exclusions lead from the caption: float32 (E, d), of unit
+            length.
         trace: A record of how the query was made.
         final: False if generated images are still to come.
         since: Index of the turn with which the current subject began.
@@ -65,6 +68,7 @@ class EncodedQuery:
     final: bool = True
     since: int = 0
     conditions: tuple[Condition, ...] = ()
+    excluded_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
 
 class DARQueryEncoder:
@@ -84,6 +88,7 @@ class DARQueryEncoder:
             by their vectors only.
         composition: Makes one vector of reference images and words.
         feedback: Moves the query towards hits that were liked and away from rejected ones.
+        exclusion: Bends the query away from what the user does not want.
         images_per_turn: Maximum number K of images to generate.
         seed: Seed of the first image; each further image adds 1.
         negative_prompts: Whether exclusions go to the generator. Leave this off for models without
@@ -105,6 +110,7 @@ class DARQueryEncoder:
         captioner: Captioner | None = None,
         composition: Composition | None = None,
         feedback: Feedback | None = None,
+        exclusion: Exclusion | None = None,
         images_per_turn: int = 4,
         seed: int = 0,
         negative_prompts: bool = True,
@@ -119,6 +125,7 @@ class DARQueryEncoder:
         self.captioner = captioner
         self.composition = composition or PromptDirection()
         self.feedback = feedback or BoundedRocchio()
+        self.exclusion = exclusion or BoundedExclusion()
         self.reformulator = reformulator or RuleReformulator(
             encoder.count_tokens, encoder.max_tokens
         )
@@ -228,13 +235,15 @@ class DARQueryEncoder:
     ) -> EncodedQuery:
         with record.timed("fuse"):
             fused = self.fusion.fuse(meaning.vector, drawn, meaning.dialogue.round)
-            vector = self.feedback.moved(fused.vector, meaning.liked, meaning.rejected)
+            bent = self.exclusion.bent(fused.vector, meaning.excluded)
+            vector = self.feedback.moved(bent.vector, meaning.liked, meaning.rejected)
         reformulation = meaning.reformulation
         trace = Trace(
             caption=reformulation.caption,
             reference_captions=meaning.captions,
             prompts=reformulation.prompts,
             exclusions=reformulation.exclusions,
+            exclusion_weights=bent.weights,
             generated=generated,
             text_weight=fused.text_weight,
             image_weight=fused.image_weight,
@@ -254,6 +263,7 @@ class DARQueryEncoder:
             trace,
             since=len(dialogue.turns) - len(meaning.dialogue.turns),
             conditions=reformulation.conditions,
+            excluded_vectors=meaning.excluded,
         )
 
 

@@ -21,6 +21,7 @@ class Trace:
         caption: The caption that the text encoder read.
         prompts: The prompts for the generator.
         exclusions: Phrases for what the wanted image does not show.
+        exclusion_weights: How much each of the last exclusions counted in the query.
         generated: The generated images in the query.
         text_weight: Weight of the caption, combined with reference images if there are any.
         image_weight: Weight of all generated images together.
@@ -37,6 +38,7 @@ class Trace:
     caption: str = ""
     prompts: tuple[str, ...] = ()
     exclusions: tuple[str, ...] = ()
+    exclusion_weights: tuple[float, ...] = ()
     generated: tuple[GeneratedImage, ...] = ()
     text_weight: float = 0.0
     image_weight: float = 0.0
@@ -47,6 +49,12 @@ class Trace:
     fallbacks: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+
+    @property
+    def understood(self) -> str:
+        """What was understood, in words: "a mug, not: dots"; empty where nothing was said."""
+        excluded = f"not: {', '.join(self.exclusions)}" if self.exclusions else ""
+        return ", ".join(filter(None, (self.caption, excluded)))
 
     @property
     def negative_prompt(self) -> str:
@@ -65,6 +73,7 @@ class Trace:
             "reference_captions": list(self.reference_captions),
             "prompts": list(self.prompts),
             "exclusions": list(self.exclusions),
+            "exclusion_weights": [round(weight, 4) for weight in self.exclusion_weights],
             "only": list(self.only),
             "left_out": list(self.left_out),
             "generated": len(self.generated),

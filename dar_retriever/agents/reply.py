@@ -57,7 +57,7 @@ def reply_text(result: SearchResult, question: Question | None = None) -> str:
     ``listed_ids`` reads the ids back.
     """
     trace = result.trace
-    lines = [f"{_OPENING}{trace.caption or 'the images shown'}"]
+    lines = [f"{_OPENING}{trace.understood or 'the images shown'}"]
     if trace.only:
         lines.append(f"Only: {'; '.join(trace.only)}")
     lines += [f"Note: {note}" for note in (*trace.left_out, *trace.fallbacks)]
@@ -97,6 +97,7 @@ def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
     yield {
         "type": "hits" if result.final else "text_hits",
         "caption": trace.caption,
+        "exclusions": list(trace.exclusions),
         "only": list(trace.only),
         "close": result.close,
         "hits": [

@@ -40,7 +40,7 @@ def _print(number: int, turn: ShownTurn, target: Hit | None) -> None:
     if question:
         OUT.print(f"  asked:      {question}", highlight=False)
     OUT.print(f"  said:       [bold]{answer}[/bold]", highlight=False)
-    OUT.print(f"  understood: {trace.caption}", highlight=False)
+    OUT.print(f"  understood: {trace.understood}", highlight=False)
     if trace.only:
         OUT.print(f"  only:       {'; '.join(trace.only)}", markup=False, highlight=False)
     OUT.print(

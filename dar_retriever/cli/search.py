@@ -99,7 +99,9 @@ def _show(
         print_json(as_json(result) | {"question": question_as_json(question)})
         return
     trace = result.trace
-    OUT.print(f"[dim]understood:[/dim] {trace.caption or '(images only)'}", highlight=False)
+    OUT.print(
+        f"[dim]understood:[/dim] {escape(trace.understood) or '(images only)'}", highlight=False
+    )
     if trace.only:
         OUT.print(f"[dim]only:[/dim] {escape('; '.join(trace.only))}", highlight=False)
     OUT.print(

@@ -18,11 +18,12 @@ from dar_retriever.evaluation.methods import Method
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
 from dar_retriever.evaluation.row_cache import RowCache, Rows
 from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
-from dar_retriever.fusion import Calibration
+from dar_retriever.fusion import BoundedExclusion, Calibration
 from dar_retriever.ingest.mapper import Steps
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
 from dar_retriever.support.images import is_blank, printable, read_file, read_reduced
+from dar_retriever.understanding.exclusions import directions, exclusion_texts
 
 _IMAGES: Final = 64
 _TEXTS: Final = 512
@@ -100,7 +101,7 @@ class Bench:
             images = self._wanted(method, texts.values)
             used = images.mean() / max(1, self.models.images_per_turn)
             seconds["generate"] = rows.seconds / turns * float(used)
-        queries, undrawn = self._fused(method, texts.values, drawn, images)
+        queries, undrawn = self._fused(method, made, texts.values, drawn, images)
         began = time.perf_counter()
         targets = np.repeat([case.target for case in dataset.cases], dataset.rounds)
         told = self._told(f"Ranking: {method.name}")
@@ -132,17 +133,43 @@ class Bench:
         return np.array([spending.budget(text, most).images for text in texts], np.int64)
 
     def _fused(
-        self, method: Method, texts: Vectors, drawn: Vectors, images: NDArray[np.int64]
+        self,
+        method: Method,
+        made: Sequence[Reformulation],
+        texts: Vectors,
+        drawn: Vectors,
+        images: NDArray[np.int64],
     ) -> tuple[Vectors, int]:
         """Query vectors (N, d), and the number of queries whose images are all missing."""
-        fusion = method.fusion(self._calibration)
+        fusion, exclusion = method.fusion(self._calibration), BoundedExclusion(self._calibration)
+        excluded = self._excluded(made, texts) if method.excludes else None
         queries, undrawn = np.empty_like(texts), 0
         for place, (_, round_, _) in enumerate(self._states):
             some = drawn[place][: images[place]]
             usable = np.isfinite(some).all(-1)
             undrawn += bool(images[place]) and not usable.any()
-            queries[place] = fusion.fuse(texts[place], some[usable], round_).vector
+            query = fusion.fuse(texts[place], some[usable], round_).vector
+            queries[place] = exclusion.bent(query, excluded[place]).vector if excluded else query
         return queries, undrawn
+
+    def _excluded(self, made: Sequence[Reformulation], texts: Vectors) -> list[Vectors]:
+        """Where the exclusions of each state lead from its caption: (E, d) each."""
+        encoder = self.models.encoder
+        asked = [exclusion_texts(each.caption, each.exclusions) for each in made]
+        once = sorted({text for some in asked for text in some})
+        rows = self._cache.rows(
+            f"exclusions {encoder.fingerprint} {_digest(once)}",
+            len(once),
+            encoder.dimension,
+            lambda start, stop: encoder.encode_texts(once[start:stop]),
+            batch=_TEXTS,
+            progress=self._told("Encoding the exclusions"),
+        ).values
+        place = {text: number for number, text in enumerate(once)}
+        return [
+            directions(rows[[place[text] for text in some]], texts[number])
+            for number, some in enumerate(asked)
+        ]
 
     def _new(self, made: Sequence[Reformulation]) -> NDArray[np.bool_]:
         """Whether each state needs images that no earlier state of its dialogue had: (N,)."""

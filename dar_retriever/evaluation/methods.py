@@ -36,6 +36,7 @@ class Method:
         preset: The preset whose models it uses.
         spending: Creates the component that decides how many images to generate for a turn; None
             for the preset's number.
+        excludes: Whether exclusions bend the query, as in the presets.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Method:
     draws: bool
     preset: str
     spending: Callable[[Calibration], Spending] | None = None
+    excludes: bool = False
 
 
 METHODS: Final = MappingProxyType(
@@ -88,7 +90,8 @@ def method(spec: str, default_preset: str) -> Method:
     }
     fusion = fusions.get(name, lambda _: text_only())
     spending = UncertaintySpending if name == "sparing" else None
-    return Method(spec, name == "joined", fusion, name in fusions, chosen, spending)
+    excludes = name in {"text", "adaptive", "sparing"}
+    return Method(spec, name == "joined", fusion, name in fusions, chosen, spending, excludes)
 
 
 def _weighted(name: str) -> Fusion:

@@ -3,6 +3,7 @@
 from dar_retriever.fusion.adaptive import AdaptiveFusion
 from dar_retriever.fusion.base import FusedQuery, Fusion
 from dar_retriever.fusion.calibration import Calibration, Neighbours, Surroundings
+from dar_retriever.fusion.exclusion import BentQuery, BoundedExclusion, Exclusion
 from dar_retriever.fusion.scheduled import (
     ScheduledFusion,
     image_only,
@@ -13,8 +14,11 @@ from dar_retriever.fusion.spending import Budget, Spending, UncertaintySpending
 
 __all__ = [
     "AdaptiveFusion",
+    "BentQuery",
+    "BoundedExclusion",
     "Budget",
     "Calibration",
+    "Exclusion",
     "FusedQuery",
     "Fusion",
     "Neighbours",

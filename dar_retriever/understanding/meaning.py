@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
@@ -12,6 +14,7 @@ from dar_retriever.reformulation.references import with_captions
 from dar_retriever.reformulation.rules import RuleReformulator, own_words
 from dar_retriever.trace import Recorder, of_error, short
 from dar_retriever.understanding.composition import Captioner, Composition, Parts, unit
+from dar_retriever.understanding.exclusions import directions, exclusion_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Meaning:
         references: Images that the user showed: float32 (S, d).
         liked: Hits that the user liked: float32 (L, d).
         rejected: Hits that the user rejected: float32 (R, d).
+        excluded: Where each exclusion leads from the caption: float32 (E, d); see ``Exclusion``.
     """
 
     dialogue: Dialogue
@@ -37,6 +41,7 @@ class Meaning:
     references: Vectors
     liked: Vectors
     rejected: Vectors
+    excluded: Vectors
 
 
 def understand(
@@ -90,8 +95,16 @@ def understand(
             vector = composition.compose(Parts(references, words, before, after))
         else:
             vector = unit(liked.mean(0)) if text is None else text
+        excluded = _excluded(encoder, told, text)
     told = replace(told, conditions=conditions)
-    return Meaning(dialogue, told, captions, vector, text, references, liked, rejected)
+    return Meaning(dialogue, told, captions, vector, text, references, liked, rejected, excluded)
+
+
+def _excluded(encoder: JointEncoder, told: Reformulation, text: Vectors | None) -> Vectors:
+    texts = exclusion_texts(told.caption, told.exclusions)
+    if not texts:
+        return np.empty((0, encoder.dimension), np.float32)
+    return directions(encoder.encode_texts(texts), text)
 
 
 def _texts(encoder: JointEncoder, *texts: str) -> list[Vectors | None]:

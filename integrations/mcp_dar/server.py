@@ -202,7 +202,7 @@ async def _report(ctx: Context[Any, Any], result: SearchResult) -> None:
     trace = result.trace
     if not result.final:
         only = f" (only: {'; '.join(trace.only)})" if trace.only else ""
-        said = f"{len(result.hits)} text hits: {trace.caption}{only}"
+        said = f"{len(result.hits)} text hits: {trace.understood}{only}"
         await ctx.report_progress(1, _STAGES, said)
         return
     if trace.generated:
