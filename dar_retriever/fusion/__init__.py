@@ -3,7 +3,7 @@
 from dar_retriever.fusion.adaptive import AdaptiveFusion
 from dar_retriever.fusion.base import FusedQuery, Fusion
 from dar_retriever.fusion.calibration import Calibration, Neighbours, Surroundings
-from dar_retriever.fusion.exclusion import BentQuery, BoundedExclusion, Exclusion
+from dar_retriever.fusion.exclusion import BentQuery, BoundedExclusion, Exclusion, NoExclusion
 from dar_retriever.fusion.scheduled import (
     ScheduledFusion,
     image_only,
@@ -22,6 +22,7 @@ __all__ = [
     "FusedQuery",
     "Fusion",
     "Neighbours",
+    "NoExclusion",
     "ScheduledFusion",
     "Spending",
     "Surroundings",

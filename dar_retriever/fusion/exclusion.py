@@ -44,6 +44,14 @@ class Exclusion(Protocol):
         ...
 
 
+class NoExclusion:
+    """Leaves every query as it is."""
+
+    def bent(self, query: Vectors, excluded: Vectors) -> BentQuery:
+        """See ``Exclusion``."""
+        return BentQuery(query, (0.0,) * len(excluded))
+
+
 class BoundedExclusion:
     """Subtracts a part of each exclusion's direction; this project's own method.
 
