@@ -25,6 +25,11 @@ _WHAT: Final = r"(?P<what>[\w', &/-]+?)"
 _NOT: Final = r"(?:n'?t| not)"
 _VERBS: Final = "|".join(sorted(OPENERS))
 
+# "Except the ones with a hood" is about the hood.
+_THE_ONES: Final = re.compile(
+    r"\b(?P<no>except(?: for)?|without|not|minus) (?:the |any )?ones? "
+    r"(?:with|wearing|that (?:have|has|had)) (?:an? |the )?"
+)
 # The one clause says nothing else.
 _WHOLE: Final = tuple(
     re.compile(rf"^{_ASIDE}{opening}{_WHAT}{_END_WORDS}$")
@@ -96,7 +101,10 @@ _COMPLAINT: Final = re.compile(
     r"^(?:but )?(?:these|those|they|all of (?:these|them))(?:'re| are)? (?:all|just|only|mostly) "
     r"(?P<what>[\w -]{2,40})$|^(?:(?:oh|great|wow|ok|okay|and|yet)[ ,]+)*(?:yet )?another (?P<how>"
     r"blurry|dark|grainy|fuzzy|pixelated|noisy|bright|boring|ugly|black and white) "
-    r"(?:one|picture|photo|image)$"
+    r"(?:one|picture|photo|image)$|"
+    # Meant the other way round.
+    r"^(?:(?:yeah|yes|oh|sure|great|right|ok)[ ,]+)*(?:be)?cause i (?:totally|definitely|clearly) "
+    r"(?:asked for|wanted|said) (?:an? |the )?(?P<mocked>[\w -]{2,40})$"
 )
 
 # Within a clause: what stands before it is wanted.
@@ -174,6 +182,7 @@ def parted(clause: str) -> Iterator[str]:  # noqa: PLR0911 (one way of saying no
     Args:
         clause: In plain lower case.
     """
+    clause = _THE_ONES.sub(r"\g<no> ", clause)
     mistaken = _MISTAKEN.match(clause)
     if mistaken:
         yield NO + mistaken["what"]

@@ -10,6 +10,7 @@ from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reading
 from dar_retriever.reformulation.english.conditions import heard
 from dar_retriever.reformulation.english.exclusions import NO
+from dar_retriever.reformulation.english.leftovers import without_negations
 from dar_retriever.reformulation.english.lexicon import visibility
 from dar_retriever.reformulation.english.phrases import says
 from dar_retriever.reformulation.english.revision import last_thing, revised
@@ -52,7 +53,7 @@ class English:
             if left and not (kept or excluded):
                 since = place
             text = f"{NO}{last_thing(kept)}" if saying.text in _NO_MORE_OF_IT else saying.text
-            new = statement_of(saying.question, text)
+            new = without_negations(statement_of(saying.question, text))
             kept, gone = revised(kept, new)
             kept = _most_visible(kept)
             caption = ", ".join(statement.text for statement in kept)

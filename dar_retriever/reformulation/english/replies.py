@@ -160,7 +160,9 @@ def denied(question: str, answer: str) -> Statement | None:
         return Statement(rest, denied, replaces=denied if rest else "", corrects=bool(rest))
     if OPEN_QUESTION.search(question):
         excluded = denied or (asked_noun(question) if "how many" in question else "")
-        return Statement(composed(question, rest) if rest else "", excluded, topic(question))
+        # "None, it is empty" says something of the thing, not of what was counted.
+        text = rest if "how many" in question else composed(question, rest)
+        return Statement(text if rest else "", excluded, topic(question))
     return _contradicted(question, rest)
 
 

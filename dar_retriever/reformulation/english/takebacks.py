@@ -62,7 +62,8 @@ _BARELY: Final = re.compile(
 
 
 _CHANGE: Final = re.compile(
-    rf"(?:^|(?:please|can you|could you|and|then|now|but|just|actually|no|wait|to)[, ]+|, )"
+    r"(?:^|(?:please|(?:can|could) (?:you|we|i)|let'?s|maybe|and|then|now|but|just|actually|no|"
+    r"wait|to)[, ]+|, )"
     rf"(?:make|change|turn|colou?r|paint|replace|swap) (?:{OWNERS} )?(?P<noun>(?!it\b|them\b|"
     rf"that\b)[\w-]+)"
     r"(?P<into> (?:in)?to(?: an?)?| with(?: an?)?| for(?: an?)?| an?)?(?: be)? "
