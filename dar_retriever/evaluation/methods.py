@@ -90,7 +90,7 @@ def method(spec: str, default_preset: str) -> Method:
     }
     fusion = fusions.get(name, lambda _: text_only())
     spending = UncertaintySpending if name == "sparing" else None
-    excludes = name in {"text", "adaptive", "sparing"}
+    excludes = name in {"adaptive", "sparing"}
     return Method(spec, name == "joined", fusion, name in fusions, chosen, spending, excludes)
 
 

@@ -116,11 +116,19 @@ def create_app(
         save.click(lambda session: as_file(session.talk), [session], saved, **quick).then(
             None, [saved], None, js=_script("save")
         )
-        app.unload(_forgetting(uploads))
+        _when_left(app, _forgetting(uploads))
     app.queue(max_size=_WAITING)
     # What serves the page has to hold uploads to their limits.
     app.uploads = uploads  # type: ignore[attr-defined]
     return app
+
+
+def _when_left(app: gr.Blocks, do: Callable[[gr.Request], None]) -> None:
+    """Call a function when a tab is closed; nobody else can call it."""
+    app.unload(do)
+    for function in app.fns.values():
+        if function.fn is do:
+            function.api_visibility, function.concurrency_limit = "private", None
 
 
 def _forgetting(uploads: Uploads) -> Callable[[gr.Request], None]:

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Final
+from typing import Any, Final
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from dar_retriever import InvalidInputError
@@ -71,6 +72,10 @@ def page_app(
         mcp_server=False,
         css_paths=[_STYLE],
     )
+    # As Gradio's own launch does: until then it lets anybody name files of the machine.
+    page.has_launched = True
+    mounted: Any = next(route.app for route in api.routes if isinstance(route, Mount))
+    page.app = mounted
     return AccessGuard(
         Visitors(api, _uploads_of(page)), host=host, allowed_hosts=allowed_hosts, headers=_HEADERS
     )

@@ -78,12 +78,10 @@ class Uploads:
                 self._of.setdefault(visitor, []).append(_Upload(path, size, now))
 
     def remove(self, paths: Iterable[str]) -> None:
-        """Forget files that were read."""
+        """Remove files that were read; what nobody uploaded is left alone."""
         gone = set(map(Path, paths))
         with self._lock:
             self._drop(lambda _, upload: upload.path in gone)
-        for path in gone:
-            _delete(path)
 
     def leave(self, visitor: str) -> None:
         """A visitor has gone."""

@@ -28,7 +28,14 @@ from dar_retriever.evaluation.protocol import encode, evaluate
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks, top
 from dar_retriever.evaluation.row_cache import RowCache, Rows
 from dar_retriever.evaluation.values import Evaluation, Models, ModelsOf, Outcome
-from dar_retriever.fusion import AdaptiveFusion, Calibration, UncertaintySpending, paper_schedule
+from dar_retriever.fusion import (
+    AdaptiveFusion,
+    BoundedExclusion,
+    Calibration,
+    NoExclusion,
+    UncertaintySpending,
+    paper_schedule,
+)
 from dar_retriever.generation import GeneratedImage, ImageRequest, StoredImageGenerator
 from dar_retriever.ingest import ingest
 from dar_retriever.presets import from_preset
@@ -178,6 +185,7 @@ def product_of(dataset: Dataset, models: Models, chosen: Method, seed: int = 0) 
         reformulator=JoinedTurns() if chosen.joined else None,
         fusion=chosen.fusion(calibration),
         spending=chosen.spending(calibration) if chosen.spending else None,
+        exclusion=BoundedExclusion(calibration) if chosen.excludes else NoExclusion(),
         images_per_turn=models.images_per_turn,
         seed=seed,
         negative_prompts=models.negative_prompts,
@@ -434,7 +442,8 @@ def test_a_second_run_encodes_and_draws_nothing(
     encoder, generator = CountingEncoder(tiny_encoder), DrawingGenerator()
     first = run(dataset, tmp_path, Models(encoder, generator, 2), *SPECS)
     assert encoder.images == POOL + TURNS * 2
-    assert len(encoder.texts) == TURNS * 2
+    # The captions, joined and rewritten, and the exclusions in their context.
+    assert len(encoder.texts) == TURNS * 2 + 6
     assert len(requests_to(generator)) == TURNS * 2
 
     encoder, generator = CountingEncoder(tiny_encoder), DrawingGenerator()

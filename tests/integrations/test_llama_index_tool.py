@@ -35,7 +35,7 @@ from dar_retriever.agents import GENERATED_LABEL, listed_ids
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.support.images import image_from_data_url
 
-TARGET = 16
+TARGET = 0
 PRODUCT = gallery_products(120)[TARGET]
 SAID = [
     f"Hello! I am looking for a {PRODUCT.kind}.",

@@ -17,13 +17,12 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-import uvicorn
 from conftest import free_port
 from fakes import DrawingGenerator, FailingGenerator, far_from
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_dar import create_server, http_app, serve_http
+from mcp_dar import create_server, http_app
 from slow_mcp_server import UntilStopped
 from starlette.testclient import TestClient
 
@@ -493,21 +492,3 @@ def test_a_missing_store_is_named_before_anything_is_served(tmp_path: Path) -> N
     assert done.returncode == 2
     assert "does not exist; make it with 'dar index FOLDER" in done.stderr
     assert done.stdout == ""
-
-
-def test_an_open_server_is_warned_of(
-    demo: DiffusionAugmentedRetriever,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    served: list[dict[str, Any]] = []
-    monkeypatch.setattr(uvicorn, "run", lambda _app, **options: served.append(options))
-    server = create_server(demo)
-
-    serve_http(server, port=1234)
-    serve_http(server, host="0.0.0.0", token=TOKEN)  # noqa: S104
-    assert "open to whoever" not in caplog.text
-
-    serve_http(server, host="0.0.0.0")  # noqa: S104
-    assert "0.0.0.0:8000 is open to whoever reaches it" in caplog.text
-    assert [options["host"] for options in served] == ["127.0.0.1", "0.0.0.0", "0.0.0.0"]  # noqa: S104

@@ -518,14 +518,19 @@ def test_a_folder_is_indexed_from_the_page(
         person = opens(address)
         person.page.get_by_role("button", name="Index a folder of this machine").press("Enter")
         person.page.locator("#folder textarea, #folder input").first.fill(str(gallery_folder))
+        person.presses("#look")
+        person.page.locator("#indexed").filter(
+            has_text=f"120 images in {gallery_folder}"
+        ).wait_for()
+        assert len(store) == 0
         person.presses("#index")
-        person.sees("#indexed [role=status]")
+        person.page.locator("#indexed").filter(has_text="added").wait_for()
         assert "120 images added" in person.page.locator("#indexed").inner_text()
         person.asks(1, "a handbag")
         assert len(person.ids) == 12
 
         person.page.locator("#folder textarea, #folder input").first.fill("/no/such/folder")
-        person.presses("#index")
+        person.presses("#look")
         person.page.locator("#indexed").filter(has_text="/no/such/folder").wait_for()
 
 

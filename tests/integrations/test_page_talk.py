@@ -288,7 +288,7 @@ def test_a_file_opens_neither_paths_nor_urls(place: str):
         ({"turns": [{"role": "user", "text": "a" * 20_001}]}, "20,001 characters"),
         ({"rejected": ["a"] * 101}, "are the most"),
         ({"version": 2}, "version 2"),
-        ({"turns": [{"role": "assistant", "text": "Which colour?"}]}, "says and shows nothing"),
+        ({"turns": [{"role": "assistant", "text": "Which colour?"}]}, "no word and no image"),
     ],
 )
 def test_files_that_are_too_much_or_too_new_are_refused(changed: dict[str, Any], problem: str):

@@ -1231,7 +1231,7 @@ def test_an_answer_that_says_nothing_leaves_a_query(
 
 @pytest.mark.parametrize("captioner", [None, lambda _: "a black boot"], ids=["", "captioned"])
 def test_an_image_alone_is_not_drawn_after(tiny_encoder: OpenClipEncoder, captioner: Any):
-    made_up = answer(caption="", prompts=["made up", "another"], exclusions=["people"])
+    made_up = answer(caption="", prompts=["made up", "another"])
     encoder = encoder_with(tiny_encoder, reformulator(made_up)[0], captioner=captioner)
 
     (query,) = encoder.stages(SHOWN)
