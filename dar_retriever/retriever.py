@@ -12,10 +12,10 @@ import numpy as np
 
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.ranking.closeness import Closeness, Verdict
 from dar_retriever.stores.base import SearchableStore
+from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
 from dar_retriever.support.threads import in_thread, in_threads

@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from itertools import groupby
 from typing import Final
 
-from dar_retriever.filtering.names import fields_about, is_seen, kind_of, words_of
-from dar_retriever.filtering.times import holds_dates, in_month, period_of_text, within
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.stores.fields import Field
+from dar_retriever.stores.filtering.names import fields_about, is_seen, kind_of, words_of
+from dar_retriever.stores.filtering.times import holds_dates, in_month, period_of_text, within
 from dar_retriever.stores.filters import Filter, both
 
 Fields = Mapping[str, Field]

@@ -10,12 +10,12 @@ from typing import Final
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidFilterError
-from dar_retriever.filtering.naming import Names, Placed
-from dar_retriever.filtering.resolution import LeftOut, WordFilter, resolved
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.stores.base import DescribedStore, SearchableStore
 from dar_retriever.stores.fields import Field
+from dar_retriever.stores.filtering.naming import Names, Placed
+from dar_retriever.stores.filtering.resolution import LeftOut, WordFilter, resolved
 from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
 from dar_retriever.trace import WarnOnce, of_error

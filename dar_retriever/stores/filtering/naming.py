@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dar_retriever.conversation.dialogue import Dialogue, Turn
-from dar_retriever.filtering.names import ABOUT, fields_about, is_seen, kind_of, words_of
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.reformulation.english.conditions.mentions import Mention, mention_of
 from dar_retriever.reformulation.english.conditions.phrase import is_filler, without
 from dar_retriever.stores.fields import Field
+from dar_retriever.stores.filtering.names import ABOUT, fields_about, is_seen, kind_of, words_of
 
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)?|&")
 _LONGEST: Final = 2000

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dar_retriever import Dialogue
-from dar_retriever.filtering.naming import Names
 from dar_retriever.stores.fields import fields_in
+from dar_retriever.stores.filtering.naming import Names
 
 COLUMNS = {
     "brand": ["Nike", "Adidas", "Kessel & Co", "Apple", "Orange", "Shell"],

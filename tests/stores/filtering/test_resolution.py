@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dar_retriever.filtering.names import fields_about, is_seen, kind_of, words_of
-from dar_retriever.filtering.resolution import LeftOut, WordFilter, resolved
-from dar_retriever.filtering.times import holds_dates, in_month, within
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.stores import matches
 from dar_retriever.stores.fields import Field, fields_in
+from dar_retriever.stores.filtering.names import fields_about, is_seen, kind_of, words_of
+from dar_retriever.stores.filtering.resolution import LeftOut, WordFilter, resolved
+from dar_retriever.stores.filtering.times import holds_dates, in_month, within
 
 
 def fields_of(**columns: list[Any]) -> dict[str, Field]:
