@@ -160,7 +160,7 @@ def test_what_a_language_model_reads_is_the_dialogue_itself():
     assert dialogue.turns[1].text == "under 50 euros"
 
 
-REQUESTS = Path(__file__).parent.parent / "filtering" / "requests.jsonl"
+REQUESTS = Path(__file__).parents[1] / "stores" / "filtering" / "requests.jsonl"
 
 
 def plain_sentences() -> list[str]:
