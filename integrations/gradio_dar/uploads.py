@@ -139,22 +139,13 @@ class Visitors:
         visitor = visitor_of(Headers(scope=scope))
         if scope["path"].endswith(_UPLOAD):
             await self._upload(scope, receive, send, visitor)
-        elif scope["path"] in {"", "/"} and not visitor:
-            await self._app(scope, receive, self._naming(send))
+        elif scope["path"] in {"", "/"}:
+            # A browser may bring a name already: cookies know no ports.
+            name = visitor or secrets.token_urlsafe(16)
+            self._uploads.first = self._uploads.first or name
+            await self._app(scope, receive, send if visitor else _naming(send, name))
         else:
             await self._app(scope, receive, send)
-
-    def _naming(self, send: Send) -> Send:
-        visitor = secrets.token_urlsafe(16)
-        self._uploads.first = self._uploads.first or visitor
-
-        async def sent(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                cookie = f"{COOKIE}={visitor}; Path=/; HttpOnly; SameSite=Strict"
-                message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
-            await send(message)
-
-        return sent
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send, visitor: str) -> None:
         refused = self._refused(visitor)
@@ -181,6 +172,16 @@ class Visitors:
         if files < 1 or size < 1:
             return PlainTextResponse("Send the pictures that wait first.\n", _TOO_MANY)
         return None
+
+
+def _naming(send: Send, visitor: str) -> Send:
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            cookie = f"{COOKIE}={visitor}; Path=/; HttpOnly; SameSite=Strict"
+            message["headers"] = [*message["headers"], (b"set-cookie", cookie.encode())]
+        await send(message)
+
+    return sent
 
 
 class _Bounded:

@@ -509,13 +509,15 @@ def _fail(_: str) -> dict[str, Any]:
 
 
 def test_a_folder_is_indexed_from_the_page(
-    demo: DiffusionAugmentedRetriever, opens: Opener, gallery_folder: Path
+    demo: DiffusionAugmentedRetriever, address: str, opens: Opener, gallery_folder: Path
 ):
+    # Cookies know no ports, so the browser comes with the name that another server gave it.
+    opens(address)
     encoder = demo.query_encoder.encoder
     store = ImageStore.in_memory(encoder)
     retriever = DiffusionAugmentedRetriever(DARQueryEncoder(encoder), store)
-    with served(create_app(retriever, indexing=True)) as address:
-        person = opens(address)
+    with served(create_app(retriever, indexing=True)) as started_anew:
+        person = opens(started_anew)
         person.page.get_by_role("button", name="Index a folder of this machine").press("Enter")
         person.page.locator("#folder textarea, #folder input").first.fill(str(gallery_folder))
         person.presses("#look")
