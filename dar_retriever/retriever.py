@@ -98,7 +98,7 @@ class DiffusionAugmentedRetriever:
         self.query_encoder = query_encoder
         self.store = store
         self.closeness = closeness
-        self._words = WordFilters() if word_filters else None
+        self.word_filters = WordFilters() if word_filters else None
 
     def search(
         self,
@@ -169,7 +169,11 @@ class DiffusionAugmentedRetriever:
     def _heard(self, dialogue: DialogueLike) -> Heard:
         dialogue = Dialogue.of(dialogue)
         dialogue.require_content()
-        return self._words.heard(dialogue, self.store) if self._words else Heard(dialogue, dialogue)
+        return (
+            self.word_filters.heard(dialogue, self.store)
+            if self.word_filters
+            else Heard(dialogue, dialogue)
+        )
 
     def _found(
         self,
@@ -184,7 +188,7 @@ class DiffusionAugmentedRetriever:
         def find(most: int | None, filter_: Filter | None) -> list[Hit]:
             return self.store.search(query.vector, min(k, most or k), filter_, exclude)
 
-        conditions = heard.conditions(query) if self._words else ()
+        conditions = heard.conditions(query) if self.word_filters else ()
         found = filtered_search(conditions, heard.fields, where, find)
         timings = {**trace.timings, "search": time.perf_counter() - began}
         trace = dataclasses.replace(

@@ -92,6 +92,12 @@ class Calibration:
         """The standard deviation of a vector's scores over the store."""
         return float((self._neighbours.sample() @ vector).std())
 
+    def standing(self, vector: Vectors, image: Vectors) -> float:
+        """How many standard deviations a vector scores an image above the mean of the store."""
+        usual = self._neighbours.sample() @ vector
+        above = float(vector @ image) - float(usual.mean())
+        return above / max(float(usual.std()), FLAT)
+
     def _look_around(self, text: Vectors, sample: Vectors) -> Surroundings | None:
         if len(sample) < _FEWEST:
             return None

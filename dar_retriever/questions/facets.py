@@ -1,26 +1,29 @@
-"""Questions about the metadata of the candidates, without a language model."""
+"""Questions about what tells the candidates apart, without a language model."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
+from dar_retriever.encoders.base import Vectors
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.base import Question
+from dar_retriever.questions.described import caption_facets, metadata_facets
+from dar_retriever.questions.facet import Facet, question_about
 from dar_retriever.questions.trials import Candidates, Trials
+from dar_retriever.questions.visual import VisualFacets
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
+from dar_retriever.stores.filtering.names import is_seen
+from dar_retriever.stores.filters import fields_of_filter
 
-_CHOICES: Final = 8
-_FACETS: Final = 12
+# Facets that are tried at once, with up to eight answers each.
+_BATCH: Final = 12
 _LEAST_GAIN: Final = 0.1
-# Rarer choices are not worth offering.
-_LEAST_SHARE: Final = 0.01
 _TINY: Final = 1e-6
-
-Shares = dict[str, float]
+_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class FacetQuestions:
@@ -29,82 +32,118 @@ class FacetQuestions:
     The value of a question is the expected decrease of the candidates' entropy in bits (Quinlan
     1986). It is measured by trying: each choice is added to the dialogue, and the probabilities of
     the candidates with that value are compared before and after. So it asks for nothing that was
-    said already, and for nothing that the encoder cannot see.
+    said already, and for nothing that the encoder cannot see. Numbers and dates are asked for by
+    ranges if the retriever makes filters of the answers; their value follows from the metadata.
+
+    Where the metadata hold nothing to ask for, questions come from colours, materials and patterns
+    in English captions. Where there are none, they come from generic facets such as colour,
+    setting or viewpoint, as far as the encoder tells them apart.
 
     Args:
         retriever: The retriever, whose store has the metadata and whose encoder reads the answers.
+        labels: What to call fields in questions, by name: ``{"Farbe": "colour"}``.
     """
 
-    def __init__(self, retriever: DiffusionAugmentedRetriever) -> None:
+    def __init__(
+        self, retriever: DiffusionAugmentedRetriever, labels: Mapping[str, str] = _NO_LABELS
+    ) -> None:
         self._trials = Trials(retriever)
+        self._labels = dict(labels)
+        self._visual = VisualFacets(retriever.query_encoder.encoder, retriever.store)
 
     def next_question(self, result: SearchResult) -> Question | None:
         """See ``Questioner``."""
         candidates = self._trials.candidates(result)
         if candidates.clear:
             return None
-        names = {name for hit in candidates.hits for name in hit.metadata}
-        asked = fields_asked(result.subject, names)
-        facets = {n: shares for n, shares in facets_of(candidates).items() if n not in asked}
-        vaguest = sorted(facets, key=lambda name: entropy(facets[name]))[-_FACETS:]
-        choices = {name: _choices(facets[name]) for name in vaguest}
-        gains = self._gains(result, candidates, choices)
-        name = max(gains, key=lambda name: gains[name], default="")
-        if not name or gains[name] < _LEAST_GAIN:
-            return None
-        reason = f"{name} narrows {len(candidates.hits)} candidates down by {gains[name]:.1f} bits"
-        return Question(question_about(name), choices[name], reason)
+        fields = {name for hit in candidates.hits for name in hit.metadata}
+        facets = metadata_facets(candidates)
+        question = self._about(result, candidates, facets, fields)
+        asked = fields_asked(result.subject, fields, self._labels)
+        # Metadata that describe what pictures show leave nothing to be guessed from the pictures.
+        if question or asked or any(is_seen(self._called(each)) for each in facets):
+            return question
+        return self._about(result, candidates, caption_facets(candidates)) or self._about(
+            result, candidates, self._visual.facets(candidates)
+        )
 
-    def _gains(
+    def _about(
         self,
         result: SearchResult,
         candidates: Candidates,
-        choices: Mapping[str, tuple[str, ...]],
-    ) -> dict[str, float]:
-        """The expected gain of each field's answer, in bits."""
-        pairs = [(name, value) for name in choices for value in choices[name]]
-        answers = [(question_about(name), value) for name, value in pairs]
+        facets: Sequence[Facet],
+        fields: Collection[str] = (),
+    ) -> Question | None:
+        """The best question about some facets that were not asked for yet, if there is one."""
+        names = {*fields, *(each.name for each in facets)}
+        asked = fields_asked(result.subject, names, self._labels)
+        left = [each for each in facets if each.name not in asked]
+        return self._best(result, candidates, left)
+
+    def _best(
+        self, result: SearchResult, candidates: Candidates, facets: Sequence[Facet]
+    ) -> Question | None:
+        """The best question of the most promising facets that have one."""
+        promise = {each.name: each.entropy(candidates.shares) for each in facets}
+        promising = sorted(
+            (each for each in facets if promise[each.name] >= _LEAST_GAIN),
+            key=lambda each: -promise[each.name],
+        )
+        for batch in _batches(promising):
+            gains = self._gains(result, candidates, batch)
+            best = int(np.argmax(gains))
+            if gains[best] >= _LEAST_GAIN:
+                name, gain = batch[best].name, gains[best]
+                reason = f"{name} narrows {len(candidates.hits)} candidates down by {gain:.1f} bits"
+                return Question(self._asking(batch[best]), batch[best].choices, reason)
+        return None
+
+    def _gains(
+        self, result: SearchResult, candidates: Candidates, facets: Sequence[Facet]
+    ) -> list[float]:
+        """The expected gain of each facet's answer, in bits."""
+        tried = [each for each in facets if not each.exact]
+        answers = [(self._asking(each), choice) for each in tried for choice in each.choices]
         before, after = self._trials.shares(result, candidates, answers)
-        gains = dict.fromkeys(choices, 0.0)
-        for (name, value), shares in zip(pairs, after, strict=True):
-            has = np.asarray([hit.metadata.get(name) == value for hit in candidates.hits])
-            told = np.log2((shares[has] + _TINY) / (before[has] + _TINY))
-            gains[name] += float((candidates.shares[has] * told).sum())
+        rows = iter(after)
+        gains = []
+        for facet in facets:
+            if facet.exact:
+                gains.append(self._exact_gain(result, candidates, facet))
+                continue
+            shares = np.stack([next(rows) for _ in facet.choices])
+            gains.append(_gain(facet.holds, candidates.shares, before, shares))
         return gains
 
+    def _exact_gain(self, result: SearchResult, candidates: Candidates, facet: Facet) -> float:
+        """The gain of answers that filter; none if they would not."""
+        if facet.name in fields_of_filter(result.word_filter):
+            return 0.0
+        asking = self._asking(facet)
+        understood = all(
+            facet.name in self._trials.filtered(result, asking, choice) for choice in facet.choices
+        )
+        return facet.entropy(candidates.shares) if understood else 0.0
 
-def _choices(shares: Shares) -> tuple[str, ...]:
-    likely = sorted((v for v in shares if v), key=lambda value: (-shares[value], value))
-    return tuple(value for value in likely if shares[value] >= _LEAST_SHARE)[:_CHOICES]
+    def _asking(self, facet: Facet) -> str:
+        return question_about(self._called(facet))
+
+    def _called(self, facet: Facet) -> str:
+        return self._labels.get(facet.name, facet.name)
 
 
-def question_about(field: str) -> str:
-    """The question that asks for a metadata field."""
-    return f"Which {field.replace('_', ' ').replace('-', ' ').strip().lower()}?"
+def _batches(facets: Sequence[Facet]) -> list[Sequence[Facet]]:
+    return [facets[place : place + _BATCH] for place in range(0, len(facets), _BATCH)]
 
 
-def entropy(shares: Mapping[str, float]) -> float:
-    """The entropy of probabilities that sum to 1, in bits."""
-    some = np.asarray([share for share in shares.values() if share > 0])
-    return float(-(some * np.log2(some)).sum())
+def _gain(holds: Vectors, shares: Vectors, before: Vectors, after: Vectors) -> float:
+    """The expected logarithm of how much likelier an answer makes what it fits, in bits.
 
-
-def facets_of(candidates: Candidates) -> dict[str, Shares]:
-    """The probability of each value of each field; "" stands for candidates without a value.
-
-    Only text fields whose values repeat are used; others hold names and descriptions.
+    Args:
+        holds: How much each candidate has each value: (A, N).
+        shares: The probabilities of the candidates: (N,).
+        before: The same by words only: (N,).
+        after: The same after each answer: (A, N).
     """
-    counts: dict[str, Counter[str]] = {}
-    for hit in candidates.hits:
-        for name, value in hit.metadata.items():
-            if isinstance(value, str):
-                counts.setdefault(name, Counter())[value] += 1
-    facets: dict[str, Shares] = {}
-    for name, count in counts.items():
-        if 1 < len(count) <= count.total() / 2:
-            shares: Shares = {}
-            for hit, share in zip(candidates.hits, candidates.shares, strict=True):
-                value = str(hit.metadata.get(name, ""))
-                shares[value] = shares.get(value, 0.0) + float(share)
-            facets[name] = shares
-    return facets
+    told = np.log2(((holds * after).sum(1) + _TINY) / (holds @ before + _TINY))
+    return float((holds @ shares) @ told)

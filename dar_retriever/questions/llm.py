@@ -20,6 +20,7 @@ from dar_retriever.questions.asked import was_asked
 from dar_retriever.questions.base import Question, Questioner
 from dar_retriever.questions.facets import FacetQuestions
 from dar_retriever.questions.trials import Candidates, Trials
+from dar_retriever.questions.values import values_of
 from dar_retriever.reformulation.english.phrases import says
 from dar_retriever.reformulation.llm import turns_as_data
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
@@ -159,8 +160,8 @@ def _described(candidates: Candidates, group: Sequence[int]) -> dict[str, Any]:
     hits = [candidates.hits[place] for place in group]
     fields: dict[str, Counter[str]] = {}
     for hit in hits:
-        for name, value in hit.metadata.items():
-            if isinstance(value, str) and value:
+        for name in hit.metadata:
+            for value in values_of(hit.metadata, name).values():
                 fields.setdefault(name, Counter())[value] += 1
     common = {
         name: [value for value, _ in count.most_common(_VALUES)]

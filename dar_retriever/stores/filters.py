@@ -29,6 +29,17 @@ def both(one: Filter | None, other: Filter | None) -> Filter | None:
     return {"$and": filters} if len(filters) > 1 else next(iter(filters), None)
 
 
+def fields_of_filter(filter_: Filter | None) -> set[str]:
+    """The metadata fields that a filter looks at."""
+    fields: set[str] = set()
+    for name, value in (filter_ or {}).items():
+        if name in _JUNCTIONS:
+            fields.update(*map(fields_of_filter, value))
+        else:
+            fields.add(name)
+    return fields
+
+
 def where_of(filter_: Filter | None) -> dict[str, Any] | None:
     """A filter in the form that Chroma accepts: one field or operator per mapping."""
     if not filter_:

@@ -3,10 +3,14 @@
     python examples/benchmarks/asking_back.py --out asking
 
 Each simulated user names the kind of a drawn product and at most one more attribute. Then the user
-answers each question about a metadata field with the target's own value. One strategy asks what
-``FacetQuestions`` proposes. The others choose among the same questions: at random among all fields
-that were not asked for yet; at random, but without the fields of the first description; or by the
-entropy of the candidates' metadata. Only words are searched with. Everything is kept in the folder.
+answers each question with the target's own value, or "not sure". One strategy asks what
+``FacetQuestions`` proposes. The others ask for fields that were not asked for yet: at random; at
+random, but without the fields of the first description; or by the entropy of the candidates'
+metadata. Only words are searched with. Everything is kept in the folder.
+
+The store is the gallery with its metadata, the same with many further fields that say nothing of
+the picture (--metadata noisy), or without any metadata (--metadata none). Without metadata, the
+random strategies ask for the same generic facets as ``FacetQuestions``.
 """
 
 from __future__ import annotations
@@ -23,7 +27,6 @@ from rich.table import Table
 
 from dar_retriever import (
     DARQueryEncoder,
-    Dialogue,
     DiffusionAugmentedRetriever,
     FacetQuestions,
     ImageStore,
@@ -36,12 +39,18 @@ from dar_retriever.demo.products import Product
 from dar_retriever.demo.simulated_user import SimulatedDialogue, simulate
 from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.questions.asked import fields_asked
-from dar_retriever.questions.facets import entropy, facets_of, question_about
+from dar_retriever.questions.described import metadata_facets
+from dar_retriever.questions.facet import question_about
 from dar_retriever.questions.trials import Trials
+from dar_retriever.questions.visual import FACETS
+from dar_retriever.stores.hits import Hit, StoredImage
 from dar_retriever.support.progress import progress_bar
 
 TOP: Final = 10
 FIELDS: Final = ("kind", "colour", "pattern", "second_colour", "detail", "background")
+# Fields that say nothing of the picture, each with so many values.
+NOISE: Final = {f"note_{number}": 40 + 5 * number for number in range(14)}
+MOST_QUESTIONS: Final = 6
 
 Ask = Callable[[SearchResult], str | None]
 
@@ -52,29 +61,35 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="Gallery and store go there.")
     parser.add_argument("--targets", type=int, default=500)
     parser.add_argument("--products", type=int, default=5000)
+    parser.add_argument("--metadata", choices=("all", "noisy", "none"), default="all")
     parser.add_argument("--skip", type=int, default=0, help="Leave out so many targets first.")
     args = parser.parse_args()
 
-    retriever = open_retriever(args.out, args.products)
+    gallery = open_retriever(args.out, args.products)
+    retriever = with_metadata(gallery, args.metadata)
+    names = tuple(FACETS) if args.metadata == "none" else FIELDS
     game = Game(retriever, args.products)
     facets, trials = FacetQuestions(retriever), Trials(retriever)
 
     def proposed(result: SearchResult) -> str | None:
         question = facets.next_question(result)
-        return question and next(n for n in FIELDS if question_about(n) == question.text)
+        return question and question.text
 
     def by_entropy(result: SearchResult) -> str | None:
-        shares = facets_of(trials.candidates(result))
-        for name in fields_asked(result.dialogue, shares):
-            del shares[name]
-        return max(shares, key=lambda name: entropy(shares[name]), default=None)
+        candidates = trials.candidates(result)
+        asked = fields_asked(result.dialogue, {*FIELDS, *NOISE})
+        left = [each for each in metadata_facets(candidates) if each.name not in asked]
+        best = max(left, key=lambda each: each.entropy(candidates.shares), default=None)
+        return best and question_about(best.name)
 
     strategies: dict[str, Callable[[int], Ask]] = {
         "asked: answers tried": lambda _: proposed,
         "asked: metadata's entropy": lambda _: by_entropy,
-        "random, untold fields": lambda seed: at_random(Random(seed), told=game.told(seed)),
-        "random, all fields": lambda seed: at_random(Random(seed)),
+        "random, untold fields": lambda seed: at_random(Random(seed), names, game.told(seed)),
+        "random, all fields": lambda seed: at_random(Random(seed), names),
     }
+    if args.metadata == "none":
+        del strategies["asked: metadata's entropy"]
     targets = range(args.skip, args.skip + args.targets)
     rounds: dict[str, list[int]] = {name: [] for name in strategies}
     with progress_bar("Searching") as bar:
@@ -97,13 +112,34 @@ def open_retriever(out: Path, gallery: int) -> DiffusionAugmentedRetriever:
     return DiffusionAugmentedRetriever(DARQueryEncoder(encoder, images_per_turn=0), store)
 
 
-def at_random(random: Random, told: frozenset[str] = frozenset()) -> Ask:
+def with_metadata(retriever: DiffusionAugmentedRetriever, kept: str) -> DiffusionAugmentedRetriever:
+    """The same pictures with other metadata; see the top of this file."""
+    if kept == "all":
+        return retriever
+    random = Random(2)
+
+    def metadata(hit: Hit) -> dict[str, str]:
+        noise = {name: f"note {random.randrange(values)}" for name, values in NOISE.items()}
+        return {} if kept == "none" else {**hit.metadata, **noise}
+
+    ids, vectors = retriever.store.vectors()
+    store = ImageStore.in_memory(retriever.query_encoder.encoder)
+    store.add(
+        [
+            StoredImage(hit.id, vector, hit.uri, "", metadata(hit))
+            for hit, vector in zip(retriever.store.get(ids), vectors, strict=True)
+        ]
+    )
+    return DiffusionAugmentedRetriever(retriever.query_encoder, store)
+
+
+def at_random(random: Random, names: tuple[str, ...], told: frozenset[str] = frozenset()) -> Ask:
     """Asks for any field that was not asked for yet."""
 
     def ask(result: SearchResult) -> str | None:
-        asked = fields_asked(result.dialogue, FIELDS)
-        left = [name for name in FIELDS if name not in asked | told]
-        return random.choice(left) if left else None
+        asked = fields_asked(result.dialogue, names)
+        left = [name for name in names if name not in asked | told]
+        return question_about(random.choice(left)) if left else None
 
     return ask
 
@@ -131,19 +167,19 @@ class Game:
     def play(self, number: int, ask: Ask) -> int:
         """The number of answers until the target is in the top 10.
 
-        If it never gets there, one more than there are fields.
+        If it never gets there, one more than the most questions.
         """
         product = self._product(number)
         dialogue = self._simulated(number).dialogue.at_round(0)
-        for answers in range(len(FIELDS) + 1):
+        for answers in range(MOST_QUESTIONS + 1):
             result = self._retriever.search(dialogue, 1)
             if self._rank(result, number) <= TOP:
                 return answers
-            field = ask(result)
-            if field is None:
+            question = ask(result)
+            if question is None:
                 break
-            dialogue = answered(dialogue, field, product)
-        return len(FIELDS) + 1
+            dialogue = dialogue.ask(question).say(answer_of(product, question))
+        return MOST_QUESTIONS + 1
 
     def _rank(self, result: SearchResult, number: int) -> int:
         scores = self._vectors @ result.query.vector
@@ -156,9 +192,12 @@ class Game:
         return simulate(self._product(number), number)
 
 
-def answered(dialogue: Dialogue, field: str, product: Product) -> Dialogue:
-    """The dialogue after a question and the product's own answer."""
-    return dialogue.ask(question_about(field)).say(getattr(product, field) or "none")
+def answer_of(product: Product, question: str) -> str:
+    """What the simulated user answers to a question about a product."""
+    field = next((name for name in FIELDS if question_about(name) == question), "")
+    if field == "pattern":
+        return product.pattern or "plain"
+    return getattr(product, field) or "none" if field else "not sure"
 
 
 def _table(rounds: dict[str, np.ndarray]) -> Table:
@@ -167,9 +206,9 @@ def _table(rounds: dict[str, np.ndarray]) -> Table:
     for column in ("", "mean", "found", "fewer than this [95 %]", "0 / 1 / 2 / 3 / 4 / 5 / 6"):
         table.add_column(column, justify="left" if not column else "right")
     for name, row in rounds.items():
-        counts = np.bincount(row, minlength=len(FIELDS) + 2)
+        counts = np.bincount(row, minlength=MOST_QUESTIONS + 2)
         fewer = "" if row is first else _fewer(first, row)
-        found = f"{100 * (row <= len(FIELDS)).mean():.1f} %"
+        found = f"{100 * (row <= MOST_QUESTIONS).mean():.1f} %"
         spread = " / ".join(str(count) for count in counts[:-1])
         table.add_row(name, f"{row.mean():.2f}", found, fewer, spread)
     return table

@@ -1,4 +1,4 @@
-"""Finds a store's names in what was said: brands, makers, places, people."""
+"""Finds what a store knows in what was said: brands, places, people, numbers of its fields."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 
 from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.reformulation.base import Condition
+from dar_retriever.reformulation.english.conditions.bounds import bounds_in
 from dar_retriever.reformulation.english.conditions.mentions import Mention, mention_of
 from dar_retriever.reformulation.english.conditions.phrase import is_filler, without
 from dar_retriever.stores.fields import Field
@@ -52,6 +53,8 @@ class Names:
         self._by_words: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         counted = {each.name for about in ABOUT for each in fields_about(about, fields)}
         texts = [each for each in fields.values() if each.type == "text"]
+        numbers = (each for each in fields.values() if each.type == "number")
+        self._numbers = [each.name for each in numbers if each.name not in counted]
         self._kept = [e for e in texts if not (is_seen(e.name) or e.name in counted)]
         for field in self._kept:
             for text in field.texts:
@@ -68,13 +71,21 @@ class Names:
 
         Returns:
             The conversation without those names, and the conditions at its end, each with the index
-            of its turn. A later name replaces an earlier one of the same field.
+            of its turn. A later name replaces an earlier one of the same field. Numbers are read
+            in answers to questions for their field.
         """
-        standing: dict[str, Placed] = {}
+        standing: dict[str, tuple[Placed, ...]] = {}
         turns: list[Turn] = []
         for place, turn in enumerate(dialogue.turns):
             asked = turns[-1].text if turns and turns[-1].role == "assistant" else ""
-            if turn.role == "assistant" or not self._by_words or len(turn.text) > _LONGEST:
+            if turn.role == "assistant" or len(turn.text) > _LONGEST:
+                turns.append(turn)
+                continue
+            if bounds := self._bounds(turn.text, {*_words(asked)}):
+                standing[bounds[0].about] = tuple((place, each) for each in bounds)
+                turns.append(replace(turn, text=""))
+                continue
+            if not self._by_words:
                 turns.append(turn)
                 continue
             text = turn.text.replace("\u2019", "'")
@@ -84,10 +95,20 @@ class Names:
                     standing.pop(field.name, None)
                     text = without(text, *free.span())
             text, said = self._taken(text, {*_words(asked)})
-            standing |= {each.about: (place, each) for each in said}
+            standing |= {each.about: ((place, each),) for each in said}
             unchanged = text == turn.text.replace("\u2019", "'")
             turns.append(turn if unchanged else replace(turn, text=text))
-        return replace(dialogue, turns=tuple(turns)), tuple(standing.values())
+        placed = tuple(each for together in standing.values() for each in together)
+        return replace(dialogue, turns=tuple(turns)), placed
+
+    def _bounds(self, text: str, asked: set[str]) -> list[Condition]:
+        """The bounds that an answer names for the field that was asked for."""
+        named = [name for name in self._numbers if {*words_of(name)} <= asked]
+        if not named:
+            return []
+        # "Which list weight?" asks for "list_weight", not for "weight".
+        field = max(named, key=lambda name: len(words_of(name)))
+        return [Condition(field, how, number, text.strip()) for how, number in bounds_in(text)]
 
     def _taken(self, text: str, asked: set[str]) -> tuple[str, list[Condition]]:
         """A message without the names that are conditions, and the names, one for each field."""

@@ -11,12 +11,12 @@ from typing import Final
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidFilterError
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.reformulation.base import Condition
+from dar_retriever.reformulation.base import Condition, Reformulator
 from dar_retriever.stores.base import DescribedStore, SearchableStore
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filtering.naming import Names, Placed
 from dar_retriever.stores.filtering.resolution import LeftOut, WordFilter, resolved
-from dar_retriever.stores.filters import Filter, both
+from dar_retriever.stores.filters import Filter, both, fields_of_filter
 from dar_retriever.stores.hits import Hit
 from dar_retriever.trace import WarnOnce, of_error
 
@@ -98,6 +98,23 @@ class WordFilters:
         # Where nothing else was said, the names are what there is to search with.
         said = any(turn.has_content for turn in rest.turns)
         return Heard(dialogue, rest if said else dialogue, names, fields)
+
+    def fields_of_answer(
+        self, dialogue: Dialogue, store: SearchableStore, reader: Reformulator
+    ) -> set[str]:
+        """The fields that what was said last filters by.
+
+        Args:
+            dialogue: A dialogue that ends with an answer.
+            store: The store of the fields.
+            reader: Reads conditions such as prices in the dialogue.
+        """
+        heard = self.heard(dialogue, store)
+        read = reader.reformulate(heard.dialogue).conditions
+        conditions = [*(condition for _, condition in heard.names), *read]
+        made = resolved(conditions, heard.fields)
+        filters = [each.where for each in made if isinstance(each, WordFilter)]
+        return {name for where in filters for name in fields_of_filter(where)}
 
 
 def filtered_search(

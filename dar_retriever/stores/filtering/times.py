@@ -91,12 +91,27 @@ def period_of_text(text: str) -> Period | None:
         return None
 
 
+def day_of(field: Field, value: object) -> date | None:
+    """The day of a value of a field that ``holds_dates``, or the first day of its period."""
+    if isinstance(value, str):
+        period = period_of_text(value)
+        return period[0] if period else None
+    if field.type != "number" or isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if _by_year(field):
+        return date(int(value), 1, 1)
+    if _in(field, _DAYS):
+        digits = f"{value:.0f}"
+        period = period_of_text(f"{digits[:4]}-{digits[4:6]}-{digits[6:]}")
+        return period[0] if period else None
+    return datetime.fromtimestamp(value / _scale(field), UTC).date()
+
+
 def year_of(field: Field, value: float) -> int:
     """The year of a number of a field of days or moments."""
     if _in(field, _DAYS):
         return int(value) // 10000
-    scale = 1 if _in(field, _SECONDS) else 1000
-    return datetime.fromtimestamp(value / scale, UTC).year
+    return datetime.fromtimestamp(value / _scale(field), UTC).year
 
 
 def _number_of(field: Field) -> Callable[[date], float] | None:
@@ -110,6 +125,11 @@ def _number_of(field: Field) -> Callable[[date], float] | None:
     if _in(field, _MILLISECONDS):
         return lambda day: 1000 * _seconds(day)
     return None
+
+
+def _scale(field: Field) -> int:
+    """Units of a second in a field of moments."""
+    return 1 if _in(field, _SECONDS) else 1000
 
 
 def _by_year(field: Field) -> bool:

@@ -104,6 +104,11 @@ _YEAR_ALONE: Final = re.compile(
     rf"i meant) )*(?:in |from |about )?(?P<year>{_YEAR})[\W_]*",
     re.IGNORECASE,
 )
+_RANGE_ALONE: Final = re.compile(
+    rf"[\W_]*(?P<start>{_ANY}) ?(?:to|until|till|through|[-\u2013]) ?(?P<stop>{_ANY}|now|today)"
+    r"[\W_]*",
+    re.IGNORECASE,
+)
 
 
 def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Found]:
@@ -119,6 +124,10 @@ def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Fou
     if alone and (asked or (known and alone["again"])):
         yield from _found(0, len(text), period_of(alone["year"], today), text)
         return
+    between = _RANGE_ALONE.fullmatch(text) if asked else None
+    if between:
+        yield from _found(0, len(text), _spanned(between["start"], between["stop"], today), text)
+        return
     for read in (_range, _bound, _since, _month, _bare):
         for start, end, conditions in read(text, today):
             negated = NEGATION.search(clause_before(text, start))
@@ -132,12 +141,17 @@ Reading = Iterator[tuple[int, int, tuple[Condition, ...]]]
 
 def _range(text: str, today: date) -> Reading:
     for match in _RANGE.finditer(text):
-        first = period_of(match["first"] or match["start"], today)
-        end = match["second"] or match["stop"]
-        second = period_of("this year" if end.lower() in {"now", "today"} else end, today)
-        if first and second:
-            bounds = min(first[0], second[0]), max(first[1], second[1])
-            yield *match.span(), _conditions(*bounds, match[0])
+        start, stop = match["first"] or match["start"], match["second"] or match["stop"]
+        if period := _spanned(start, stop, today):
+            yield *match.span(), _conditions(*period, match[0])
+
+
+def _spanned(start: str, stop: str, today: date) -> Period | None:
+    first = period_of(start, today)
+    last = period_of("this year" if stop.lower() in {"now", "today"} else stop, today)
+    if first is None or last is None:
+        return None
+    return min(first[0], last[0]), max(first[1], last[1])
 
 
 def _bound(text: str, today: date) -> Reading:
