@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -63,6 +64,10 @@ LocalModel = Annotated[
         help="A language model run here words the captions: name, folder or GGUF (local-llm).",
     ),
 ]
+Labels = Annotated[
+    list[str],
+    typer.Option("--label", help="FIELD=NAME: what questions call a metadata field; repeatable."),
+]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best there is by default.")]
 
 
@@ -86,8 +91,13 @@ def open_retriever(
         )
     cache = folder / "generated" if folder is not None and keep_drawings else None
     with quiet_libraries(), ERR.status("Opening the models"):
-        model = LocalLanguageModel(language_model, device=device) if language_model else None
+        model = local_model(language_model, device)
         return from_preset(preset, store, device=device, cache_folder=cache, language_model=model)
+
+
+def local_model(name: str, device: str | None) -> LocalLanguageModel | None:
+    """A language model that runs here; None for an empty name."""
+    return LocalLanguageModel(name, device=device) if name else None
 
 
 def open_quiet_encoder(preset: str, device: str | None) -> JointEncoder:
@@ -112,6 +122,21 @@ def parse_filter(where: str) -> dict[str, Any] | None:
         ) from error
     if not isinstance(parsed, dict):
         raise InvalidInputError(f'--where {where!r} is no JSON object, such as {{"colour": "red"}}')
+    return parsed
+
+
+def parse_labels(labels: Sequence[str]) -> dict[str, str]:
+    """Labels of fields by name, each written as FIELD=NAME.
+
+    Raises:
+        InvalidInputError: One is written in another form.
+    """
+    parsed = {}
+    for label in labels:
+        field, _, name = (part.strip() for part in label.partition("="))
+        if not field or not name:
+            raise InvalidInputError(f"--label {label!r}: write FIELD=NAME, such as Farbe=colour")
+        parsed[field] = name
     return parsed
 
 

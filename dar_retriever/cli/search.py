@@ -16,12 +16,14 @@ from dar_retriever.cli.common import (
     AsJson,
     Device,
     Hits,
+    Labels,
     LocalModel,
     PresetName,
     Store,
     Where,
     open_retriever,
     parse_filter,
+    parse_labels,
     print_json,
 )
 from dar_retriever.cli.display import as_json, contact_sheet, hits_table
@@ -68,6 +70,7 @@ def chat(
     ),
     json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
     language_model: LocalModel = "",
+    label: Labels = [],  # noqa: B006
     device: Device = None,
 ) -> None:
     """Search a turn at a time: describe, look, answer, correct.
@@ -75,9 +78,9 @@ def chat(
     After each search comes the question that would narrow it down most; answer with one of its
     choices or the number of it, or say something else. An empty line or Ctrl-D ends it.
     """
-    filter_ = parse_filter(where)
+    filter_, labels = parse_filter(where), parse_labels(label)
     retriever = open_retriever(preset, store, device, language_model)
-    questioner = FacetQuestions(retriever)
+    questioner = FacetQuestions(retriever, labels)
     question: Question | None = None
     dialogue = Dialogue()
     while text := _read_turn(prompt="" if json_ else "you> "):

@@ -15,16 +15,20 @@ from dar_retriever.cli.common import (
     DemoFolder,
     Device,
     Hits,
+    Labels,
     LocalModel,
     PresetName,
     Products,
     Store,
+    local_model,
     open_retriever,
+    parse_labels,
 )
 from dar_retriever.demo.examples import opening_examples
 from dar_retriever.demo.gallery import picture_name
 from dar_retriever.demo.retriever import FOLDER, PRODUCTS, demo_retriever
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.questions import FacetQuestions
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.support.extras import needs_extra
 from dar_retriever.support.images import open_image
@@ -100,6 +104,7 @@ def page(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen; 0 for any free one.")] = 7860,
     language_model: LocalModel = "",
+    label: Labels = [],  # noqa: B006
     allowed_host: AllowedHosts = [],  # noqa: B006
     users: Annotated[
         Path | None, typer.Option(help="Ask for a password: a file of lines of 'dar user NAME'.")
@@ -108,7 +113,7 @@ def page(
     device: Device = None,
 ) -> None:
     """Serve the page: talk, see what was understood, pick (extra: app)."""
-    from gradio_dar import AgentResponder, create_app, read_users, serve
+    from gradio_dar import AgentResponder, SearchResponder, create_app, read_users, serve
 
     if index_ and not is_loopback(host):
         raise InvalidInputError(
@@ -116,12 +121,17 @@ def page(
             "leave one of the two out"
         )
 
+    labels = parse_labels(label)
     retriever = (
-        demo_retriever(folder, products)
+        demo_retriever(folder, products, language_model=local_model(language_model, device))
         if demo
         else open_retriever(preset, store, device, language_model, keep_drawings=False)
     )
-    responder = AgentResponder(retriever, partial(_agent, llm, k)) if llm else None
+    responder = (
+        AgentResponder(retriever, partial(_agent, llm, k))
+        if llm
+        else SearchResponder(retriever, k, FacetQuestions(retriever, labels))
+    )
     served = create_app(
         retriever,
         responder=responder,

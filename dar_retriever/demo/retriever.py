@@ -11,6 +11,7 @@ from dar_retriever.demo.gallery import draw_gallery
 from dar_retriever.encoders import JointEncoder
 from dar_retriever.errors import EncoderMismatchError
 from dar_retriever.ingest import ingest
+from dar_retriever.language_models.base import LanguageModel
 from dar_retriever.presets import from_preset
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.image_store import ImageStore
@@ -30,7 +31,10 @@ index.html   the conversation that dar demo played last
 
 
 def demo_retriever(
-    folder: str | Path = FOLDER, products: int = PRODUCTS
+    folder: str | Path = FOLDER,
+    products: int = PRODUCTS,
+    *,
+    language_model: LanguageModel | None = None,
 ) -> DiffusionAugmentedRetriever:
     """Open the demo preset over a gallery, which is drawn and indexed where it is missing.
 
@@ -41,6 +45,7 @@ def demo_retriever(
     Args:
         folder: Where pictures, store and generated images go.
         products: The least number of products in the gallery.
+        language_model: Reformulates the dialogue; rules do by default.
 
     Raises:
         InvalidInputError: There are not so many products, or the folder's "gallery" holds other
@@ -62,7 +67,12 @@ def demo_retriever(
             return ImageStore.on_disk(place, encoder)
 
     with quiet_libraries():
-        retriever = from_preset("demo", open_store, cache_folder=folder / "generated")
+        retriever = from_preset(
+            "demo",
+            open_store,
+            cache_folder=folder / "generated",
+            language_model=language_model,
+        )
     encoder, store = retriever.query_encoder.encoder, retriever.store
     retriever.query_encoder.captioner = CatalogueCaptioner(encoder)
     assert isinstance(store, ImageStore)
