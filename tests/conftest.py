@@ -9,6 +9,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 # Two test processes share the cores; threads of tiny models would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["TRANSFORMERS_OFFLINE"] = "1"
+# What ranx does here in milliseconds, Numba would compile for half a minute first.
+os.environ["NUMBA_DISABLE_JIT"] = "1"
 
 import socket
 import subprocess

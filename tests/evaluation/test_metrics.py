@@ -178,7 +178,6 @@ def test_only_the_same_dialogues_and_rounds_compare(compare):
 # Against other implementations.
 
 
-@pytest.mark.filterwarnings("ignore:unsafe cast")  # numba's, of ranx
 def test_ranx_says_the_same():
     import ranx
 
