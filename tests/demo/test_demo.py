@@ -56,7 +56,7 @@ def test_a_dialogue_finds_its_unseen_product(
 def test_generated_images_show_what_was_said(demo: DiffusionAugmentedRetriever) -> None:
     """The encoder tells the drawing of the right colour from those of wrong ones."""
     result = demo.search("a red dress with white dots on a mint background")
-    assert len(result.trace.generated) == 4
+    assert len(result.trace.generated) == demo.query_encoder.images_per_turn
     encoder = demo.query_encoder.encoder
     texts = encoder.encode_texts(["a red dress", "a blue dress", "a red umbrella", "a green chair"])
     scores = texts @ result.query.image_vectors.mean(0)
@@ -66,7 +66,7 @@ def test_generated_images_show_what_was_said(demo: DiffusionAugmentedRetriever) 
 def test_a_repeated_turn_generates_nothing(demo: DiffusionAugmentedRetriever) -> None:
     first = demo.search("a teal vase with stripes")
     again = demo.search(first.dialogue.ask("is it old?").say("can't tell"))
-    assert again.trace.cached_count == len(again.trace.generated) == 4
+    assert again.trace.cached_count == len(again.trace.generated) == len(first.trace.generated) > 0
 
 
 def test_end_of_text_is_the_last_token_of_the_vocabulary(

@@ -259,7 +259,7 @@ def test_the_application_gets_documents_and_generated_images(retriever: DARRetri
     artifact = say(agent_with(retriever), "a teal handbag").artifact
 
     assert all(isinstance(document, Document) for document in artifact["documents"])
-    assert len(artifact["generated"]) == 4
+    assert len(artifact["generated"]) == retriever.retriever.query_encoder.images_per_turn
     for generated in artifact["generated"]:
         assert image_from_data_url(generated["image"]).size == (128, 128)
         assert generated["prompt"] == "a teal handbag"

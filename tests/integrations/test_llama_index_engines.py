@@ -373,7 +373,7 @@ def worded(number: int) -> str:
 
 @pytest.mark.parametrize(
     ("query", "generating", "count"),
-    [(described, False, len(PRODUCTS)), (worded, False, len(PRODUCTS)), (worded, True, 20)],
+    [(described, False, len(PRODUCTS)), (worded, False, len(PRODUCTS)), (worded, True, 10)],
 )
 async def test_llama_indexs_own_evaluation_finds_the_pictures(
     demo: DiffusionAugmentedRetriever, query: Callable[[int], str], *, generating: bool, count: int

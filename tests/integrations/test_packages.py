@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,8 +46,6 @@ def test_an_integration_announces_its_types(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_all_that_is_promised_is_there(package: str) -> None:
-    check = f"import {package} as p; print(all(hasattr(p, name) for name in p.__all__))"
+    module = importlib.import_module(package)
 
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "True"
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []

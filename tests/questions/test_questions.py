@@ -401,7 +401,7 @@ def test_generated_images_are_asked_about_as_well(demo: DiffusionAugmentedRetrie
     result = demo.search("a handbag")
     question = FacetQuestions(demo).next_question(result)
 
-    assert len(result.trace.generated) == 4
+    assert len(result.trace.generated) == demo.query_encoder.images_per_turn
     assert field_of(question) in FIELDS[1:]
     assert question.choices
 

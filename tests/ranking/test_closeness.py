@@ -413,7 +413,7 @@ def test_the_demo_says_when_nothing_is_close(demo: DiffusionAugmentedRetriever):
 
     assert (far.close, near.close) == (False, True)
     assert far.trace.reasons[-1].startswith("nothing is close: ")
-    assert len(far.trace.generated) == 4
+    assert len(far.trace.generated) == demo.query_encoder.images_per_turn
     assert not [reason for reason in near.trace.reasons if "nothing is close" in reason]
 
 
