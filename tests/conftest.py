@@ -38,6 +38,15 @@ settings.load_profile("dar")
 Checkpoint = Callable[[str], str]
 
 
+# Files that take longest begin first, so that no process is left alone with one at the end.
+LONGEST = ("test_page", "test_examples", "test_ingest_faults", "test_mcp", "test_ray")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the longest files first."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Refuse every connection that would leave the machine."""

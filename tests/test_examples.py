@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
+from nbclient.util import run_sync
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
@@ -31,22 +34,31 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("notebooks")
 
 
+@pytest.fixture(scope="module")
+def kernel(folder: Path) -> Iterator[AsyncKernelManager]:
+    """One for all notebooks: what they import takes longer than what they do."""
+    with pytest.MonkeyPatch.context() as patch:
+        for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "MODEL"):
+            patch.delenv(key, raising=False)
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        manager = AsyncKernelManager(kernel_name="python3")
+        yield manager
+        run_sync(manager.shutdown_kernel)(now=True)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_top_to_bottom(
-    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, folder: Path, kernel: AsyncKernelManager
 ) -> None:
-    for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "MODEL"):
-        monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
     notebook = nbformat.read(path, as_version=4)
     stored = pictures_in(notebook)
+    # Nothing that another notebook named is there.
+    notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f"))
 
-    NotebookClient(
-        notebook,
-        timeout=300,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-    ).execute()
+    client = NotebookClient(
+        notebook, km=kernel, timeout=300, resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute()
 
     assert pictures_in(notebook) == stored > 2
 

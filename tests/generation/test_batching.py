@@ -297,7 +297,7 @@ async def test_thirty_two_searches_at_once_find_what_they_find_alone(
         encoder.generator = generator
     for got, expected in zip(together, one_by_one, strict=True):
         assert got.trace.caption == expected.trace.caption
-        assert [image.seed for image in got.trace.generated] == [0, 1, 2, 3]
+        assert [image.seed for image in got.trace.generated] == [0, 1]
         assert pictures(got.trace.generated) == pictures(expected.trace.generated)
         assert [hit.id for hit in got.hits] == [hit.id for hit in expected.hits]
     assert calls < len(texts)

@@ -294,7 +294,7 @@ async def test_the_application_gets_nodes_and_generated_images(retriever: DARRet
     assert len(output["nodes"]) == K
     assert [image_from_data_url(made["image"]).size for made in output["generated"]] == [
         (128, 128)
-    ] * 4
+    ] * 2
     assert output["trace"]["caption"] == "a teal handbag"
 
 
