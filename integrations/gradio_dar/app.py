@@ -89,6 +89,7 @@ def create_app(
                     hits = gr.HTML(view.hits(Talk()), elem_id="hits", js_on_load=_script("hits"))
             dialog = gr.HTML("", elem_id="dialog", js_on_load=_script("dialog"))
             saved = gr.Textbox(visible=False)
+            outgoing = gr.MultimodalTextbox(visible=False, file_count="multiple")
             if indexing:
                 add_indexing(FolderIndexer(retriever), uploads)
         shown = [session, chat, understood, hits, question, status]
@@ -103,7 +104,9 @@ def create_app(
         }
         # In the queue too, though none waits: so nothing overtakes a turn's last pictures.
         quick: dict[str, Any] = {**private, "concurrency_limit": None, "show_progress": "hidden"}
-        sent = box.submit(page.send, [session, box], [*shown, box], **quick)
+        # The box is free at once: an answer of the server would empty what is written meanwhile.
+        taken = box.submit(None, [box], [outgoing, box], js=_script("take"), **private)
+        sent = taken.then(page.send, [session, outgoing], shown, **quick)
         replied = sent.then(page.reply, [session], shown, **turn)
         replied.then(page.give_back, [session, box], box, **quick)
         for answers in (question, chat):

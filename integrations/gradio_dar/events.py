@@ -23,7 +23,6 @@ from gradio_dar.uploads import Uploads
 
 _LOGGER: Final = logging.getLogger(__name__)
 _MOST_PICTURES: Final = 8
-_EMPTY_BOX: Final[dict[str, Any]] = {"text": "", "files": []}
 
 Shown = tuple[Session, str, str, str, str, str]
 _UNCHANGED: Final[Any] = (gr.skip(),) * 6
@@ -45,23 +44,22 @@ class Events:
     examples: tuple[Example, ...]
     uploads: Uploads
 
-    def send(self, session: Session, message: dict[str, Any]) -> tuple[Any, ...]:
-        """A message was sent; it waits for its turn, or is in the box again."""
+    def send(self, session: Session, message: dict[str, Any]) -> Shown:
+        """A message was sent; it waits for its turn, or is given back."""
         text = str(message.get("text") or "")
-        written = {"text": text, "files": []}
         files = message.get("files") or ()
         try:
             turn = Turn("user", readable(text), _pictures(files))
         except DARError as error:
-            problem = f"{error}. It was not sent."
-            return *self._shown(session, problem, problem=True), written
+            session.unsent = text
+            return self._shown(session, f"{error}. It was not sent.", problem=True)
         finally:
             # They are part of the conversation now, or were refused.
             self.uploads.remove(files)
         if not turn.has_content:
-            return *self._shown(session, "Say or show something first."), _EMPTY_BOX
+            return self._shown(session, "Say or show something first.")
         session.send(turn)
-        return *self._shown(session, "Sent."), _EMPTY_BOX
+        return self._shown(session, "Sent.")
 
     def reply(self, session: Session) -> Iterator[Shown]:
         """The turn of a message has come."""

@@ -294,7 +294,7 @@ def test_an_upload_that_is_no_image_is_refused_and_the_words_are_kept(address: s
     person.say("like this")
 
     person.reads("holiday.png: cannot be read as an image")
-    assert person.box.input_value() == "like this"
+    person.has_back("like this")
     person.has_said(["a handbag"])
     person.asks(2, "in red")
     person.has_said(["a handbag", "in red"])
@@ -316,7 +316,8 @@ def test_a_conversation_is_saved_loaded_elsewhere_and_gone_on_with(
 
     other.loads(tmp_path / "conversation.json")
     other.waits(2)
-    assert other.ids == person.ids
+    # The turned-down picture is saved smaller, so hits of nearly equal score may change places.
+    assert other.ids[:10] == person.ids[:10]
     other.has_said(said)
     other.asks(3, "in red")
     # The same file once more.
@@ -593,7 +594,7 @@ def joined(session: str, folder: Path) -> dict[str, Any]:
     picture = {"path": str(folder / picture_name(0)), "meta": {"_type": "gradio.FileData"}}
     return {
         "data": [None, {"text": "", "files": [picture]}],
-        "fn_index": 0,
+        "fn_index": 1,
         "session_hash": session,
     }
 
