@@ -146,7 +146,7 @@ def test_a_missing_folder_is_refused_before_anything_starts(tmp_path: Path):
 
 def test_the_command_indexes_on_ray(cluster: None, chroma_server: int, gallery_folder: Path):
     store = f"http://localhost:{chroma_server}/ray-by-command"
-    arguments = ["--store", store, "--engine", "ray", "--json"]
+    arguments = ["--store", store, "--engine", "ray", "--workers", "1", "--json"]
     done = CliRunner().invoke(APP, ["index", str(gallery_folder), *arguments])
 
     assert done.exit_code == 0, done.output
