@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +16,11 @@ from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation import Reformulation, RuleReformulator
 
 CHATS = Path(__file__).parent / "chats"
+BENCHMARKS = Path(__file__).parents[3] / "examples" / "benchmarks"
 RULES = RuleReformulator()
-SMALL = {
-    *("a", "an", "the", "of", "with", "in", "on", "at", "and", "or", "is", "are", "was", "were"),
-    *("be", "to", "it", "it's", "its", "his", "her", "their", "has", "have", "having", "for", "by"),
-    *("there", "from", "that", "this", "one", "ones", "some", "any", "very", "please", "picture"),
-    *("photo", "image", "but", "so"),
-}
-ALIKE = {
-    "grey": "gray",
-    "colour": "color",
-    "coloured": "color",
-    "colored": "color",
-    "colourful": "color",
-    "nobody": "people",
-    "two": "2",
-    "three": "3",
-    "four": "4",
-    "five": "5",
-    "dark": "darker",
-    "big": "bigger",
-    "small": "smaller",
-    "sneaker": "trainer",
-}
+# The benchmark's judge, so that both say the same of a chat.
+JUDGE = runpy.run_path(str(BENCHMARKS / "chats.py"))
+judged, dialogue_of = JUDGE["judged"], JUDGE["dialogue_of"]
 
 
 def said(*turns: str) -> Reformulation:
@@ -50,30 +32,10 @@ def said(*turns: str) -> Reformulation:
     return RULES.reformulate(dialogue)
 
 
-def content(text: str) -> Counter[str]:
-    """The words of a text that say something, by a rough stem."""
-    words = (ALIKE.get(w, w) for w in re.findall(r"[^\W_]+(?:'[^\W_]+)?", text.lower()))
-    found: Counter[str] = Counter()
-    for word in words:
-        if word in SMALL:
-            continue
-        ends = (e for e in ("ing", "ies", "es", "ed", "s") if word.endswith(e))
-        end = next((e for e in ends if len(word) > len(e) + 2), "")
-        short = word.removesuffix(end)
-        found[short.removesuffix("e") if len(short) > 4 else short] += 1
-    return found
-
-
 def verdict(case: dict[str, Any]) -> str:
-    made = said(*(("A: " if role == "assistant" else "") + text for role, text in case["turns"]))
-    want, have = content(case["caption"]), content(made.caption)
-    bad, out = content(" ".join(case["excluded"])), content(made.negative_prompt)
-    if (set(bad) - set(want)) & set(have) or (set(want) - set(bad)) & set(out):
-        return "inverted"
-    common = (want & have).total()
-    named = all(set(content(phrase)) & set(out) for phrase in case["excluded"])
-    enough = common >= 0.85 * want.total() and common >= 0.75 * have.total()
-    return "right" if named and enough else "not right"
+    made = RULES.reformulate(dialogue_of(case))
+    found = judged(made.caption, made.exclusions, case)
+    return "inverted" if found.inverted else found.verdict
 
 
 def test_on_chats_that_no_rule_was_written_for_few_are_inverted():
