@@ -52,6 +52,7 @@ METHODS: Final = MappingProxyType(
     {
         "joined": "all turns joined as text",
         "text": "reformulated text",
+        "excluding": "reformulated text, bent away from what is denied",
         "images": "generated images alone",
         "dar": "text and generated images by the paper's schedule",
         "adaptive": "text and generated images, weighted by how well they agree",
@@ -90,7 +91,7 @@ def method(spec: str, default_preset: str) -> Method:
     }
     fusion = fusions.get(name, lambda _: text_only())
     spending = UncertaintySpending if name == "sparing" else None
-    excludes = name in {"adaptive", "sparing"}
+    excludes = name in {"excluding", "adaptive", "sparing"}
     return Method(spec, name == "joined", fusion, name in fusions, chosen, spending, excludes)
 
 

@@ -719,6 +719,13 @@ def test_adaptive_methods_weigh_by_the_pool_and_one_of_them_spends_by_it():
         assert isinstance(made.fusion(calibration), AdaptiveFusion)
 
 
+def test_denials_count_in_some_methods():
+    chosen = methods_of("joined", "text", "excluding", "dar", "adaptive", "sparing")
+
+    assert [made.excludes for made in chosen] == [False, False, True, False, True, True]
+    assert not chosen[2].draws
+
+
 def test_images_are_counted_once_for_a_dialogue(
     tiny_encoder: OpenClipEncoder, dataset: Dataset, tmp_path: Path
 ):
