@@ -24,8 +24,8 @@ _TEMPERATURE: Final = 0.12
 _LANGUAGE_MODELS: Final = (LLMReformulator, CheckedReformulator)
 _MOST: Final = 200
 _CLEAR: Final = 0.5
-# Over the drawn products, descriptions of one of them have 0.9 or more in 99 of 100 cases, and
-# requests that many fit in 1 of 20 (examples/benchmarks/understanding.md).
+# Over the drawn products, where the best hit is likelier than all others: 99 % of the descriptions
+# of one product have 0.9 or more, and 1 of 11 requests that many fit.
 _EXPLAINED: Final = 0.9
 
 
