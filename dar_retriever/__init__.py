@@ -52,7 +52,7 @@ from dar_retriever.generation import (
     ImageRequest,
     StoredImageGenerator,
 )
-from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images
+from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images, sync
 from dar_retriever.language_models.base import LanguageModel
 from dar_retriever.presets import PRESETS, Preset, from_preset, open_encoder, open_generator
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
@@ -181,5 +181,6 @@ __all__ = [
     "open_encoder",
     "open_generator",
     "paper_schedule",
+    "sync",
     "text_only",
 ]

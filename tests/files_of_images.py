@@ -55,9 +55,6 @@ def broken_files() -> dict[str, bytes]:
         "page.png": b"<!DOCTYPE html><html><body>404</body></html>",
         "bomb.png": claiming(50_000, 50_000),
         "large.png": claiming(10_000, MAX_PIXELS // 10_000 + 1),
-        "animated.gif": animated("GIF"),
-        "animated.webp": animated("WEBP"),
-        "animated.png": animated("PNG"),
     }
 
 

@@ -22,7 +22,8 @@ from dar_retriever.fusion import BoundedExclusion, Calibration
 from dar_retriever.ingest.mapper import Steps
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
-from dar_retriever.support.images import is_blank, printable, read_file, read_reduced
+from dar_retriever.support.decoding import decode
+from dar_retriever.support.images import is_blank, printable, read_file
 from dar_retriever.understanding.exclusions import directions, exclusion_texts
 
 _IMAGES: Final = 64
@@ -257,7 +258,7 @@ class Bench:
         # Read as in an ingest, so that the vectors are those of a real store.
         side = Steps.of(encoder).side
         paths = [self._dataset.path(place) for place in range(start, stop)]
-        images = [read_reduced(read_file(path), printable(path), side)[0] for path in paths]
+        images = [decode(read_file(path), printable(path), side).image for path in paths]
         return encoder.encode_images(images)
 
     def _told(self, step: str) -> Callable[[int, int], None] | None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.evaluation.json_files import SHORT, list_in, refuse
-from dar_retriever.ingest.files import Folder
-from dar_retriever.support.images import SUFFIXES
+from dar_retriever.ingest.files import state_of
+from dar_retriever.support.image_kinds import SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +146,7 @@ def _files_of(folder: Path) -> frozenset[str]:
 
 def _images_in(folder: Path) -> tuple[str, ...]:
     """A folder's images as relative paths, in an order that is the same on every machine."""
-    files = Folder(folder)
-    paths = sorted(files.key(path) for path in files if isinstance(path, Path))
+    paths = sorted(state_of(folder).files)
     if not paths:
         refuse(folder, f"holds no image ({', '.join(sorted(SUFFIXES))}); check the path")
     return tuple(paths)

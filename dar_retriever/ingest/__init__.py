@@ -1,9 +1,17 @@
 """Indexing: files -> vectors -> image store, with reading, encoding and writing overlapped."""
 
 from dar_retriever.ingest.in_memory import ingest_images
+from dar_retriever.ingest.in_step import ingest, sync
 from dar_retriever.ingest.metadata import METADATA_FILE
-from dar_retriever.ingest.pipeline import ingest
 from dar_retriever.ingest.ray_job import ingest_on_ray
 from dar_retriever.ingest.report import IngestReport, LeftOut
 
-__all__ = ["METADATA_FILE", "IngestReport", "LeftOut", "ingest", "ingest_images", "ingest_on_ray"]
+__all__ = [
+    "METADATA_FILE",
+    "IngestReport",
+    "LeftOut",
+    "ingest",
+    "ingest_images",
+    "ingest_on_ray",
+    "sync",
+]

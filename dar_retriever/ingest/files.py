@@ -1,92 +1,203 @@
-"""The files that an ingest reads."""
+"""The files of an ingest: what is there, without reading any picture."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from dar_retriever.errors import IngestError
+from dar_retriever.ingest.metadata import METADATA_FILES
 from dar_retriever.ingest.report import LeftOut
-from dar_retriever.support.images import SUFFIXES
+from dar_retriever.support.image_kinds import SUFFIXES, is_image_by_content
 
 Source: TypeAlias = str | Path | Iterable[str | Path]
 
+# A file may change again within the tick of the clock that its time of modification shows.
+_SETTLED: Final = 2 * 10**9
+_STORE: Final = "chroma.sqlite3"
+
 
 @dataclass(frozen=True, slots=True)
-class Folder:
-    """The image files of a folder and its subfolders, listed again at every iteration.
+class FileState:
+    """A file as the file system describes it.
 
-    The list is never held in memory, so a folder can hold millions of files. Symbolic links to
-    folders are not followed; links to files are, if they stay within the folder.
+    Attributes:
+        path: Where it is.
+        size: Bytes; None if it could not be asked.
+        modified: Time of modification in nanoseconds; None if it is too recent to rely on.
     """
 
     path: Path
+    size: int | None = None
+    modified: int | None = None
+
+
+@dataclass(slots=True)
+class FolderState:
+    """The image files of a folder and its subfolders at one moment.
+
+    Symbolic links to folders are not followed; links to files are, if they stay within the folder.
+
+    Attributes:
+        path: The folder, as an absolute path without links.
+        files: The image files by path relative to the folder, with forward slashes.
+        listings: The files of metadata among them.
+        passed_over: How many files are no images by their name, by suffix.
+        left_out: Files and folders that cannot be used, with reasons.
+        unseen: Subfolders that cannot be listed, as relative paths.
+    """
+
+    path: Path
+    files: dict[str, FileState] = field(default_factory=dict)
+    listings: list[Path] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    left_out: list[LeftOut] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return len(self.files)
 
-    def __iter__(self) -> Iterator[Path | LeftOut]:
-        root = self.path.resolve()
-        unreadable: list[OSError] = []
-        for parent, folders, names in os.walk(self.path, onerror=unreadable.append):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(parent) / name
-                if path.suffix.lower() in SUFFIXES:
-                    yield _left_out_of(root, path) or path
-            yield from (
-                LeftOut(str(e.filename), f"cannot be listed: {e.strerror}") for e in unreadable
-            )
-            unreadable.clear()
+    def key(self, location: str) -> str | None:
+        """The relative path of a file by its absolute one; None if it lies elsewhere."""
+        start = f"{str(self.path).rstrip('/')}/"
+        return location[len(start) :] if location.startswith(start) else None
 
-    def key(self, path: Path) -> str:
-        """What metadata calls a file."""
-        return path.relative_to(self.path).as_posix()
+    def is_unseen(self, key: str) -> bool:
+        """Whether a file lies where the folder could not be looked into."""
+        return any(key.startswith(f"{folder}/") for folder in self.unseen)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A list of files."""
+    """A list of files, by the names that they were given by."""
 
-    paths: tuple[Path, ...]
+    files: Mapping[str, FileState]
+    keys: Mapping[str, str]
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+
+    @classmethod
+    def of(cls, paths: Iterable[str | Path]) -> Listed:
+        """The files with these paths."""
+        now = time.time_ns()
+        files = {str(path): _state_of(Path(path), now) for path in paths}
+        return cls(files, {absolute(state.path): name for name, state in files.items()})
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
-    def __iter__(self) -> Iterator[Path | LeftOut]:
-        return iter(self.paths)
+    def key(self, location: str) -> str | None:
+        """The name of a file by its absolute path; None if it is not listed."""
+        return self.keys.get(location)
 
-    def key(self, path: Path) -> str:
-        """What metadata calls a file."""
-        return str(path)
+    def is_unseen(self, key: str) -> bool:
+        """Whether nothing is known of a file; a list tells of its own files only."""
+        return key not in self.files
 
 
-def files_of(source: Source) -> Folder | Listed:
+def files_of(source: Source) -> FolderState | Listed:
     """The files of a folder or of a list.
 
     Raises:
         IngestError: The folder is missing or holds no images, or the list is empty.
     """
     if not isinstance(source, str | Path):
-        listed = Listed(tuple(Path(path) for path in source))
-        if not listed.paths:
+        listed = Listed.of(source)
+        if not listed.files:
             raise IngestError("an empty list of files; name at least one image")
         return listed
-    folder = Folder(Path(source))
-    if not folder.path.is_dir():
+    if not Path(source).is_dir():
         raise IngestError(f"{str(source)!r} is not a folder; name the folder that holds the images")
-    if next(iter(folder), None) is None:
+    folder = state_of(Path(source))
+    if not folder.files and not folder.left_out:
         raise IngestError(
-            f"{str(source)!r} holds no images ({', '.join(sorted(SUFFIXES))}); check the path"
+            f"{str(source)!r} holds no images ({', '.join(sorted(SUFFIXES))}); check the path, and "
+            "that its disk is connected"
         )
     return folder
 
 
-def _left_out_of(root: Path, path: Path) -> LeftOut | None:
-    if not path.is_symlink() or path.resolve().is_relative_to(root):
-        return None
-    reason = "a symbolic link to a file outside the folder; index the folder that it leads to"
-    return LeftOut(str(path), reason)
+def state_of(folder: Path) -> FolderState:
+    """Look through a folder and its subfolders; no picture is read."""
+    state, now = FolderState(folder.resolve()), time.time_ns()
+    waiting = [""]
+    while waiting:
+        parent = waiting.pop()
+        try:
+            entries = sorted(os.scandir(state.path / parent), key=lambda entry: entry.name)
+        # Not readable, deleted meanwhile, or a path longer than the system allows.
+        except OSError as error:
+            name = str(state.path / parent)
+            state.left_out.append(LeftOut(name, f"cannot be listed: {error.strerror}"))
+            state.unseen.append(parent)
+            continue
+        # The drawings in a store's folder are not the user's pictures.
+        if any(entry.name == _STORE for entry in entries):
+            state.passed_over["a store's folder"] += 1
+            continue
+        folders = []
+        for entry in entries:
+            key = f"{parent}/{entry.name}" if parent else entry.name
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(key)
+            else:
+                _take(state, key, entry, now)
+        waiting += reversed(folders)
+    return state
+
+
+def absolute(path: Path) -> str:
+    """An absolute path whose folder has no links in it; the file itself may be a link."""
+    return str(path.parent.resolve() / path.name)
+
+
+def _take(state: FolderState, key: str, entry: os.DirEntry[str], now: int) -> None:
+    """Note one entry of a folder that is not a folder."""
+    path = state.path / key
+    suffix = path.suffix.lower()
+    if entry.name in METADATA_FILES:
+        state.listings.append(path)
+    elif suffix not in SUFFIXES and (suffix or not is_image_by_content(path)):
+        kind = "a link to a folder" if _is_folder(entry) else suffix or "no suffix"
+        state.passed_over[kind] += 1
+    elif reason := _why_not_followed(state.path, path) if entry.is_symlink() else "":
+        state.left_out.append(LeftOut(str(path), reason))
+    elif _is_folder(entry):
+        state.passed_over["a link to a folder"] += 1
+    else:
+        state.files[key] = _state_of(path, now)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _state_of(path: Path, now: int) -> FileState:
+    try:
+        found = path.stat()
+    # Reading it will say why.
+    except (OSError, ValueError):
+        return FileState(path)
+    settled = found.st_mtime_ns < now - _SETTLED
+    return FileState(path, found.st_size, found.st_mtime_ns if settled else None)
+
+
+def _why_not_followed(root: Path, link: Path) -> str:
+    try:
+        target = link.resolve(strict=True)
+    except FileNotFoundError:
+        return "a symbolic link to a file that is not there; delete or mend it"
+    # Python 3.11 and 3.12 raise RuntimeError for a loop.
+    except (OSError, RuntimeError) as error:
+        return f"a symbolic link that leads nowhere ({error}); delete or mend it"
+    if target.is_relative_to(root):
+        return ""
+    return "a symbolic link to a file outside the folder; index the folder that it leads to"

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import InvalidImageError
-from dar_retriever.ingest.pipeline import ingest
+from dar_retriever.ingest.in_step import ingest
 from dar_retriever.ingest.report import IngestReport
 from dar_retriever.stores.base import FillableStore
 from dar_retriever.stores.hits import Metadata

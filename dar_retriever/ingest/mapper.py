@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,12 +11,14 @@ from PIL import Image
 
 from dar_retriever.encoders.base import JointEncoder, PreprocessingEncoder, Vectors
 from dar_retriever.errors import DARError
-from dar_retriever.ingest.reader import Prepared, Preprocess
+from dar_retriever.ingest.reader import Prepared, Preprocess, Unread
 from dar_retriever.ingest.report import LeftOut
-from dar_retriever.stores.hits import Metadata, StoredImage, document_and_metadata, uri_of
+from dar_retriever.stores.copies import PictureRecord
+from dar_retriever.stores.hits import StoredImage
+from dar_retriever.stores.kept import document_and_metadata, stored_image
 
 Encode: TypeAlias = Callable[[Sequence[Any]], Vectors]
-MetadataOf: TypeAlias = Callable[[Path], Metadata]
+RecordOf: TypeAlias = Callable[[Prepared], PictureRecord]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ class Steps:
 
 
 def images_of(
-    pictures: Sequence[Prepared], encode: Encode, metadata_of: MetadataOf
-) -> tuple[list[StoredImage], list[LeftOut]]:
+    pictures: Sequence[Prepared], encode: Encode, record_of: RecordOf
+) -> tuple[list[StoredImage], list[Unread]]:
     """Encode pictures.
 
     Returns:
@@ -61,28 +62,22 @@ def images_of(
         return [], []
     vectors = encode([picture.pixels for picture in pictures])
     images: list[StoredImage] = []
-    left_out: list[LeftOut] = []
+    unread: list[Unread] = []
     for picture, vector in zip(pictures, vectors, strict=True):
-        path = picture.file.path
+        file = picture.file
+        image = stored_image(record_of(picture), vector)
         try:
-            image = _stored_image(picture, vector, metadata_of(path))
             # A single invalid image would make the store refuse the whole batch.
             document_and_metadata(image)
         except DARError as error:
-            left_out.append(LeftOut(str(path), str(error)))
+            unread.append(Unread(file.key, LeftOut(str(file.state.path), str(error))))
             continue
         if np.isfinite(vector).all():
             images.append(image)
         else:
-            left_out.append(LeftOut(str(path), "the encoder's vector for it is not finite"))
-    return images, left_out
-
-
-def _stored_image(picture: Prepared, vector: Vectors, metadata: Metadata) -> StoredImage:
-    entry: Mapping[str, Any] = {"width": picture.width, "height": picture.height, **metadata}
-    caption = str(entry.get("caption", ""))
-    rest = {name: value for name, value in entry.items() if name != "caption"}
-    return StoredImage(picture.file.id, vector, uri_of(picture.file.path.resolve()), caption, rest)
+            reason = "the encoder's vector for it is not finite"
+            unread.append(Unread(file.key, LeftOut(str(file.state.path), reason)))
+    return images, unread
 
 
 def _as_it_is(image: Image.Image) -> Image.Image:

@@ -14,143 +14,185 @@ from typing import Final, TypeVar
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.ingest.files import Folder, Source, files_of
-from dar_retriever.ingest.mapper import Encode, MetadataOf, Steps, images_of
-from dar_retriever.ingest.metadata import folder_metadata
-from dar_retriever.ingest.reader import Identified, Prepared, identify, prepare
-from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
+from dar_retriever.ingest.files import FileState, FolderState, Listed
+from dar_retriever.ingest.mapper import Encode, Steps, images_of
+from dar_retriever.ingest.metadata import Said, said_in, said_in_folder
+from dar_retriever.ingest.reader import (
+    Facts,
+    Identified,
+    Prepared,
+    Reading,
+    Unread,
+    identify,
+    prepare,
+)
+from dar_retriever.ingest.report import IngestReport, Progress
 from dar_retriever.ingest.side_by_side import encoding
+from dar_retriever.ingest.target import Target, target_of
 from dar_retriever.stores.base import FillableStore
+from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Metadata
 
-S = TypeVar("S")
 T = TypeVar("T")
 
 _MOST_WORKERS: Final = 16
 
 
-def ingest(
-    source: Source,
-    store: FillableStore,
-    encoder: JointEncoder,
-    *,
-    metadata: Mapping[str, Metadata] | None = None,
-    batch_size: int = 64,
-    workers: int | None = None,
-    progress: Progress | None = None,
-) -> IngestReport:
-    """Store the images of a folder or of a list of files.
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an ingest works; see ``ingest`` and ``sync``.
 
-    While one batch is written, the next is encoded, and the one after that is read, decoded and
-    preprocessed in threads. Memory holds the preprocessed pixels of two batches, however many files
-    there are. An image's id is the hash of its file, so files that are stored already are skipped,
-    and an ingest that was stopped continues where it stopped.
-
-    Args:
-        source: A folder, which is searched with its subfolders, or a list of files.
-        store: The store to fill.
-        encoder: The encoder that the store was opened with.
-        metadata: Metadata by file: by the path as given, or relative to the folder. The key
-            "caption" becomes the image's caption. By default the folder's ``metadata.jsonl`` is
-            read, in the form of Hugging Face's ImageFolder.
-        batch_size: Number of images that are encoded and written at once.
-        workers: Number of threads that read and decode; one per core by default.
-        progress: Called with the number of files done (stored, known or left out) and of all files.
-
-    Returns:
-        What was stored, and the files that were left out, with reasons.
+    Attributes:
+        facts: What is kept of what the files tell.
+        within: Of a list of files, the folder that their paths are to be relative to.
 
     Raises:
-        IngestError: The folder is missing or holds no images.
-        InvalidInputError: ``batch_size`` or ``workers`` is below 1.
-        StoreError: The store cannot be written to. Files that ``progress`` has counted are stored.
+        InvalidInputError: The size of a batch or the number of workers is below 1.
     """
-    threads = workers if workers is not None else min(_MOST_WORKERS, max(2, os.cpu_count() or 1))
-    if min(batch_size, threads) < 1:
-        raise InvalidInputError(f"batch_size={batch_size}, workers={workers}: at least 1 each")
-    files = files_of(source)
-    if metadata is None:
-        metadata = folder_metadata(files.path) if isinstance(files, Folder) else {}
-    known_as = metadata
+
+    metadata: Mapping[str, Metadata] | None = None
+    facts: Facts = field(default_factory=Facts)
+    batch_size: int = 64
+    workers: int | None = None
+    progress: Progress | None = None
+    within: Path | None = None
+    root: str = ""
+    prune: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.batch_size, self.threads) < 1:
+            raise InvalidInputError(
+                f"batch_size={self.batch_size}, workers={self.threads}: at least 1 each"
+            )
+
+    @property
+    def threads(self) -> int:
+        """Number of threads that read and decode."""
+        cores = min(_MOST_WORKERS, max(2, os.cpu_count() or 1))
+        return cores if self.workers is None else self.workers
+
+
+def run(
+    source: FolderState | Listed, store: FillableStore, encoder: JointEncoder, options: Options
+) -> IngestReport:
+    """Store the images of a source that are new, then set right what is known of the others.
+
+    While one batch is written, the next is encoded, and the one after that is read, decoded and
+    preprocessed in threads.
+
+    Raises:
+        IngestError: A file of metadata cannot be read.
+        StoreError: The store cannot be written to.
+    """
+    began = time.monotonic()
+    said = said_of(source, options.metadata)
+    within = source.path if isinstance(source, FolderState) else options.within
+    target = target_of(store, source, said, within, options.root)
     steps = Steps.of(encoder)
+    reading = Reading(steps.preprocess, steps.side, options.facts)
+    work = _Run(store, target, len(source) + len(source.left_out), options.progress)
+    work.ids |= target.unchanged()
+    work.done = len(work.ids) + len(source.left_out)
+    to_read = [item for item in source.files.items() if item[0] not in work.ids]
     with (
-        ThreadPoolExecutor(threads, "dar-read") as readers,
+        ThreadPoolExecutor(options.threads, "dar-read") as readers,
         ThreadPoolExecutor(1, "dar-write") as writer,
         encoding(steps) as encode,
     ):
-        run = _Run(store, len(files), progress)
-        batches = _in_batches(_ahead(readers, _identified, files, 2 * batch_size), batch_size)
-        reading = (_Batch.begun(batch, store, readers, steps) for batch in batches)
+        files = _ahead(readers, identify, to_read, 2 * options.batch_size)
+        batches = _in_batches(files, options.batch_size)
+        begun = (_Batch.begun(batch, target, readers, reading) for batch in batches)
         try:
-            for batch in _one_ahead(reading):
-                run.write(batch, writer, encode, lambda path: known_as.get(files.key(path), {}))
-            run.finish()
+            for batch in _one_ahead(begun):
+                work.write(batch, writer, encode)
+            work.finish()
         finally:
             # After an error the remaining files are not needed.
             readers.shutdown(wait=True, cancel_futures=True)
-    return run.report
+    work.report.include(target.settle(work.ids, work.unread, work.added, prune=options.prune))
+    work.report.left_out = [*source.left_out, *work.report.left_out]
+    work.report.remarks = [*said.remarks, *work.report.remarks]
+    work.report.passed_over = dict(source.passed_over)
+    if not to_read and options.progress is not None:
+        options.progress(work.done, work.total)
+    work.report.seconds = time.monotonic() - began
+    return work.report
+
+
+def said_of(source: FolderState | Listed, metadata: Mapping[str, Metadata] | None) -> Said:
+    """What is said of a source's files: by the caller, or else by the folder's own files."""
+    if metadata is not None:
+        return said_in(metadata, source.files)
+    if isinstance(source, FolderState):
+        return said_in_folder(source.path, source.listings, source.files)
+    return Said({}, is_complete=False)
 
 
 @dataclass(slots=True)
 class _Batch:
     """A batch of files that are being read."""
 
-    files: int
-    left_out: list[LeftOut]
-    reading: list[Future[Prepared | LeftOut]]
+    files: Sequence[Identified | Unread]
+    reading: list[Future[Prepared | Unread]]
 
     @classmethod
     def begun(
         cls,
-        files: Sequence[Identified | LeftOut],
-        store: FillableStore,
+        files: Sequence[Identified | Unread],
+        target: Target,
         readers: Executor,
-        steps: Steps,
+        how: Reading,
     ) -> _Batch:
         """Start to read the files of a batch that are not stored yet."""
-        ids = [file.id for file in files if isinstance(file, Identified)]
-        known = store.known(ids)
+        identified = [file for file in files if isinstance(file, Identified)]
+        known = target.known(file.id for file in identified)
         # Copies of a file are read too, in case one of them cannot be read.
-        new = [file for file in files if isinstance(file, Identified) and file.id not in known]
-        return cls(
-            len(files),
-            [file for file in files if isinstance(file, LeftOut)],
-            [readers.submit(prepare, file, steps.preprocess, steps.side) for file in new],
-        )
+        new = [file for file in identified if file.id not in known]
+        return cls(files, [readers.submit(prepare, file, how) for file in new])
 
 
 @dataclass(slots=True)
 class _Run:
-    """The encoding and writing part of an ingest."""
+    """The encoding and writing part of an ingest.
+
+    Attributes:
+        ids: The ids of the files that were read, by key.
+        unread: The keys of those that could not be.
+        added: What was stored, by id.
+        done: Number of files done.
+    """
 
     store: FillableStore
+    target: Target
     total: int
     progress: Progress | None
     report: IngestReport = field(default_factory=IngestReport)
-    began: float = field(default_factory=time.monotonic)
+    ids: dict[str, str] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    added: dict[str, PictureRecord] = field(default_factory=dict)
     done: int = 0
     writing: _Writing | None = None
-    # Ids of recent batches: they may not have been written when later files were looked up.
-    recent: deque[set[str]] = field(default_factory=lambda: deque(maxlen=3))
 
-    def write(
-        self, batch: _Batch, writer: Executor, encode: Encode, metadata_of: MetadataOf
-    ) -> None:
+    def write(self, batch: _Batch, writer: Executor, encode: Encode) -> None:
         """Encode a batch, wait until the previous one is written, and start to write this one."""
         read = [future.result() for future in batch.reading]
-        written = set().union(*self.recent)
         prepared = {p.file.id: p for p in reversed(read) if isinstance(p, Prepared)}
-        new = [p for id_, p in reversed(prepared.items()) if id_ not in written]
+        new = [p for id_, p in reversed(prepared.items()) if id_ not in self.added]
         began = time.monotonic()
-        images, unfit = images_of(new, encode, metadata_of)
+        images, unfit = images_of(new, encode, self.target.record_of)
         encoding = time.monotonic() - began
-        self.recent.append({image.id for image in images})
-        unread = [outcome for outcome in read if isinstance(outcome, LeftOut)]
-        left_out = [*batch.left_out, *unread, *unfit]
-        known = batch.files - len(images) - len(left_out)
-        part = IngestReport(len(images), known, left_out, encoding=encoding)
+        for file in (*batch.files, *(p.file for p in read if isinstance(p, Prepared))):
+            if isinstance(file, Identified):
+                self.ids[file.key] = file.id
+        unread = [each for each in (*batch.files, *read) if isinstance(each, Unread)]
+        # What a broken file holds is known; only a file that cannot be read may be as it was.
+        self.unread |= {each.key for each in batch.files if isinstance(each, Unread)}
+        self.added |= {image.id: image.record for image in images if image.record is not None}
+        left_out = [each.left_out for each in (*unread, *unfit)]
+        part = IngestReport(len(images), left_out=left_out, encoding=encoding)
         self.finish()
-        self.writing = _Writing(writer.submit(self.store.add, images), batch.files, part)
+        written = writer.submit(self.store.add, images)
+        self.writing = _Writing(written, len(batch.files), part)
 
     def finish(self) -> None:
         """Wait until the current batch is written, and report progress."""
@@ -161,7 +203,6 @@ class _Run:
             self.writing = None
             if self.progress is not None:
                 self.progress(self.done, max(self.total, self.done))
-        self.report.seconds = time.monotonic() - self.began
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +214,16 @@ class _Writing:
     part: IngestReport
 
 
-def _identified(file: Path | LeftOut) -> Identified | LeftOut:
-    return file if isinstance(file, LeftOut) else identify(file)
-
-
 def _ahead(
-    executor: Executor, call: Callable[[S], T], items: Iterable[S], most: int
+    executor: Executor,
+    call: Callable[[str, FileState], T],
+    items: Iterable[tuple[str, FileState]],
+    most: int,
 ) -> Iterator[T]:
     """Results in the order of the items, with at most ``most`` of them computed in advance."""
     waiting: deque[Future[T]] = deque()
     for item in items:
-        waiting.append(executor.submit(call, item))
+        waiting.append(executor.submit(call, *item))
         if len(waiting) >= most:
             yield waiting.popleft().result()
     while waiting:

@@ -6,13 +6,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import IngestError, InvalidInputError
-from dar_retriever.ingest.files import Folder, Source, files_of
-from dar_retriever.ingest.metadata import folder_metadata
-from dar_retriever.ingest.pipeline import ingest
+from dar_retriever.ingest.files import FolderState, Listed, Source, files_of
+from dar_retriever.ingest.pipeline import Options, run, said_of
 from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
 from dar_retriever.stores.base import FillableStore
 from dar_retriever.stores.hits import Metadata
@@ -69,15 +69,13 @@ def ingest_on_ray(
     with needs_extra("ray"):
         import ray.data
     files = files_of(source)
-    if metadata is None:
-        metadata = folder_metadata(files.path) if isinstance(files, Folder) else {}
-    report, began = IngestReport(), time.monotonic()
-    handed_out: list[dict[str, Any]] = []
-    for file in files:
-        if isinstance(file, LeftOut):
-            report.left_out.append(file)
-        else:
-            handed_out.append({"file": str(file), "metadata": metadata.get(files.key(file), {})})
+    said, began = said_of(files, metadata), time.monotonic()
+    within = str(files.path) if isinstance(files, FolderState) else None
+    report = IngestReport(left_out=list(files.left_out), remarks=list(said.remarks))
+    report.passed_over = dict(files.passed_over)
+    handed_out = [
+        {"file": str(state.path), "metadata": said.of(key)} for key, state in files.files.items()
+    ]
     done, total = len(report.left_out), len(report.left_out) + len(handed_out)
     # As text, because in Ray's Arrow tables all metadata would get the same fields.
     tasks = [
@@ -88,7 +86,7 @@ def ingest_on_ray(
         [{"task": task} for task in tasks], override_num_blocks=max(1, len(tasks))
     ).map(
         _Worker,
-        fn_constructor_args=(open_store, open_encoder, batch_size),
+        fn_constructor_args=(open_store, open_encoder, batch_size, within),
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=cpus,
         num_gpus=gpus,
@@ -125,19 +123,18 @@ class _Worker:
         open_store: Callable[[JointEncoder], FillableStore],
         open_encoder: Callable[[], JointEncoder],
         batch_size: int,
+        within: str | None,
     ) -> None:
         self._encoder = open_encoder()
         self._store = open_store(self._encoder)
         self._batch_size = batch_size
+        self._within = None if within is None else Path(within)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         entries = json.loads(row["task"])
         metadata = {entry["file"]: entry["metadata"] for entry in entries}
-        report = ingest(
-            list(metadata),
-            self._store,
-            self._encoder,
-            metadata=metadata,
-            batch_size=self._batch_size,
-        )
+        # Metadata are known for all files or for none.
+        known = None if None in metadata.values() else metadata
+        options = Options(known, batch_size=self._batch_size, within=self._within)
+        report = run(Listed.of(list(metadata)), self._store, self._encoder, options)
         return {"report": json.dumps(asdict(report)), "files": len(entries)}

@@ -3,62 +3,115 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from PIL import Image
 
 from dar_retriever.errors import DARError
+from dar_retriever.ingest.files import FileState
 from dar_retriever.ingest.report import LeftOut
-from dar_retriever.support.images import read_file, read_reduced
+from dar_retriever.support.decoding import Decoded, decode
+from dar_retriever.support.images import printable, read_file
 
 Preprocess: TypeAlias = Callable[[Image.Image], Any]
+FactsOf: TypeAlias = Callable[[Decoded], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A file and its id."""
+    """A file and its id.
 
-    path: Path
+    Attributes:
+        key: What the source calls the file.
+        state: The file as it was before it was read.
+        id: Hash of its bytes.
+    """
+
+    key: str
+    state: FileState
     id: str
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A file that could not be used."""
+
+    key: str
+    left_out: LeftOut
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
-    """A preprocessed picture and its original size in pixels."""
+    """A preprocessed picture and what its file tells."""
 
     file: Identified
     pixels: Any
-    width: int
-    height: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def identify(path: Path) -> Identified | LeftOut:
-    """A file's id, the hash of its bytes."""
-    try:
-        return Identified(path, _id_of(read_file(path)))
-    except DARError as error:
-        return LeftOut(str(path), str(error))
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How pictures are read.
 
-
-def prepare(file: Identified, preprocess: Preprocess, side: int | None) -> Prepared | LeftOut:
-    """Decode and preprocess a file; the decoded picture is not kept.
-
-    Args:
-        file: The file to read.
+    Attributes:
         preprocess: Prepares an RGB image for the encoder.
         side: Pixels per side that the encoder makes use of; all by default.
+        facts_of: What is kept of an image as its metadata.
     """
+
+    preprocess: Preprocess
+    side: int | None
+    facts_of: FactsOf
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is kept of an image as its metadata: its size, and what the camera wrote.
+
+    Attributes:
+        exif: Whether "taken", "taken_at" and "camera" are kept.
+        location: Whether "latitude" and "longitude" are kept.
+    """
+
+    exif: bool = True
+    location: bool = False
+
+    def __call__(self, decoded: Decoded) -> dict[str, Any]:
+        """The facts of a decoded image."""
+        facts: dict[str, Any] = {"width": decoded.width, "height": decoded.height}
+        facts |= {"animated": True} if decoded.animated else {}
+        placed = {"latitude", "longitude"}
+        return facts | {
+            name: value
+            for name, value in decoded.photo.items()
+            if (self.location if name in placed else self.exif)
+        }
+
+
+def identify(key: str, state: FileState) -> Identified | Unread:
+    """A file's id, the hash of its bytes."""
     try:
-        content = read_file(file.path)
-        image, (width, height) = read_reduced(content, file.path.name, side)
-        # The file may have changed since it was identified.
-        file = Identified(file.path, _id_of(content))
-        return Prepared(file, preprocess(image), width, height)
+        return Identified(key, state, _id_of(read_file(state.path)))
     except DARError as error:
-        return LeftOut(str(file.path), str(error))
+        return Unread(key, LeftOut(str(state.path), str(error)))
+
+
+def prepare(file: Identified, reading: Reading) -> Prepared | Unread:
+    """Decode and preprocess a file; the decoded picture is not kept."""
+    path = file.state.path
+    try:
+        content = read_file(path)
+        decoded = decode(content, printable(path.name), reading.side)
+        pixels = reading.preprocess(decoded.image)
+    except DARError as error:
+        return Unread(file.key, LeftOut(str(path), str(error)))
+    # The file may have changed since it was identified.
+    id_ = _id_of(content)
+    if id_ != file.id:
+        file = replace(file, id=id_, state=replace(file.state, modified=None))
+    return Prepared(file, pixels, reading.facts_of(decoded))
 
 
 def _id_of(content: bytes) -> str:

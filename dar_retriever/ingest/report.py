@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -19,12 +20,18 @@ class LeftOut:
 
 @dataclass(slots=True)
 class IngestReport:
-    """What an ingest did.
+    """What an ingest or a sync did. Every image file of the source is counted once.
 
     Attributes:
-        added: Number of images stored now.
-        known: Number of images that were stored before.
+        added: Files whose image was stored now.
+        moved: Files whose image was stored before, when it lay elsewhere.
+        updated: Files whose image was stored before, with other metadata.
+        known: Files that were stored before, or whose image was; nothing is new about them.
+        gone: Stored files that are no longer there.
+        pruned: Whether the files that are gone were removed from the store.
+        passed_over: How many files are no images by their name, by suffix.
         left_out: Files that could not be used, with reasons.
+        remarks: What else should be known, such as metadata that name no file.
         seconds: Duration of the ingest.
         encoding: Seconds spent on encoding, summed over all workers. The rest of the time they
             waited for files or for the store.
@@ -35,6 +42,12 @@ class IngestReport:
     left_out: list[LeftOut] = field(default_factory=list)
     seconds: float = 0.0
     encoding: float = 0.0
+    moved: int = 0
+    updated: int = 0
+    gone: int = 0
+    pruned: bool = False
+    passed_over: dict[str, int] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def rate(self) -> float:
@@ -45,5 +58,11 @@ class IngestReport:
         """Add the report of a part, except for its duration."""
         self.added += part.added
         self.known += part.known
+        self.moved += part.moved
+        self.updated += part.updated
+        self.gone += part.gone
+        self.pruned |= part.pruned
         self.left_out += part.left_out
+        self.remarks += part.remarks
+        self.passed_over = dict(Counter(self.passed_over) + Counter(part.passed_over))
         self.encoding += part.encoding

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, StoredImage
+from dar_retriever.stores.roots import Roots
 
 
 class FillableStore(Protocol):
@@ -20,6 +22,32 @@ class FillableStore(Protocol):
 
     def add(self, images: Sequence[StoredImage]) -> None:
         """Store images; an image replaces the stored one with the same id."""
+        ...
+
+
+@runtime_checkable
+class TrackingStore(FillableStore, Protocol):
+    """A store that can be kept in step with a folder; implemented by ``ImageStore``."""
+
+    @property
+    def roots(self) -> Roots:
+        """The folders that the paths of the stored images are relative to."""
+        ...
+
+    def keep_root(self, name: str, folder: str) -> None:
+        """Remember a folder that paths are relative to, or that it lies elsewhere now."""
+        ...
+
+    def records(self, ids: Iterable[str] | None = None) -> Iterator[PictureRecord]:
+        """What is known of the stored images and their files; of all by default."""
+        ...
+
+    def rewrite(self, records: Sequence[PictureRecord]) -> None:
+        """Replace what is known of stored images and their files; their vectors stay."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Delete images from the store, but not their files; unknown ids are ignored."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError, StoreError
+from dar_retriever.stores.arguments import hit_count
 from dar_retriever.stores.engine_failures import engine_errors
 from dar_retriever.stores.fields import (
     Field,
@@ -21,8 +22,10 @@ from dar_retriever.stores.fields import (
     filterable_fields,
     some_captions,
 )
-from dar_retriever.stores.filters import Filter, where_of
-from dar_retriever.stores.hits import Hit, Metadata, StoredImage, document_and_metadata, hit_of
+from dar_retriever.stores.filters import Filter, matches
+from dar_retriever.stores.hits import Hit, Metadata, StoredImage, hit_of
+from dar_retriever.stores.kept import document_and_metadata
+from dar_retriever.stores.listed import flagged, has_item, unflagged, with_items
 from dar_retriever.stores.vector_text import text_of, vector_of
 
 _SAMPLE: Final = 1024
@@ -133,10 +136,8 @@ class EngineStore(ABC):
             EncoderMismatchError: Another encoder filled the store.
             StoreError: The engine failed, or holds records of other programs.
         """
-        if k < 1:
-            raise InvalidInputError(f"k={k}: ask for at least 1 hit")
         # All excluded images may be among the best.
-        records, vectors = self._ranked(vector, k + len(exclude), where or None)
+        records, vectors = self._ranked(vector, hit_count(k) + len(exclude), where or None)
         hits = [
             hit_of(record.id, float(score), record.caption, record.metadata)
             for record, score in zip(records, vectors @ vector, strict=True)
@@ -222,15 +223,19 @@ class EngineStore(ABC):
                 f"of {self.encoder.name!r}, which makes {dimension} finite numbers; encode with it"
             )
         caption, metadata = document_and_metadata(image)
-        return Record(image.id, text_of(vector / length, self.encoder), caption, metadata)
+        text = text_of(vector / length, self.encoder)
+        return Record(image.id, text, caption, flagged(metadata))
 
     def _ranked(
         self, vector: Vectors, k: int, where: Filter | None
     ) -> tuple[list[Record], Vectors]:
         """The records that the engine finds, sorted by exact scores, with their vectors."""
         length = max(float(np.linalg.norm(vector)), float(np.finfo(np.float32).tiny))
+        plain = with_items(where, has_item, lambda name, _: self._holds_lists(name))
         with self._errors(where):
-            records = list(self._query(vector / length, k, where_of(where)))
+            found = map(_whole, self._query(vector / length, k, plain))
+            # Some engines find too much, such as 2 for 2.5.
+            records = [each for each in found if not where or matches(where, each.metadata)]
         vectors = self._vectors(records)
         order = np.argsort(-(vectors @ vector), kind="stable")[:k]
         return [records[place] for place in order], vectors[order]
@@ -240,7 +245,7 @@ class EngineStore(ABC):
         if not asked:
             return {}
         with self._errors():
-            return {record.id: record for record in self._read(asked)}
+            return {record.id: _whole(record) for record in self._read(asked)}
 
     def _vectors(self, records: Sequence[Record]) -> Vectors:
         rows = np.empty((len(records), self.encoder.dimension), np.float32)
@@ -270,8 +275,17 @@ class EngineStore(ABC):
             found |= {best[place].id: best[place] for place in some}
         return list(found.values())
 
+    def _holds_lists(self, name: str) -> bool:
+        field = self.fields().get(name)
+        return field is not None and field.lists
+
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
         return engine_errors(self._engine, self.encoder, where)
+
+
+def _whole(record: Record) -> Record:
+    """A record with its lists as lists."""
+    return replace(record, metadata=unflagged(record.metadata))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

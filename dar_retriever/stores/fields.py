@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from random import Random
 from threading import Lock
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from dar_retriever.stores.hits import Metadata, hit_of
 
@@ -27,6 +27,7 @@ class Field:
         lowest: The lowest of its numbers.
         highest: The highest of its numbers.
         complete: Whether these are the values of all images and not only of some.
+        lists: Whether some of its values are lists; ``texts`` holds their items.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Field:
     lowest: float = 0.0
     highest: float = 0.0
     complete: bool = False
+    lists: bool = False
 
 
 def fields_in(metadatas: Iterable[Metadata], *, complete: bool) -> dict[str, Field]:
@@ -46,21 +48,26 @@ def fields_in(metadatas: Iterable[Metadata], *, complete: bool) -> dict[str, Fie
     """
     texts: dict[str, Counter[str]] = {}
     numbers: dict[str, list[float]] = {}
+    lists: set[str] = set()
     for stored in metadatas:
-        for name, value in hit_of("", 0.0, None, stored).metadata.items():
-            if isinstance(value, str) and value:
-                texts.setdefault(name, Counter())[value] += 1
-            elif isinstance(value, int | float) and not isinstance(value, bool):
-                numbers.setdefault(name, []).append(value)
+        for name, kept in hit_of("", 0.0, None, stored).metadata.items():
+            lists |= {name} if isinstance(kept, list) else set()
+            for value in _items(kept):
+                if isinstance(value, str) and value:
+                    texts.setdefault(name, Counter())[value] += 1
+                elif isinstance(value, int | float) and not isinstance(value, bool):
+                    numbers.setdefault(name, []).append(value)
     fields = {}
     for name in sorted({*texts, *numbers}):
         count, found = texts.get(name, Counter()), numbers.get(name, [])
         if len(found) >= count.total():
-            fields[name] = Field(name, "number", (), min(found), max(found), complete)
+            bounds = min(found), max(found)
+            fields[name] = Field(name, "number", (), *bounds, complete, name in lists)
             continue
         short = tuple(text for text, _ in count.most_common() if len(text) <= _LONGEST_TEXT)
         kept = short if len(short) <= _MOST_TEXTS else ()
-        fields[name] = Field(name, "text", kept, complete=complete and len(kept) == len(count))
+        whole = complete and len(kept) == len(count)
+        fields[name] = Field(name, "text", kept, complete=whole, lists=name in lists)
     return fields
 
 
@@ -88,9 +95,10 @@ def filterable_fields(metadatas: Iterable[Metadata]) -> dict[str, list[str]]:
     """Text fields with few values, by name, with the commonest value first."""
     counts: dict[str, Counter[str]] = {}
     for metadata in metadatas:
-        for name, value in metadata.items():
-            if isinstance(value, str) and value:
-                counts.setdefault(name, Counter())[value] += 1
+        for name, kept in metadata.items():
+            for value in _items(kept):
+                if isinstance(value, str) and value:
+                    counts.setdefault(name, Counter())[value] += 1
     return {
         name: sorted(count, key=lambda value: (-count[value], value))
         for name, count in sorted(counts.items())
@@ -103,3 +111,7 @@ def some_captions(captions: Iterable[str], most: int) -> list[str]:
     """A random choice of captions, without duplicates; the same at every call."""
     known = sorted({*captions} - {""})
     return Random(len(known)).sample(known, min(most, len(known)))
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,12 +1,14 @@
-"""Metadata filters in Chroma's language: combining, translating and applying them."""
+"""The language of metadata filters: Chroma's, with one meaning in every store."""
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from dar_retriever.errors import InvalidFilterError
+from dar_retriever.stores.values import is_unicode, shown, simple
 
 Filter: TypeAlias = Mapping[str, Any]
 # ($and or $or, filters), or (field, operator, operand).
@@ -20,7 +22,10 @@ _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$lt": operator.lt,
     "$lte": operator.le,
 }
-_OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *_ORDER)
+_MANY: Final = ("$in", "$nin")
+# A field with a list matches what one of its items matches, so these are the same.
+_SAME: Final = {"$contains": "$eq", "$not_contains": "$ne"}
+_OPERATORS: Final = ("$eq", "$ne", *_MANY, *_SAME, *_ORDER)
 
 
 def both(one: Filter | None, other: Filter | None) -> Filter | None:
@@ -41,11 +46,21 @@ def fields_of_filter(filter_: Filter | None) -> set[str]:
 
 
 def where_of(filter_: Filter | None) -> dict[str, Any] | None:
-    """A filter in the form that Chroma accepts: one field or operator per mapping."""
-    if not filter_:
-        return None
-    parts = [part for name, value in filter_.items() for part in _conditions(name, value)]
-    return parts[0] if len(parts) == 1 else {"$and": parts}
+    """A filter in its plainest form: one field or operator per mapping, in plain Python values.
+
+    Numbers of numpy become Python's, dates what they are stored as, "$contains" becomes equality
+    (see ``matches``), and a junction of one filter becomes that filter.
+
+    Raises:
+        InvalidFilterError: It is not a filter.
+    """
+    try:
+        return _plain(filter_)
+    except (TypeError, ValueError) as error:
+        raise InvalidFilterError(
+            f"{shown(filter_)} is not a filter: {error}; write {{'field': value}} or use the "
+            f"operators {', '.join(_OPERATORS)}, joined by $and and $or"
+        ) from None
 
 
 def filter_parts(where: Filter) -> Junction | Condition:
@@ -61,29 +76,24 @@ def filter_parts(where: Filter) -> Junction | Condition:
     Raises:
         InvalidFilterError: The filter has another form.
     """
-    try:
-        ((name, value),) = (where_of(where) or {}).items()
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _refused(where) from error
-    if name in _JUNCTIONS and any(value):
-        return name, [part for part in value if part]
-    if name.startswith("$"):
-        raise _refused(where)
+    plain = where_of(where)
+    if plain is None:
+        raise InvalidFilterError("an empty filter; leave it out, or write {'field': value}")
+    ((name, value),) = plain.items()
+    if name in _JUNCTIONS:
+        return name, list(value)
     if not isinstance(value, Mapping):
         return name, "$eq", value
-    if len(value) != 1 or not value.keys() <= set(_OPERATORS):
-        raise _refused(where)
     ((asked, operand),) = value.items()
-    if asked in {"$in", "$nin"} and not isinstance(operand, list | tuple):
-        raise _refused(where)
     return name, asked, operand
 
 
 def matches(where: Filter, metadata: Mapping[str, Any]) -> bool:
     """Whether metadata match a filter, for engines that filter by a function.
 
-    As in Chroma, numbers are only compared with numbers and texts with texts, and a missing
-    field is unequal to everything.
+    Numbers are only compared with numbers and texts with texts, and a missing field is unequal to
+    everything. A list is equal to each of its items. $gt, $gte, $lt and $lte compare single numbers
+    and never match a list.
 
     Raises:
         InvalidFilterError: The filter has another form.
@@ -91,19 +101,71 @@ def matches(where: Filter, metadata: Mapping[str, Any]) -> bool:
     parts = filter_parts(where)
     if len(parts) == 2:
         junction, filters = parts
-        # A list, so that every part is checked even if the first ones decide the result.
-        return _JUNCTIONS[junction]([matches(part, metadata) for part in filters])
+        return _JUNCTIONS[junction](matches(part, metadata) for part in filters)
     name, asked, operand = parts
     value = metadata.get(name)
     if asked in _ORDER:
-        return _comparable(value, operand) and _ORDER[asked](value, operand)
-    operands = operand if asked in {"$in", "$nin"} else [operand]
-    found = any(_comparable(value, each) and value == each for each in operands)
+        return _kind(value) == "number" and _ORDER[asked](value, operand)
+    items = value if isinstance(value, list | tuple) else [value]
+    operands = operand if asked in _MANY else [operand]
+    found = any(_kind(i) == _kind(o) and i == o for i in items for o in operands)
     return found is (asked in {"$eq", "$in"})
 
 
-def _comparable(value: object, operand: object) -> bool:
-    return _kind(value) is not None and _kind(value) == _kind(operand)
+def _plain(filter_: Filter | None) -> dict[str, Any] | None:
+    """See ``where_of``; raises TypeError or ValueError with the reason."""
+    if not filter_:
+        return None
+    if not isinstance(filter_, Mapping):
+        raise TypeError(f"{shown(filter_)} is not a mapping")
+    parts = [part for name, value in filter_.items() for part in _conditions(name, value)]
+    return parts[0] if len(parts) == 1 else {"$and": parts}
+
+
+def _conditions(name: str, value: Any) -> list[dict[str, Any]]:
+    """The conditions of an entry such as {"price": {"$gte": 10, "$lt": 20}}, one per operator."""
+    if name in _JUNCTIONS:
+        return [_joined(name, value)]
+    if not isinstance(name, str) or not name or name.startswith("$") or not is_unicode(name):
+        raise ValueError(f"{shown(name)} names no field")
+    if not isinstance(value, Mapping):
+        return [{name: _operand("$eq", value)}]
+    if not value:
+        raise ValueError(f"{shown(name)} is compared with nothing")
+    return [
+        {name: {_SAME.get(asked, asked): _operand(asked, operand)}}
+        for asked, operand in value.items()
+    ]
+
+
+def _joined(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"{name} takes a list of filters")
+    parts = [plain for plain in map(_plain, value) if plain is not None]
+    if not parts:
+        raise ValueError(f"{name} joins no filter")
+    return parts[0] if len(parts) == 1 else {name: parts}
+
+
+def _operand(asked: str, operand: Any) -> Any:
+    """What a field is compared with, as a plain value of Python."""
+    if asked not in _OPERATORS:
+        raise ValueError(f"{shown(asked)} is no operator")
+    plain = simple(operand)
+    items = plain if asked in _MANY else [plain]
+    if asked in _MANY and not (isinstance(items, list | tuple) and items):
+        raise ValueError(f"{asked} takes a list that is not empty")
+    kinds = set(map(_kind, items))
+    if None in kinds or (asked in _ORDER and kinds != {"number"}):
+        wanted = "numbers or dates" if asked in _ORDER else "text, numbers, dates, true or false"
+        raise ValueError(f"{asked} compares with {wanted}")
+    if len(kinds) > 1:
+        raise ValueError(f"{asked} takes values of one type")
+    if asked not in _MANY:
+        return plain
+    # Chroma takes whole numbers or fractions, but not both.
+    fractions = kinds == {"number"} and any(isinstance(item, float) for item in items)
+    return [float(item) for item in items] if fractions else list(items)
 
 
 def _kind(value: object) -> str | None:
@@ -111,21 +173,6 @@ def _kind(value: object) -> str | None:
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, int | float):
-        return "number"
-    return "text" if isinstance(value, str) else None
-
-
-def _refused(where: object) -> InvalidFilterError:
-    return InvalidFilterError(
-        f"{where!r} is not a filter that can be translated; write {{'field': value}} or use the "
-        f"operators {', '.join(_OPERATORS)}, joined by $and and $or"
-    )
-
-
-def _conditions(name: str, value: Any) -> list[dict[str, Any]]:
-    """The conditions of an entry such as {"price": {"$gte": 10, "$lt": 20}}, one per operator."""
-    if name in _JUNCTIONS:
-        return [{name: [where_of(part) for part in value]}]
-    if isinstance(value, Mapping) and value:
-        return [{name: {operator: operand}} for operator, operand in value.items()]
-    return [{name: value}]
+        in_range = math.isfinite(value) and -(2**63) <= value < 2**63
+        return "number" if in_range else None
+    return "text" if isinstance(value, str) and is_unicode(value) else None

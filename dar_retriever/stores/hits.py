@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-import numpy as np
 from PIL import Image
 
 from dar_retriever.conversation.image_access import local_path
 from dar_retriever.encoders.base import Vectors
-from dar_retriever.errors import InvalidImageError, InvalidInputError
+from dar_retriever.errors import InvalidImageError
+from dar_retriever.stores.copies import RECORD, PictureRecord, record_of_text
+from dar_retriever.stores.roots import NO_ROOTS, Roots
+from dar_retriever.stores.values import is_unicode
 from dar_retriever.support.images import image_from_data_url, open_image
 
 Metadata: TypeAlias = Mapping[str, Any]
 
-_URI: Final = "uri"
+URI: Final = "uri"
 _DATA: Final = "data:image/"
 _FILE: Final = "file:"
 _TAKEN: Final = ("uri", "score", "size", "missing", "trace", "image")
 # Names that other programs use for the location of an image in Chroma's metadata.
-_PLACES: Final = (_URI, "image_path", "file_path", "image_url", "source")
+_PLACES: Final = (URI, "image_path", "file_path", "image_url", "source")
 # LlamaIndex stores a node as JSON, together with fields to look it up by.
 _NODE: Final = "_node_content"
 _NODE_FIELDS: Final = (_NODE, "_node_type", "doc_id", "ref_doc_id", "document_id")
@@ -38,18 +39,6 @@ _BASE64: Final = {
 }
 
 
-# Larger texts and metadata belong in a file or database of their own.
-_MOST_OF_VALUE: Final = 64 * 2**10
-_MOST_OF_IMAGE: Final = 4 * 2**20
-_ELSEWHERE: Final = "keep it in a file or a database, and store its name"
-_TOO_LONG: Final = f"over 64 KiB; {_ELSEWHERE}"
-_NOT_UNICODE: Final = "not valid Unicode; replace the invalid characters"
-_SHOWN: Final = 60
-# Our own field, and the one that marks LlamaIndex's records.
-_RESERVED: Final = (_URI, _NODE)
-_SIGNS: Final = ("#", "$", "chroma:")
-
-
 @dataclass(frozen=True, slots=True)
 class Hit:
     """One retrieved image.
@@ -60,6 +49,7 @@ class Hit:
         uri: A path, a URL, or the image itself as a data URL.
         caption: The stored caption; empty if there is none.
         metadata: Metadata stored with the image.
+        copies: Where the same picture also lies.
     """
 
     id: str
@@ -67,6 +57,7 @@ class Hit:
     uri: str
     caption: str = ""
     metadata: Metadata = field(default_factory=dict)
+    copies: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -88,8 +79,7 @@ class Hit:
 
         Only local files are checked; data URLs and remote URLs never count as missing.
         """
-        path = local_path(self.uri) if self.uri else None
-        return path is not None and not Path(path).is_file()
+        return all(map(_is_gone, (self.uri, *self.copies))) if self.uri else False
 
     def as_metadata(self) -> dict[str, Any]:
         """The hit as plain data.
@@ -111,15 +101,26 @@ class Hit:
         Raises:
             InvalidImageError: The file is gone or not readable, or is on another machine.
         """
+        if not self.uri:
+            raise InvalidImageError(
+                f"{self.id[:60]!r}: its record names no file; another program stored it without "
+                "one, so index the pictures into a store of their own"
+            )
         if self.uri.startswith(_DATA):
             return image_from_data_url(self.uri)
-        path = local_path(self.uri)
+        there = (uri for uri in (self.uri, *self.copies) if not _is_gone(uri))
+        path = local_path(next(there, self.uri))
         if path is None:
             raise InvalidImageError(
                 f"{self.uri[:60]!r}: hits are not fetched from other machines; to fetch this one, "
                 "use ImageAccess(web=True).open(hit.uri)"
             )
         return open_image(path)
+
+
+def _is_gone(uri: str) -> bool:
+    path = local_path(uri)
+    return path is not None and not Path(path).is_file()
 
 
 def uri_of(path: Path) -> str:
@@ -129,117 +130,40 @@ def uri_of(path: Path) -> str:
     """
     absolute = path.absolute()
     # Python represents other bytes as surrogates, which Chroma and JSON do not accept.
-    return str(absolute) if is_unicode(str(absolute)) else absolute.as_uri()
+    return _uri_text(str(absolute))
 
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image to store: the fields of a ``Hit``, with a vector instead of a score."""
+    """An image to store: the fields of a ``Hit``, with a vector instead of a score.
+
+    Attributes:
+        record: What a sync remembers of its files; None if nothing is to be kept in step.
+    """
 
     id: str
     vector: Vectors
     uri: str
     caption: str = ""
     metadata: Metadata = field(default_factory=dict)
+    record: PictureRecord | None = None
 
 
-def document_and_metadata(image: StoredImage) -> tuple[str, dict[str, str | int | float | bool]]:
-    """An image's document and metadata for Chroma. Nested values become JSON, None is left out.
-
-    Raises:
-        InvalidInputError: Something cannot be stored: a field name that is empty, not text or
-            reserved; a value that is not JSON, not finite, an integer beyond 64 bits, or text that
-            is not valid Unicode; a caption or value of over 64 KiB, or over 4 MiB in all.
-    """
-    flat: dict[str, str | int | float | bool] = {}
-    for name, value in image.metadata.items():
-        if not isinstance(name, str) or not name or not is_unicode(name):
-            raise _unfit(
-                image, f"metadata field {_shown(name)}", "a name must be text and not empty"
-            )
-        if name in _RESERVED or name.startswith(_SIGNS):
-            raise _unfit(
-                image, f"metadata field {_shown(name)}", "the name is reserved; use another"
-            )
-        if value is not None:
-            flat[name] = _plain(image, name, value)
-    if not isinstance(image.caption, str):
-        raise _unfit(image, f"caption {_shown(image.caption)}", "give it as text")
-    texts = {"caption": image.caption, _URI: image.uri}
-    for what, text in texts.items():
-        if not is_unicode(text):
-            raise _unfit(image, f"{what} {_shown(text)}", _NOT_UNICODE)
-    if len(image.caption.encode()) > _MOST_OF_VALUE:
-        raise _unfit(image, f"caption {_shown(image.caption)}", f"{_TOO_LONG}, or shorten it")
-    flat[_URI] = image.uri
-    size = sum(len(json.dumps(part)) for part in flat.items())
-    if size > _MOST_OF_IMAGE:
-        raise _unfit(
-            image, f"{size:,} bytes of metadata and uri", f"the limit is 4 MiB; {_ELSEWHERE}"
-        )
-    return image.caption, flat
-
-
-def _plain(image: StoredImage, name: str, value: Any) -> str | int | float | bool:
-    """A value in a type that Chroma accepts."""
-    what = f"metadata field {_shown(name)}: {_shown(value)}"
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, int | float):
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise _unfit(image, what, "an integer of over 64 bits; give it as text")
-        if not math.isfinite(value):
-            raise _unfit(image, what, "not finite; leave the field out, or give None")
-        return value
-    text = value if isinstance(value, str) else _json_of(image, what, value)
-    if not is_unicode(text):
-        raise _unfit(image, what, _NOT_UNICODE)
-    if len(text.encode()) > _MOST_OF_VALUE:
-        raise _unfit(image, what, _TOO_LONG)
-    return text
-
-
-def _json_of(image: StoredImage, what: str, value: Any) -> str:
-    try:
-        return json.dumps(value, allow_nan=False)
-    # Not JSON, not finite, circular, or nested too deeply.
-    except (TypeError, ValueError, RecursionError) as error:
-        raise _unfit(
-            image,
-            what,
-            f"not JSON ({error}); use text, numbers, true or false, or lists and objects of them; "
-            "for a date, use its isoformat()",
-        ) from None
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text can be encoded as UTF-8; file names may contain bytes that cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _shown(value: Any) -> str:
-    """A value, shortened for messages."""
-    if isinstance(value, str | bytes):
-        value = value[:_SHOWN]
-    try:
-        text = repr(value)
-    # Integers with thousands of digits, deep nesting, and objects whose __repr__ fails.
-    except Exception:
-        return f"a value of type {type(value).__name__}"
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
-
-
-def _unfit(image: StoredImage, what: str, reason: str) -> InvalidInputError:
-    return InvalidInputError(f"{_shown(image.id)} cannot be stored with {what}: {reason}")
-
-
-def hit_of(id: str, score: float, document: str | None, metadata: Mapping[str, Any] | None) -> Hit:
+def hit_of(
+    id: str,
+    score: float,
+    document: str | None,
+    metadata: Mapping[str, Any] | None,
+    roots: Roots = NO_ROOTS,
+) -> Hit:
     """Make a hit of a Chroma record that this package, LangChain or LlamaIndex wrote."""
     text, rest = document or "", dict(metadata or {})
+    record = rest.pop(RECORD, None)
+    if record is not None:
+        copies = record_of_text(id, str(record)).copies
+        uri, *others = (_uri_text(roots.location(copy)) for copy in copies)
+        rest.pop(URI, None)
+        return Hit(id, score, uri, text, rest, tuple(others))
     if _NODE in rest:
         node = json.loads(rest[_NODE])
         rest = {name: value for name, value in rest.items() if name not in _NODE_FIELDS}
@@ -251,3 +175,8 @@ def hit_of(id: str, score: float, document: str | None, metadata: Mapping[str, A
     if mime and " " not in text:
         uri, text = uri or f"data:{mime};base64,{text}", ""
     return Hit(id, score, uri, text, rest)
+
+
+def _uri_text(location: str) -> str:
+    """A location that JSON can hold; see ``uri_of``."""
+    return location if is_unicode(location) else Path(location).as_uri()

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from random import Random
-from threading import Lock
 from typing import Any, Final
 
 import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import InvalidInputError, StoreError
-from dar_retriever.stores.chroma import (
-    Connection,
-    FolderConnection,
-    ServerConnection,
-    chroma_errors,
-)
+from dar_retriever.errors import StoreError
+from dar_retriever.stores.arguments import collection_name, hit_count
+from dar_retriever.stores.chroma import Connection, FolderConnection, ServerConnection
+from dar_retriever.stores.chroma.catalogue import Catalogue
 from dar_retriever.stores.chroma.collections import (
     metadata_naming,
     require_fitting_vectors,
@@ -29,23 +22,19 @@ from dar_retriever.stores.chroma.collections import (
 )
 from dar_retriever.stores.chroma.index import INDEX, product_of, wider_search
 from dar_retriever.stores.chroma.records import PAGE, once, pages_of, record_of, unit_rows, upsert
-from dar_retriever.stores.fields import (
-    Field,
-    RememberedFields,
-    fields_in,
-    filterable_fields,
-    some_captions,
-)
-from dar_retriever.stores.filters import Filter, where_of
+from dar_retriever.stores.chroma.survey import SAMPLE, Survey
+from dar_retriever.stores.chroma.where import chroma_where
+from dar_retriever.stores.copies import PictureRecord
+from dar_retriever.stores.fields import Field
+from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, StoredImage, hit_of
+from dar_retriever.stores.roots import NOWHERE_ELSE, Folders, Roots
+
+__all__ = ["DEFAULT_COLLECTION", "SAMPLE", "ImageStore"]
 
 DEFAULT_COLLECTION: Final = "images"
-SAMPLE: Final = 1024
 
 _PEEKED: Final = 20
-_STRETCH: Final = 32
-_GROWN: Final = 0.1
-_DESCRIBED: Final = 10_000
 
 
 class ImageStore:
@@ -69,17 +58,27 @@ class ImageStore:
     restarted at any time, even during an ingest.
     """
 
-    def __init__(self, client: Any, encoder: JointEncoder, collection: str) -> None:
+    def __init__(
+        self, client: Any, encoder: JointEncoder, collection: str, *, roots: Folders = NOWHERE_ELSE
+    ) -> None:
         """Open or create a collection of a Chroma client.
 
+        Args:
+            client: The client.
+            encoder: The encoder that fills the collection or filled it.
+            collection: Name of the collection.
+            roots: Where folders lie on this machine, by the name that the store knows them by
+                (``store.roots``). Only needed if pictures lie elsewhere than when they were stored.
+
         Raises:
+            InvalidInputError: Chroma does not take such a name of a collection.
             EncoderMismatchError: Another encoder filled the collection.
             StoreError: Its vectors are not of unit length, and it does not rank by cosine.
             StoreUnavailableError: The client does not answer.
         """
         self._chroma = client if isinstance(client, Connection) else Connection(client)
         self._width = encoder.dimension
-        opened = self._chroma.open(collection, metadata_naming(encoder), INDEX)
+        opened = self._chroma.open(collection_name(collection), metadata_naming(encoder), INDEX)
         configuration = opened.configuration
         self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
         if require_same_encoder(opened, encoder):
@@ -88,12 +87,12 @@ class ImageStore:
                 self._chroma.configure({"ef_search": wider})
         else:
             peeked = self._chroma.read(lambda c: c.peek(_PEEKED)["embeddings"])
-            some = np.asarray(peeked, np.float32)
-            require_fitting_vectors(opened.name, some, self._space, encoder)
+            require_fitting_vectors(
+                opened.name, np.asarray(peeked, np.float32), self._space, encoder
+            )
         self.folder: Path | None = None
-        self._sampling = Lock()
-        self._sampled: tuple[int, Vectors] | None = None
-        self._fields, self._adds = RememberedFields(), 0
+        self._catalogue = Catalogue(self._chroma, opened.metadata or {}, Roots.of(roots))
+        self._survey = Survey(self._chroma, self._width)
 
     @classmethod
     def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
@@ -102,11 +101,16 @@ class ImageStore:
 
         client = chromadb.EphemeralClient()
         # All in-memory clients of Chroma share one database, so the name must be unique.
-        return cls(client, encoder, f"{collection}-{uuid.uuid4().hex}")
+        return cls(client, encoder, f"{collection_name(collection)}-{uuid.uuid4().hex}")
 
     @classmethod
     def on_disk(
-        cls, folder: str | Path, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION
+        cls,
+        folder: str | Path,
+        encoder: JointEncoder,
+        collection: str = DEFAULT_COLLECTION,
+        *,
+        roots: Folders = NOWHERE_ELSE,
     ) -> ImageStore:
         """A store in a folder, which is created if it is missing.
 
@@ -114,7 +118,8 @@ class ImageStore:
             EncoderMismatchError: Another encoder filled the collection.
             StoreError: Chroma cannot use the folder.
         """
-        store = cls(FolderConnection(Path(folder)), encoder, collection)
+        collection_name(collection)
+        store = cls(FolderConnection(Path(folder)), encoder, collection, roots=roots)
         store.folder = Path(folder)
         return store
 
@@ -128,19 +133,28 @@ class ImageStore:
         *,
         ssl: bool = False,
         headers: dict[str, str] | None = None,
+        timeout: float = 60.0,
+        roots: Folders = NOWHERE_ELSE,
     ) -> ImageStore:
         """A store on a Chroma server (``chroma run --path FOLDER --port PORT``).
 
+        Args:
+            encoder: The encoder that fills the collection or filled it.
+            host: The server's name or address.
+            port: Its port.
+            collection: Name of the collection.
+            ssl: Whether to encrypt the connection.
+            headers: Sent with every request.
+            timeout: Seconds that the server may take for one answer.
+            roots: See ``ImageStore``.
+
         Raises:
             EncoderMismatchError: Another encoder filled the collection.
-            StoreUnavailableError: No server answers there.
+            StoreUnavailableError: No server answers there, or not in time.
         """
-        import chromadb
-
-        server = f"{host}:{port}"
-        with chroma_errors(server):
-            client = chromadb.HttpClient(host, port, ssl, headers)
-        return cls(ServerConnection(client, server), encoder, collection)
+        collection_name(collection)
+        server = ServerConnection.to(host, port, ssl=ssl, headers=headers, timeout=timeout)
+        return cls(server, encoder, collection, roots=roots)
 
     def __len__(self) -> int:
         return self._chroma.read(lambda collection: int(collection.count()))
@@ -155,7 +169,7 @@ class ImageStore:
                 none of the images is stored.
             StoreError: Chroma refuses the images.
         """
-        self._adds += 1
+        self._survey.changed()
         for page in pages_of([record_of(image, self._width) for image in images]):
             self._chroma.write(partial(upsert, page))
 
@@ -167,22 +181,23 @@ class ImageStore:
         exclude: Collection[str] = (),
     ) -> list[Hit]:
         """See ``SearchableStore``. Chroma's index finds the hits; their scores are exact."""
-        if k < 1:
-            raise InvalidInputError(f"k={k}: ask for at least 1 hit")
+        wanted = hit_count(k) + len(exclude)
         norm = float(np.linalg.norm(vector))
+        plain = chroma_where(where, self._survey.holds_lists)
         found = self._chroma.read(
             lambda collection: collection.query(
                 query_embeddings=vector[None],
                 # Chroma cannot exclude ids, so ask for that many more.
-                n_results=k + len(exclude),
-                where=where_of(where),
+                n_results=wanted,
+                where=plain,
                 include=["metadatas", "documents", "distances"],
             ),
             where,
         )
-        columns = (found[name][0] for name in ("ids", "distances", "documents", "metadatas"))
+        columns = [found[name][0] for name in ("ids", "distances", "documents", "metadatas")]
+        roots = self._catalogue.roots_for(columns[-1])
         hits = [
-            hit_of(id_, product_of(float(distance), norm, self._space), document, metadata)
+            hit_of(id_, product_of(float(distance), norm, self._space), document, metadata, roots)
             for id_, distance, document, metadata in zip(*columns, strict=True)
             if id_ not in exclude
         ]
@@ -190,43 +205,54 @@ class ImageStore:
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
         """Images by id, with score 0, in the order of the ids; unknown ids are left out."""
-        if not ids:
-            return []
-        found = self._get(ids=once(ids), include=["metadatas", "documents"])
-        rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
-        by_id = {id_: hit_of(id_, 0.0, document, metadata) for id_, document, metadata in rows}
+        by_id = self._catalogue.hits(ids)
         return [by_id[id_] for id_ in ids if id_ in by_id]
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete images from the store, but not their files; unknown ids are ignored."""
         if ids:
+            self._survey.changed()
             self._chroma.write(lambda collection: collection.delete(once(ids)))
+
+    @property
+    def roots(self) -> Roots:
+        """The folders that the paths of the stored images are relative to."""
+        return self._catalogue.roots
+
+    def keep_root(self, name: str, folder: str) -> None:
+        """Remember a folder that paths are relative to, or that it lies elsewhere now.
+
+        Args:
+            name: Name of the root.
+            folder: The absolute path.
+        """
+        self._catalogue.keep_root(name, folder)
+
+    def records(self, ids: Iterable[str] | None = None) -> Iterator[PictureRecord]:
+        """What is known of the stored images and their files; of all by default."""
+        return self._catalogue.records(ids)
+
+    def rewrite(self, records: Sequence[PictureRecord]) -> None:
+        """Replace what is known of stored images and their files; their vectors stay."""
+        self._survey.changed()
+        self._catalogue.rewrite(records)
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """The ids among these that are stored."""
         asked = once(ids)
-        return set(self._get(ids=asked, include=[])["ids"]) if asked else set()
+        found = self._chroma.read(lambda c: c.get(asked, include=[])["ids"]) if asked else []
+        return set(found)
 
     def vectors(self) -> tuple[list[str], Vectors]:
         """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
-        ids: list[str] = []
-        parts: list[Vectors] = []
-        for offset in range(0, len(self), PAGE):
-            page = self._get(limit=PAGE, offset=offset, include=["embeddings"])
-            ids += page["ids"]
-            parts.append(np.asarray(page["embeddings"], np.float32))
-        return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
+        return self._survey.vectors()
 
     def sample(self) -> Vectors:
         """Up to 1,024 random vectors, all of them in a small store: float32 (N, d).
 
         Every call returns the same sample, until the store has grown or shrunk by a tenth.
         """
-        with self._sampling:
-            count = len(self)
-            if self._sampled is None or abs(count - self._sampled[0]) > _GROWN * self._sampled[0]:
-                self._sampled = count, self._chosen(count)
-            return self._sampled[1]
+        return self._survey.sample()
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
         """The stored vectors with the highest scores, best first: float32 (k or fewer, d)."""
@@ -239,9 +265,7 @@ class ImageStore:
 
     def captions(self, most: int) -> list[str]:
         """The captions of some random images, without duplicates; the same at every call."""
-        found = self._get(limit=PAGE, include=["documents", "metadatas"])
-        rows = zip(found["documents"], found["metadatas"], strict=True)
-        return some_captions((hit_of("", 0.0, *row).caption for row in rows), most)
+        return self._survey.captions(most)
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
         """The vectors of stored images: float32 (N, d) of unit length, in the order of the ids.
@@ -251,7 +275,7 @@ class ImageStore:
         """
         if not ids:
             return np.empty((0, self._width), np.float32)
-        found = self._get(ids=once(ids), include=["embeddings"])
+        found = self._chroma.read(lambda c: c.get(once(ids), include=["embeddings"]))
         rows = dict(zip(found["ids"], found["embeddings"], strict=True))
         missing = [id_ for id_ in ids if id_ not in rows]
         if missing:
@@ -266,35 +290,11 @@ class ImageStore:
         Args:
             sample: Number of images to look at.
         """
-        found = self._get(limit=sample, include=["metadatas"])["metadatas"]
-        return filterable_fields(hit_of("", 0.0, None, each).metadata for each in found)
+        return self._survey.facets(sample)
 
     def fields(self) -> dict[str, Field]:
         """The fields of texts or numbers by name, of all images of a store of up to 10,000.
 
         A larger store is read again once it has grown by a tenth.
         """
-        count = len(self)
-        state = (count, self._adds) if count <= _DESCRIBED else int(math.log(count, 1 + _GROWN))
-        return self._fields.at(state, lambda: self._read_fields(count))
-
-    def _read_fields(self, count: int) -> dict[str, Field]:
-        places = range(0, count, max(PAGE, count * PAGE // _DESCRIBED))
-        pages = (self._get(limit=PAGE, offset=n, include=["metadatas"]) for n in places)
-        found = chain.from_iterable(page["metadatas"] for page in pages)
-        return fields_in(found, complete=count <= _DESCRIBED)
-
-    def _chosen(self, count: int) -> Vectors:
-        """Vectors chosen at random from so many."""
-        # Chroma cannot choose at random. Short stretches avoid many similar images from one folder.
-        stretches = [(0, SAMPLE)]
-        if count > SAMPLE:
-            random = Random(count)
-            starts = random.sample(range(count // _STRETCH), SAMPLE // _STRETCH)
-            stretches = [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
-        found = (self._get(limit=n, offset=at, include=["embeddings"]) for at, n in stretches)
-        return unit_rows(self._width, *(page["embeddings"] for page in found))
-
-    def _get(self, **asked: Any) -> Any:
-        """Chroma's records, without a search."""
-        return self._chroma.read(lambda collection: collection.get(**asked))
+        return self._survey.fields()

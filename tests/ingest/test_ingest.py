@@ -29,6 +29,8 @@ from dar_retriever.stores.hits import StoredImage
 from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.support.images import open_image
 
+PROBE = np.eye(1, 32, dtype=np.float32)[0]
+
 
 class InterruptedByTestError(Exception):
     """What stops an ingest halfway."""
@@ -153,7 +155,6 @@ def test_unfit_files_are_reported_and_the_rest_is_stored(
     assert reasons.keys() == broken.keys()
     assert all(name in reason for name, reason in reasons.items())
     assert "empty" in reasons["zero bytes.jpg"]
-    assert "animated" in reasons["animated.gif"]
     assert "scale it down" in reasons["bomb.png"]
 
 
@@ -165,6 +166,7 @@ def test_files_that_are_no_images_by_name_are_passed_over(
     (tmp_path / "no suffix").write_bytes(b"")
     report = run(tmp_path)
     assert (report.added, report.left_out) == (1, [])
+    assert report.passed_over == {".txt": 1, "no suffix": 1}
 
 
 def test_a_folder_of_broken_files_stores_nothing(
@@ -222,7 +224,7 @@ def test_metadata_and_captions_are_read_from_the_folder(
     hits = {Path(hit.uri).name: hit for hit in store.get(store.vectors()[0])}
     assert hits["web.webp"].caption == "ein Kleid, größer"
     assert hits["web.webp"].metadata["price"] == 30
-    assert json.loads(hits["web.webp"].metadata["tags"]) == ["a"]
+    assert hits["web.webp"].metadata["tags"] == ["a"]
     assert hits["web.webp"].metadata["width"] == 96
     assert hits["sixteen bits.png"].caption == "grey"
     assert hits["sixteen bits.png"].metadata["width"] == 7
@@ -461,15 +463,15 @@ def test_an_image_without_a_finite_vector_is_left_out_alone(
     assert "finite" in left.reason
 
 
-def test_an_image_whose_metadata_cannot_be_stored_is_left_out_alone(
+def test_a_field_that_cannot_be_stored_is_named_and_its_image_stays(
     store: ImageStore, run: Callable[..., Any], tmp_path: Path
 ) -> None:
     save_photographs(tmp_path, 3)
-    report = run(tmp_path, metadata={"001.png": {"made by": object()}})
-    assert (report.added, len(store)) == (2, 2)
-    [left] = report.left_out
-    assert left.path.endswith("001.png")
-    assert "made by" in left.reason
+    report = run(tmp_path, metadata={"001.png": {"made by": object(), "price": 3}})
+    assert (report.added, len(store), report.left_out) == (3, 3, [])
+    [remark] = report.remarks
+    assert remark.startswith("001.png: the metadata field 'made by' is left out: not JSON")
+    assert [hit.metadata["price"] for hit in store.search(PROBE, 3, {"price": 3})] == [3]
 
 
 def test_links_are_followed_within_the_folder_only(
@@ -489,6 +491,8 @@ def test_links_are_followed_within_the_folder_only(
     reasons = {Path(left.path).name: left.reason for left in report.left_out}
     assert reasons.keys() == {"out.png", "dangling.png"}
     assert "link to a file outside the folder" in reasons["out.png"]
+    assert "not there" in reasons["dangling.png"]
+    assert report.passed_over == {"a link to a folder": 2}
 
 
 def test_names_of_invalid_unicode_are_stored_and_opened(

@@ -22,6 +22,7 @@ import pytest
 from PIL import EpsImagePlugin, GifImagePlugin, Image
 
 from dar_retriever.errors import InvalidImageError
+from dar_retriever.support.decoding import decode
 from dar_retriever.support.images import (
     MAX_BYTES,
     MAX_PIXELS,
@@ -31,7 +32,6 @@ from dar_retriever.support.images import (
     printable,
     read_file,
     read_image,
-    read_reduced,
 )
 
 RED = (220, 20, 30)
@@ -123,8 +123,8 @@ def test_the_frames_of_an_animation_are_not_counted(monkeypatch: pytest.MonkeyPa
         seek(self, frame, *update)
 
     monkeypatch.setattr(GifImagePlugin.GifImageFile, "_seek", counting)
-    with pytest.raises(InvalidImageError, match=r"many\.gif: animated"):
-        read_image(content, "many.gif")
+    decoded = decode(content, "many.gif")
+    assert (decoded.image.size, decoded.animated) == ((16, 16), True)
     assert len(sought) < 5
 
 
@@ -362,7 +362,7 @@ def test_a_jpeg_cut_off_at_any_percent_is_refused_by_name(
         with pytest.raises(InvalidImageError, match=r"cut\.jpg"):
             open_image(path)
         with pytest.raises(InvalidImageError, match=r"cut\.jpg"):
-            read_reduced(path.read_bytes(), path.name, 8)
+            decode(path.read_bytes(), path.name, 8)
     path.write_bytes(content)
     assert open_image(path).size == (96, 80)
 
@@ -486,7 +486,7 @@ def test_the_names_of_files_can_always_be_printed(tmp_path: Path) -> None:
 
 
 def test_data_urls_are_read_with_the_same_care() -> None:
-    for content in (EPS, SVG, many_frames(20), jpeg_of_crumbs()):
+    for content in (EPS, SVG, jpeg_of_crumbs()):
         url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
         with pytest.raises(InvalidImageError, match="the image of a data URL"):
             image_from_data_url(url)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from dar_retriever.errors import StoreUnavailableError
-from dar_retriever.stores.chroma.failures import chroma_errors
+from dar_retriever.stores.chroma.failures import chroma_errors, is_late
 from dar_retriever.stores.chroma.folder import ChromaFolder
 from dar_retriever.stores.filters import Filter
 
@@ -53,6 +53,19 @@ class Connection:
         """
         return self.read(call)
 
+    def metadata(self) -> dict[str, Any]:
+        """The collection's metadata as they are now; other processes may have changed them.
+
+        Raises:
+            StoreError: See ``chroma_errors``.
+        """
+
+        def fresh(collection: Any) -> dict[str, Any]:
+            found = self._current().get_collection(collection.name, embedding_function=None)
+            return dict(found.metadata or {})
+
+        return self.read(fresh)
+
     def configure(self, index: Mapping[str, Any]) -> None:
         """Change those settings of the index that can be changed after its creation.
 
@@ -60,6 +73,10 @@ class Connection:
             StoreError: See ``chroma_errors``.
         """
         self.write(lambda collection: collection.modify(configuration={"hnsw": dict(index)}))
+
+    def _current(self) -> Any:
+        """A client that sees what others wrote."""
+        return self._client
 
     def _get_or_create(
         self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]
@@ -77,15 +94,34 @@ class ServerConnection(Connection):
     """A collection on a server.
 
     If the server does not answer, a call is repeated for about 3 seconds. The server may just have
-    been restarted, which breaks open connections.
+    been restarted, which breaks open connections. A server that takes too long for an answer is
+    not asked again.
     """
+
+    @classmethod
+    def to(
+        cls, host: str, port: int, *, ssl: bool, headers: dict[str, str] | None, timeout: float
+    ) -> ServerConnection:
+        """Connect to a server; see ``server_client``.
+
+        Raises:
+            StoreUnavailableError: No server answers there, or not in time.
+        """
+        from dar_retriever.stores.chroma.server import server_client
+
+        server = f"{host}:{port}"
+        with chroma_errors(server):
+            client = server_client(host, port, ssl=ssl, headers=headers, timeout=timeout)
+        return cls(client, server)
 
     def read(self, call: Call[T], where: Filter | None = None) -> T:
         """See ``Connection.read``."""
         for pause in _PAUSES:
             try:
                 return super().read(call, where)
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                if is_late(error.__cause__):
+                    raise
                 time.sleep(pause)
         return super().read(call, where)
 
@@ -126,6 +162,9 @@ class FolderConnection(Connection):
         super().configure(index)
         # An index in memory keeps the settings that it was loaded with.
         self._folder.open_anew()
+
+    def _current(self) -> Any:
+        return self._folder.client()
 
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
         return chroma_errors(where=where, folder=self._folder.path)

@@ -46,6 +46,11 @@ def chroma_errors(
 
         reason = f"{type(error).__name__}: {error}"[:300]
         text = str(error).lower()
+        if is_late(error):
+            raise StoreUnavailableError(
+                f"the Chroma server{' at ' + server if server else ''} takes too long to answer "
+                f"({reason}); see whether it hangs, or give it more time with timeout=SECONDS"
+            ) from error
         if "could not connect" in text or isinstance(error, TransportError):
             raise StoreUnavailableError(
                 f"no Chroma server answers{' at ' + server if server else ''} ({reason}); start "
@@ -67,6 +72,13 @@ def chroma_errors(
                 "client to ImageStore(client, encoder, collection)"
             ) from error
         raise StoreError(f"Chroma failed ({reason}); check its folder or server") from error
+
+
+def is_late(error: BaseException | None) -> bool:
+    """Whether an error says that a server did not answer in time."""
+    from httpx import TimeoutException
+
+    return isinstance(error, TimeoutException)
 
 
 def _is_full(folder: Path) -> bool:

@@ -10,7 +10,9 @@ import numpy as np
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.stores.hits import StoredImage, document_and_metadata, is_unicode
+from dar_retriever.stores.hits import StoredImage
+from dar_retriever.stores.kept import document_and_metadata
+from dar_retriever.stores.values import Value, is_unicode
 
 PAGE: Final = 2000
 # Chroma's server accepts requests of up to 40 MiB.
@@ -19,7 +21,8 @@ _PAGE_BYTES: Final = 16 * 2**20
 _NUMBER_BYTES: Final = 12
 
 # Id, vector, caption and metadata.
-Record: TypeAlias = tuple[str, Vectors, str, dict[str, str | int | float | bool]]
+Record: TypeAlias = tuple[str, Vectors, str, dict[str, Value]]
+Description: TypeAlias = tuple[str, str, dict[str, Value]]
 
 
 def record_of(image: StoredImage, width: int) -> Record:
@@ -45,20 +48,41 @@ def record_of(image: StoredImage, width: int) -> Record:
 def upsert(page: Sequence[Record], collection: Any) -> None:
     """Write records; each replaces the record with its id."""
     ids, vectors, documents, metadatas = zip(*page, strict=True)
-    before = collection.get(once(ids), include=["metadatas"])
-    # When a record is replaced, Chroma keeps its old fields unless they are set to None.
-    gone = {
-        id_: dict.fromkeys(metadata or ())
-        for id_, metadata in zip(before["ids"], before["metadatas"], strict=True)
-    }
     collection.upsert(
         ids=list(ids),
         embeddings=np.stack(vectors),
         documents=list(documents),
-        metadatas=[
-            gone.get(id_, {}) | metadata for id_, metadata in zip(ids, metadatas, strict=True)
-        ],
+        metadatas=_replacing(ids, metadatas, collection),
     )
+
+
+def rewrite(page: Sequence[Description], collection: Any) -> None:
+    """Replace the captions and metadata of stored records; their vectors stay."""
+    by_id = {id_: (document, metadata) for id_, document, metadata in page}
+    before = collection.get(list(by_id), include=["documents"])
+    rows = zip(before["ids"], before["documents"], strict=True)
+    # Chroma takes a new caption only together with a vector.
+    recaptioned = {id_ for id_, document in rows if (document or "") != by_id[id_][0]}
+    same = [id_ for id_ in before["ids"] if id_ not in recaptioned]
+    if same:
+        metadatas = _replacing(same, [by_id[id_][1] for id_ in same], collection)
+        collection.update(ids=same, metadatas=metadatas)
+    if recaptioned:
+        found = collection.get(list(recaptioned), include=["embeddings"])
+        rows = zip(found["ids"], found["embeddings"], strict=True)
+        upsert([(id_, np.asarray(v, np.float32), *by_id[id_]) for id_, v in rows], collection)
+
+
+def _replacing(
+    ids: Sequence[str], metadatas: Sequence[dict[str, Value]], collection: Any
+) -> list[dict[str, Value | None]]:
+    """Metadata that replace the stored ones, whose fields Chroma keeps unless they become None."""
+    before = collection.get(once(ids), include=["metadatas"])
+    gone = {
+        id_: dict.fromkeys(metadata or ())
+        for id_, metadata in zip(before["ids"], before["metadatas"], strict=True)
+    }
+    return [gone.get(id_, {}) | metadata for id_, metadata in zip(ids, metadatas, strict=True)]
 
 
 def pages_of(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -1,0 +1,38 @@
+"""Checks of arguments before an engine sees them, so that errors name the argument."""
+
+from __future__ import annotations
+
+import re
+from numbers import Integral
+from typing import Any, Final
+
+from dar_retriever.errors import InvalidInputError
+
+_COLLECTION: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]{1,510})[a-zA-Z0-9]")
+
+
+def hit_count(k: Any) -> int:
+    """A number of hits.
+
+    Raises:
+        InvalidInputError: It is not a whole number of at least 1.
+    """
+    if isinstance(k, bool) or not isinstance(k, Integral):
+        raise InvalidInputError(f"k={k!r}: the number of hits must be a whole number")
+    if k < 1:
+        raise InvalidInputError(f"k={k}: ask for at least 1 hit")
+    return int(k)
+
+
+def collection_name(name: Any) -> str:
+    """The name of a Chroma collection.
+
+    Raises:
+        InvalidInputError: Chroma does not take the name.
+    """
+    if not isinstance(name, str) or not _COLLECTION.fullmatch(name):
+        raise InvalidInputError(
+            f"collection={name!r}: use 3 to 512 letters, digits, dots, hyphens or underscores, "
+            "with a letter or digit at both ends"
+        )
+    return name
