@@ -34,6 +34,7 @@ from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.base import SearchableStore, StoreOpener
 from dar_retriever.stores.image_store import DEFAULT_COLLECTION, ImageStore
+from dar_retriever.stores.roots import NOWHERE_ELSE, Folders
 
 _SERVERS: Final = ("http://", "https://")
 _WEIGHTS: Final = Path(__file__).parent / "demo" / "weights"
@@ -236,11 +237,35 @@ def open_store(
     """
     if place is None:
         return ImageStore.in_memory(encoder)
-    if is_server(place):
-        return _on_server(place, encoder)
     if isinstance(place, str | os.PathLike):
-        return ImageStore.on_disk(Path(place), encoder)
+        return open_image_store(place, encoder)
     return place(encoder)
+
+
+def open_image_store(
+    place: str | os.PathLike[str],
+    encoder: JointEncoder | None,
+    roots: Folders = NOWHERE_ELSE,
+) -> ImageStore:
+    """Open the ``ImageStore`` in a folder, or on a server at http://HOST:PORT/COLLECTION.
+
+    Args:
+        place: The folder or address.
+        encoder: The encoder of the store; None opens one that is there as it is.
+        roots: See ``ImageStore``.
+
+    Raises:
+        InvalidInputError: An address has no host, or its port is not valid; or the folder is
+            missing, and there is no encoder to create a store for.
+        EncoderMismatchError: Another encoder filled the store.
+        StoreUnavailableError: The server does not answer.
+        StoreError: The folder cannot be used.
+    """
+    if is_server(place):
+        return _on_server(place, encoder, roots)
+    if encoder is None and not Path(place).is_dir():
+        raise InvalidInputError(f"store={os.fspath(place)!r} does not exist; name a store's folder")
+    return ImageStore.on_disk(Path(place), encoder, roots=roots)
 
 
 def is_server(place: object) -> TypeGuard[str]:
@@ -248,7 +273,7 @@ def is_server(place: object) -> TypeGuard[str]:
     return isinstance(place, str) and place.lower().startswith(_SERVERS)
 
 
-def _on_server(address: str, encoder: JointEncoder) -> ImageStore:
+def _on_server(address: str, encoder: JointEncoder | None, roots: Folders) -> ImageStore:
     try:
         url = urlsplit(address)
         host, port = url.hostname, url.port or (443 if url.scheme == "https" else 8000)
@@ -257,4 +282,5 @@ def _on_server(address: str, encoder: JointEncoder) -> ImageStore:
     if not host:
         raise InvalidInputError(f"store={address!r} names no host; use http://HOST:PORT")
     collection = url.path.strip("/") or DEFAULT_COLLECTION
-    return ImageStore.on_server(encoder, host, port, collection, ssl=url.scheme == "https")
+    ssl = url.scheme == "https"
+    return ImageStore.on_server(encoder, host, port, collection, ssl=ssl, roots=roots)

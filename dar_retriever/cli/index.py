@@ -1,4 +1,4 @@
-"""``dar index``: a folder of images into a store."""
+"""``dar index``: a folder of images into a store, and in step with it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from dar_retriever.cli.common import (
 )
 from dar_retriever.cli.display import one_line
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.ingest import ingest, ingest_on_ray
-from dar_retriever.presets import is_server, open_store
+from dar_retriever.ingest import IngestReport, ingest_on_ray, sync, watch
+from dar_retriever.presets import is_server, open_image_store, open_store
 from dar_retriever.support.progress import progress_bar
 
 
@@ -32,50 +32,90 @@ def index(
     folder: Annotated[Path, typer.Argument(help="Folder of images, with its subfolders.")],
     store: Store = "dar-store",
     preset: PresetName = "demo",
+    prune: Annotated[  # noqa: FBT002 (an option of the command, never a position)
+        bool, typer.Option("--prune", help="Remove images whose files are gone.")
+    ] = False,
+    watch_: Annotated[  # noqa: FBT002
+        bool, typer.Option("--watch", help="Stay, and follow every change (extra: watch).")
+    ] = False,
+    root: Annotated[
+        str, typer.Option(help="Name of a folder of the store that lies here now: dar store status")
+    ] = "",
+    exif: Annotated[  # noqa: FBT002
+        bool, typer.Option(help="Keep when and with what camera a photograph was taken.")
+    ] = True,
+    location: Annotated[  # noqa: FBT002
+        bool, typer.Option("--location", help="Keep where a photograph was taken, too.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
     engine: Annotated[
         Literal["local", "ray"],
         typer.Option(help="This machine, or a Ray cluster that fills a server (extra: ray)."),
     ] = "local",
     workers: Annotated[int, typer.Option(help="With --engine ray: processes that ingest.")] = 2,
-    json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
+    json_: AsJson = False,  # noqa: FBT002
     device: Device = None,
 ) -> None:
-    """Index a folder of images; what is indexed already is skipped."""
+    """Index a folder of images; what is indexed already follows its files."""
     open_ = partial(open_quiet_encoder, preset, device)
-    if engine == "ray" and not is_server(store):
-        raise InvalidInputError(
-            f"--engine ray with --store {store!r}: a folder can be written by one process only; "
-            "start a server with 'chroma run --path FOLDER' and name it, http://HOST:PORT"
-        )
-    with progress_bar("Indexing") as progress:
-        if engine == "ray":
-            report = ingest_on_ray(
-                folder,
-                partial(open_store, store),
-                open_,
-                workers=workers,
-                batch_size=batch_size,
-                progress=progress,
+    if engine == "ray":
+        if not is_server(store):
+            raise InvalidInputError(
+                f"--engine ray with --store {store!r}: a folder can be written by one process "
+                "only; start a server with 'chroma run --path FOLDER' and name it, "
+                "http://HOST:PORT"
             )
-        else:
-            encoder = open_()
-            opened = open_store(store, encoder)
-            report = ingest(folder, opened, encoder, batch_size=batch_size, progress=progress)
+        with progress_bar("Indexing") as progress:
+            opener = partial(open_store, store)
+            report = ingest_on_ray(
+                folder, opener, open_, workers=workers, batch_size=batch_size, progress=progress
+            )
+        _show(report, store, json_=json_)
+        return
+    encoder = open_()
+    keep = partial(
+        sync,
+        folder,
+        open_image_store(store, encoder),
+        encoder,
+        prune=prune,
+        root=root,
+        exif=exif,
+        location=location,
+        batch_size=batch_size,
+    )
+    with progress_bar("Indexing") as progress:
+        report = keep(progress=progress)
+    _show(report, store, json_=json_)
+    if watch_:
+        ERR.print(f"Watching {folder} (Ctrl-C ends it)", markup=False, highlight=False)
+        for report in watch(folder, keep):
+            _show(report, store, json_=json_)
+
+
+def _show(report: IngestReport, store: str, *, json_: bool) -> None:
     if json_:
-        print_json(
-            {
-                "added": report.added,
-                "known": report.known,
-                "left_out": [asdict(entry) for entry in report.left_out],
-                "seconds": round(report.seconds, 2),
-            }
-        )
+        counts = asdict(report)
+        del counts["encoding"]
+        print_json(counts | {"seconds": round(report.seconds, 2)})
         return
     for entry in report.left_out:
         line = one_line(f"left out {entry.path}: {entry.reason}")
         ERR.print(line, markup=False, soft_wrap=True)
+    for remark in report.remarks:
+        ERR.print(one_line(remark), markup=False, soft_wrap=True)
+    gone = f"{report.gone} gone"
+    if report.gone:
+        gone += " and removed" if report.pruned else " (--prune removes them)"
+    kinds = sorted(report.passed_over.items(), key=lambda item: (-item[1], item[0]))
+    passed_over = f"{sum(report.passed_over.values())} passed over"
+    if kinds:
+        passed_over += one_line(f" ({', '.join(f'{count} {kind}' for kind, count in kinds)})")
     OUT.print(
-        f"{report.added} images added, {report.known} known, {len(report.left_out)} left out, "
-        f"{report.seconds:.1f} s, {report.rate:.1f} images/s; the store: {store}"
+        f"{report.added} images added, {report.moved} moved, {report.updated} updated, "
+        f"{report.known} known, {gone}, {passed_over}, {len(report.left_out)} left out, "
+        f"{report.seconds:.1f} s, {report.rate:.1f} images/s; the store: {store}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )

@@ -5,6 +5,7 @@ from dar_retriever.ingest.in_step import ingest, sync
 from dar_retriever.ingest.metadata import METADATA_FILE
 from dar_retriever.ingest.ray_job import ingest_on_ray
 from dar_retriever.ingest.report import IngestReport, LeftOut
+from dar_retriever.ingest.watching import watch
 
 __all__ = [
     "METADATA_FILE",
@@ -14,4 +15,5 @@ __all__ = [
     "ingest_images",
     "ingest_on_ray",
     "sync",
+    "watch",
 ]

@@ -15,12 +15,9 @@ from dar_retriever.errors import StoreError
 from dar_retriever.stores.arguments import collection_name, hit_count
 from dar_retriever.stores.chroma import Connection, FolderConnection, ServerConnection
 from dar_retriever.stores.chroma.catalogue import Catalogue
-from dar_retriever.stores.chroma.collections import (
-    metadata_naming,
-    require_fitting_vectors,
-    require_same_encoder,
-)
-from dar_retriever.stores.chroma.index import INDEX, product_of, wider_search
+from dar_retriever.stores.chroma.check import lost_in, write_again
+from dar_retriever.stores.chroma.collections import opened
+from dar_retriever.stores.chroma.index import product_of
 from dar_retriever.stores.chroma.records import PAGE, once, pages_of, record_of, unit_rows, upsert
 from dar_retriever.stores.chroma.survey import SAMPLE, Survey
 from dar_retriever.stores.chroma.where import chroma_where
@@ -33,8 +30,6 @@ from dar_retriever.stores.roots import NOWHERE_ELSE, Folders, Roots
 __all__ = ["DEFAULT_COLLECTION", "SAMPLE", "ImageStore"]
 
 DEFAULT_COLLECTION: Final = "images"
-
-_PEEKED: Final = 20
 
 
 class ImageStore:
@@ -54,18 +49,23 @@ class ImageStore:
     changes often. Other programs, and your application's own client in another process, are not
     covered: if they write to the folder too, Chroma loses vectors without an error.
 
-    If a server does not answer, a call is repeated for about 3 seconds, so the server can be
-    restarted at any time, even during an ingest.
+    If a server is not there, a call is repeated for about 3 seconds, so it can be restarted at any
+    time, even during an ingest.
     """
 
     def __init__(
-        self, client: Any, encoder: JointEncoder, collection: str, *, roots: Folders = NOWHERE_ELSE
+        self,
+        client: Any,
+        encoder: JointEncoder | None,
+        collection: str,
+        *,
+        roots: Folders = NOWHERE_ELSE,
     ) -> None:
         """Open or create a collection of a Chroma client.
 
         Args:
             client: The client.
-            encoder: The encoder that fills the collection or filled it.
+            encoder: The encoder of the collection; None opens one that is there, to look after it.
             collection: Name of the collection.
             roots: Where folders lie on this machine, by the name that the store knows them by
                 (``store.roots``). Only needed if pictures lie elsewhere than when they were stored.
@@ -77,22 +77,12 @@ class ImageStore:
             StoreUnavailableError: The client does not answer.
         """
         self._chroma = client if isinstance(client, Connection) else Connection(client)
-        self._width = encoder.dimension
-        opened = self._chroma.open(collection_name(collection), metadata_naming(encoder), INDEX)
-        configuration = opened.configuration
-        self._space = (configuration.get("hnsw") or configuration.get("spann"))["space"]
-        if require_same_encoder(opened, encoder):
-            wider = wider_search(len(self), configuration.get("hnsw") or {})
-            if wider is not None:
-                self._chroma.configure({"ef_search": wider})
-        else:
-            peeked = self._chroma.read(lambda c: c.peek(_PEEKED)["embeddings"])
-            require_fitting_vectors(
-                opened.name, np.asarray(peeked, np.float32), self._space, encoder
-            )
+        found = opened(self._chroma, collection_name(collection), encoder)
+        self.width, self._space = found.width, found.space
+        self.encoder_name, self.fingerprint = found.encoder, found.fingerprint
         self.folder: Path | None = None
-        self._catalogue = Catalogue(self._chroma, opened.metadata or {}, Roots.of(roots))
-        self._survey = Survey(self._chroma, self._width)
+        self._catalogue = Catalogue(self._chroma, found.metadata, Roots.of(roots))
+        self._survey = Survey(self._chroma, self.width)
 
     @classmethod
     def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
@@ -107,7 +97,7 @@ class ImageStore:
     def on_disk(
         cls,
         folder: str | Path,
-        encoder: JointEncoder,
+        encoder: JointEncoder | None,
         collection: str = DEFAULT_COLLECTION,
         *,
         roots: Folders = NOWHERE_ELSE,
@@ -118,15 +108,15 @@ class ImageStore:
             EncoderMismatchError: Another encoder filled the collection.
             StoreError: Chroma cannot use the folder.
         """
-        collection_name(collection)
-        store = cls(FolderConnection(Path(folder)), encoder, collection, roots=roots)
+        name = collection_name(collection)
+        store = cls(FolderConnection(Path(folder)), encoder, name, roots=roots)
         store.folder = Path(folder)
         return store
 
     @classmethod
     def on_server(
         cls,
-        encoder: JointEncoder,
+        encoder: JointEncoder | None,
         host: str = "localhost",
         port: int = 8000,
         collection: str = DEFAULT_COLLECTION,
@@ -139,7 +129,7 @@ class ImageStore:
         """A store on a Chroma server (``chroma run --path FOLDER --port PORT``).
 
         Args:
-            encoder: The encoder that fills the collection or filled it.
+            encoder: See ``ImageStore``.
             host: The server's name or address.
             port: Its port.
             collection: Name of the collection.
@@ -152,7 +142,6 @@ class ImageStore:
             EncoderMismatchError: Another encoder filled the collection.
             StoreUnavailableError: No server answers there, or not in time.
         """
-        collection_name(collection)
         server = ServerConnection.to(host, port, ssl=ssl, headers=headers, timeout=timeout)
         return cls(server, encoder, collection, roots=roots)
 
@@ -170,7 +159,7 @@ class ImageStore:
             StoreError: Chroma refuses the images.
         """
         self._survey.changed()
-        for page in pages_of([record_of(image, self._width) for image in images]):
+        for page in pages_of([record_of(image, self.width) for image in images]):
             self._chroma.write(partial(upsert, page))
 
     def search(
@@ -243,6 +232,17 @@ class ImageStore:
         found = self._chroma.read(lambda c: c.get(asked, include=[])["ids"]) if asked else []
         return set(found)
 
+    def lost(self, *, repair: bool = False) -> list[str]:
+        """The ids of images that the index does not find by their own vectors.
+
+        Args:
+            repair: Whether to write them again, which mends that.
+        """
+        lost = self._chroma.read(lambda c: [id_ for page in lost_in(c) for id_ in page])
+        if repair and lost:
+            self._chroma.write(lambda collection: write_again(collection, lost))
+        return lost
+
     def vectors(self) -> tuple[list[str], Vectors]:
         """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
         return self._survey.vectors()
@@ -261,7 +261,7 @@ class ImageStore:
                 query_embeddings=vector[None], n_results=k, include=["embeddings"]
             )
         )
-        return unit_rows(self._width, *found["embeddings"])
+        return unit_rows(self.width, *found["embeddings"])
 
     def captions(self, most: int) -> list[str]:
         """The captions of some random images, without duplicates; the same at every call."""
@@ -274,7 +274,7 @@ class ImageStore:
             StoreError: There is no image with one of the ids.
         """
         if not ids:
-            return np.empty((0, self._width), np.float32)
+            return np.empty((0, self.width), np.float32)
         found = self._chroma.read(lambda c: c.get(once(ids), include=["embeddings"]))
         rows = dict(zip(found["ids"], found["embeddings"], strict=True))
         missing = [id_ for id_ in ids if id_ not in rows]
@@ -282,7 +282,7 @@ class ImageStore:
             raise StoreError(
                 f"{', '.join(missing)}: not stored, or deleted meanwhile; search again"
             )
-        return unit_rows(self._width, [rows[id_] for id_ in ids])
+        return unit_rows(self.width, [rows[id_] for id_ in ids])
 
     def facets(self, sample: int = PAGE) -> dict[str, list[str]]:
         """Fields to filter by: text fields with few values, by name, with the commonest first.

@@ -31,8 +31,17 @@ class Connection:
         self._client, self._server = client, server
         self._collection: Any = None
 
-    def open(self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]) -> Any:
-        """Open a collection, or create it with this metadata and index; returns the collection."""
+    @property
+    def is_writable(self) -> bool:
+        """Whether the collection can be changed from here."""
+        return True
+
+    def open(self, name: str, metadata: Mapping[str, Any] | None, index: Mapping[str, Any]) -> Any:
+        """Open a collection, or create it with this metadata and index; returns the collection.
+
+        Raises:
+            StoreError: There is no such collection, and no metadata to create it with.
+        """
         with chroma_errors(self._server):
             return self._get_or_create(name, metadata, index)
 
@@ -79,8 +88,11 @@ class Connection:
         return self._client
 
     def _get_or_create(
-        self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]
+        self, name: str, metadata: Mapping[str, Any] | None, index: Mapping[str, Any]
     ) -> Any:
+        if metadata is None:
+            self._collection = self._client.get_collection(name, embedding_function=None)
+            return self._collection
         self._collection = self._client.get_or_create_collection(
             name,
             metadata=dict(metadata),
@@ -139,7 +151,7 @@ class FolderConnection(Connection):
         super().__init__(self._folder.client())
         self._held: tuple[Any, Any] | None = None
 
-    def open(self, name: str, metadata: Mapping[str, Any], index: Mapping[str, Any]) -> Any:
+    def open(self, name: str, metadata: Mapping[str, Any] | None, index: Mapping[str, Any]) -> Any:
         """See ``Connection.open``."""
         with self._errors(), self._folder.writing() as client:
             self._client = client
