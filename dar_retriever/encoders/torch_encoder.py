@@ -11,8 +11,10 @@ import numpy as np
 from PIL import Image
 
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.errors import ModelLoadError
 from dar_retriever.support.devices import choose_batch_size, choose_device, choose_dtype
 from dar_retriever.support.model_files import fingerprint_of
+from dar_retriever.support.processes import Birthplace
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +65,7 @@ class TorchEncoder(ABC):
         # Every call of a tokenizer changes its padding state, so calls must not overlap.
         self._tokenizing = Lock()
         self._model: Any = model.to(self.device, self.dtype)
+        self._birthplace = Birthplace(f"the encoder {name!r}", ModelLoadError)
 
     @property
     def parallel_calls(self) -> int:
@@ -106,6 +109,7 @@ class TorchEncoder(ABC):
     ) -> Vectors:
         import torch
 
+        self._birthplace.require()
         parts = [np.empty((0, self.dimension), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(items), self._batch_size):

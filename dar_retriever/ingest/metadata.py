@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ METADATA_FILES: Final = frozenset({METADATA_FILE, _TABLE})
 _NAME: Final = "file_name"
 _CAPTION: Final = "caption"
 _FLAGS: Final = {"true": True, "false": False}
+_PADDED: Final = re.compile(r"[-+]?0\d")
 _NAMED: Final = 3
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -143,7 +146,7 @@ def _rows_of_table(text: str) -> Iterator[tuple[int, Any]]:
 def _type_of(column: Iterable[Any]) -> Callable[[str], Any]:
     """How to read a column of a table: as numbers or flags if all of its values are such."""
     values = [value for value in column if value]
-    for read in (_whole, float, lambda text: _FLAGS[text.lower()]):
+    for read in (_whole, _fraction, lambda text: _FLAGS[text.lower()]):
         try:
             for value in values:
                 read(value)
@@ -157,6 +160,13 @@ def _whole(text: str) -> int:
     number = int(text)
     # A number with leading zeros is a name.
     if str(number) != text:
+        raise ValueError(text)
+    return number
+
+
+def _fraction(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number) or _PADDED.match(text):
         raise ValueError(text)
     return number
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,7 @@ from dar_retriever.stores.chroma.catalogue import Catalogue
 from dar_retriever.stores.chroma.check import lost_in, write_again
 from dar_retriever.stores.chroma.collections import opened
 from dar_retriever.stores.chroma.index import product_of
-from dar_retriever.stores.chroma.records import PAGE, once, pages_of, record_of, unit_rows, upsert
+from dar_retriever.stores.chroma.records import PAGE, Upsert, once, pages_of, record_of, unit_rows
 from dar_retriever.stores.chroma.survey import SAMPLE, Survey
 from dar_retriever.stores.chroma.where import chroma_where
 from dar_retriever.stores.copies import PictureRecord
@@ -160,7 +159,7 @@ class ImageStore:
         """
         self._survey.changed()
         for page in pages_of([record_of(image, self.width) for image in images]):
-            self._chroma.write(partial(upsert, page))
+            self._chroma.write(Upsert(page))
 
     def search(
         self,

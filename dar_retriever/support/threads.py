@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
@@ -14,7 +15,8 @@ Gone: TypeAlias = Callable[[], bool]
 
 _GONE: Final[ContextVar[Gone | None]] = ContextVar("dar_gone", default=None)
 # asyncio's default pool has few threads; searches that draw would fill it and block all others.
-_THREADS: Final = ThreadPoolExecutor(64, thread_name_prefix="dar")
+_MOST: Final = 64
+_POOLS: Final = [ThreadPoolExecutor(_MOST, thread_name_prefix="dar")]
 
 
 def stop_requested() -> bool:
@@ -63,8 +65,18 @@ async def in_threads(items: Iterator[T]) -> AsyncIterator[T]:
 async def _run(stop: Event, call: Callable[[], T]) -> T:
     outer = who_waits()
     context = waited_for_by(lambda: stop.is_set() or outer())
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, context.run, call)
+    return await asyncio.get_running_loop().run_in_executor(_POOLS[0], context.run, call)
 
 
 def _never() -> bool:
     return False
+
+
+def _renew() -> None:
+    """Start with new threads; those of the parent process are not here."""
+    _POOLS[0] = ThreadPoolExecutor(_MOST, thread_name_prefix="dar")
+
+
+# Windows has no fork.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)

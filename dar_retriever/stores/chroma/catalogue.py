@@ -51,15 +51,18 @@ class Catalogue:
 
     def keep_root(self, name: str, folder: str) -> None:
         """Remember a root, or that it lies elsewhere now."""
-        metadata = self._refresh()
-        if self._read({_ROOTS: metadata.get(_ROOTS)}).folders.get(name) == folder:
-            return
-        stored = json.loads(metadata.get(_ROOTS) or "{}") | {name: folder}
+        if Roots(self._stored(self._refresh())).folders.get(name) != folder:
+            # Another process may name a root at the same time, so they are read while none writes.
+            self._chroma.write(lambda collection: self._write_root(collection, name, folder))
+            self._refresh()
+
+    def _write_root(self, collection: Any, name: str, folder: str) -> None:
+        metadata = self._chroma.metadata()
         kept = {key: value for key, value in metadata.items() if not key.startswith(_SETTINGS)}
-        kept[_ROOTS] = json.dumps(stored)
-        self._chroma.write(lambda collection: collection.modify(metadata=kept))
-        self._given = Roots.of({n: f for n, f in self._given.folders.items() if n != name})
-        self._roots = self._read(kept)
+        kept[_ROOTS] = json.dumps({**self._stored(metadata), name: folder})
+        collection.modify(metadata=kept)
+        given = {known: path for known, path in self._given.folders.items() if known != name}
+        self._given = Roots(given)
 
     def hits(self, ids: Iterable[str]) -> dict[str, Hit]:
         """The images with these ids, with score 0."""
@@ -107,8 +110,11 @@ class Catalogue:
         return metadata
 
     def _read(self, metadata: Mapping[str, Any]) -> Roots:
-        stored = Roots(json.loads(metadata.get(_ROOTS) or "{}"))
-        return stored.including(self._given.folders)
+        return Roots(self._stored(metadata)).including(self._given.folders)
+
+    @staticmethod
+    def _stored(metadata: Mapping[str, Any]) -> dict[str, str]:
+        return dict(json.loads(metadata.get(_ROOTS) or "{}"))
 
 
 def _roots_in(metadata: Mapping[str, Any] | None) -> set[str]:

@@ -8,10 +8,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
-from dar_retriever.errors import StoreUnavailableError
+from dar_retriever.errors import StoreError, StoreUnavailableError
+from dar_retriever.stores.chroma.check import mend
 from dar_retriever.stores.chroma.failures import chroma_errors, is_late
-from dar_retriever.stores.chroma.folder import ChromaFolder
+from dar_retriever.stores.chroma.folder import ChromaFolder, can_be_written
+from dar_retriever.stores.chroma.snapshot import FolderSnapshot
 from dar_retriever.stores.filters import Filter
+from dar_retriever.support.processes import Birthplace
 
 T = TypeVar("T")
 Call: TypeAlias = Callable[[Any], T]
@@ -30,6 +33,7 @@ class Connection:
         """Wrap a client; the server's name is used in errors."""
         self._client, self._server = client, server
         self._collection: Any = None
+        self._birthplace = Birthplace("the store", StoreError)
 
     @property
     def is_writable(self) -> bool:
@@ -51,6 +55,7 @@ class Connection:
         Raises:
             StoreError: See ``chroma_errors``.
         """
+        self._birthplace.require()
         with chroma_errors(self._server, where):
             return call(self._collection)
 
@@ -128,14 +133,26 @@ class ServerConnection(Connection):
 
     def read(self, call: Call[T], where: Filter | None = None) -> T:
         """See ``Connection.read``."""
-        for pause in _PAUSES:
+        return self._repeated(call, where)[0]
+
+    def write(self, call: Call[T]) -> T:
+        """See ``Connection.write``; the call is repeated, so it should look what has arrived."""
+        result, failures = self._repeated(call)
+        if failures:
+            # The server may have been killed, and a recovery may have lost something.
+            self._repeated(mend)
+        return result
+
+    def _repeated(self, call: Call[T], where: Filter | None = None) -> tuple[T, int]:
+        """The result of a call, and how often it failed before."""
+        for failures, pause in enumerate(_PAUSES):
             try:
-                return super().read(call, where)
+                return super().read(call, where), failures
             except StoreUnavailableError as error:
                 if is_late(error.__cause__):
                     raise
                 time.sleep(pause)
-        return super().read(call, where)
+        return super().read(call, where), len(_PAUSES)
 
 
 class FolderConnection(Connection):
@@ -147,25 +164,36 @@ class FolderConnection(Connection):
         Raises:
             StoreError: Chroma cannot use it.
         """
-        self._folder = ChromaFolder.opened(folder)
+        writable = can_be_written(folder)
+        with chroma_errors(folder=folder):
+            self._folder = ChromaFolder.opened(folder) if writable else FolderSnapshot(folder)
         super().__init__(self._folder.client())
         self._held: tuple[Any, Any] | None = None
+        self._mended = 0
 
     def open(self, name: str, metadata: Mapping[str, Any] | None, index: Mapping[str, Any]) -> Any:
         """See ``Connection.open``."""
-        with self._errors(), self._folder.writing() as client:
+        with self._errors(), self._folder.opening() as client:
             self._client = client
-            self._held = client, self._get_or_create(name, metadata, index)
-            _load(self._collection)
+            wanted = metadata if self.is_writable else None
+            self._held = client, self._get_or_create(name, wanted, index)
+            self._load(self._collection)
             return self._collection
+
+    @property
+    def is_writable(self) -> bool:
+        """See ``Connection.is_writable``."""
+        return self._folder.is_writable
 
     def read(self, call: Call[T], where: Filter | None = None) -> T:
         """See ``Connection.read``."""
+        self._birthplace.require()
         with self._errors(where):
             return call(self._seen_by(self._folder.client()))
 
     def write(self, call: Call[T]) -> T:
         """See ``Connection.write``."""
+        self._birthplace.require()
         with self._errors(), self._folder.writing() as client:
             return call(self._seen_by(client))
 
@@ -188,12 +216,15 @@ class FolderConnection(Connection):
             with self._folder.loading() as client_now:
                 name = self._collection.name
                 held = client_now, client_now.get_collection(name, embedding_function=None)
-                _load(held[1])
+                self._load(held[1])
             # A single assignment, because other threads read it.
             self._held = held
         return held[1]
 
-
-def _load(collection: Any) -> None:
-    """Make Chroma load the index of a collection, which it otherwise does at the first use."""
-    collection.peek(1)
+    def _load(self, collection: Any) -> None:
+        """Make Chroma load the index, which it otherwise does at the first use."""
+        collection.peek(1)
+        # A recovery may have lost something.
+        if self._folder.recoveries != self._mended:
+            mend(collection)
+            self._mended = self._folder.recoveries

@@ -9,6 +9,7 @@ than the last one it saw reopens Chroma's files before it reads or writes. If th
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +21,8 @@ from dar_retriever.errors import StoreError
 from dar_retriever.stores.chroma.failures import chroma_errors
 from dar_retriever.stores.chroma.index_backup import back_up, is_backed_up, repair
 
+# Chroma's database, which may come in several files.
+COPIED: Final = ("chroma.sqlite3", "chroma.sqlite3-wal", "chroma.sqlite3-journal")
 _LOCK: Final = "dar.lock"
 _MARK: Final = "dar.mark"
 _WRITING: Final = "writing "
@@ -33,6 +36,8 @@ _POLL: Final = 0.01
 class ChromaFolder:
     """An open folder; get it from ``opened``, so that all stores of a process share one."""
 
+    is_writable = True
+
     _all: Final[dict[Path, ChromaFolder]] = {}
     _opening: Final = Lock()
 
@@ -42,6 +47,8 @@ class ChromaFolder:
         from filelock import FileLock
 
         self.path = path
+        # How often a writer was found to have died.
+        self.recoveries = 0
         path.mkdir(parents=True, exist_ok=True)
         self._threads = RLock()
         self._processes = FileLock(path / _LOCK)
@@ -49,7 +56,7 @@ class ChromaFolder:
             self._repair()
             # Two processes must not create the tables at the same time.
             self._client: Any = chromadb.PersistentClient(str(path))
-            self._seen = self._mark()
+            self._seen = mark_of(path)
 
     @classmethod
     def opened(cls, path: Path) -> ChromaFolder:
@@ -66,7 +73,7 @@ class ChromaFolder:
 
     def client(self) -> Any:
         """A client that sees everything that was written before this call."""
-        if self._mark() != self._seen:
+        if mark_of(self.path) != self._seen:
             with self._alone():
                 self._renew()
         return self._client
@@ -79,6 +86,10 @@ class ChromaFolder:
         """
         return self._guarded(lambda _: _new_mark())
 
+    def opening(self) -> AbstractContextManager[Any]:
+        """A client for opening a collection, which may have to be created; see ``writing``."""
+        return self.writing()
+
     def loading(self) -> AbstractContextManager[Any]:
         """A client for loading an index into memory; nobody writes it inside the block.
 
@@ -90,7 +101,7 @@ class ChromaFolder:
 
         def mark_after(before: str) -> str:
             changed = not is_backed_up(self.path)
-            if before.startswith(_WRITING):
+            if is_being_written(before):
                 # We are inside our own write, which is not finished yet.
                 back_up(self.path)
                 return before
@@ -137,30 +148,45 @@ class ChromaFolder:
                 self._processes.release()
 
     def _renew(self) -> None:
-        if self._mark() != self._seen:
+        if mark_of(self.path) != self._seen:
             self._repair()
             self._client = _opened_anew(self._client)
-            self._seen = self._mark()
+            self._seen = mark_of(self.path)
 
     def _repair(self) -> None:
         """Repair the files if a writer died or failed while it wrote."""
-        mark = self._mark()
-        if mark.startswith(_WRITING):
+        mark = mark_of(self.path)
+        if is_being_written(mark):
             repair(self.path)
+            self.recoveries += 1
             self._leave(_WRITTEN + mark.removeprefix(_WRITING))
-
-    def _mark(self) -> str:
-        """The mark of the last write; ``_NONE`` before the first."""
-        try:
-            return (self.path / _MARK).read_text()
-        except FileNotFoundError:
-            return _NONE
 
     def _leave(self, mark: str) -> None:
         # Overwritten in place with the same length, which works on a full disk too.
         with (self.path / _MARK).open("r+" if (self.path / _MARK).exists() else "w") as file:
             file.write(mark)
         self._seen = mark
+
+
+def mark_of(folder: Path) -> str:
+    """The mark of the last write; ``_NONE`` before the first."""
+    try:
+        return (folder / _MARK).read_text()
+    except FileNotFoundError:
+        return _NONE
+
+
+def is_being_written(mark: str) -> bool:
+    """Whether a writer that left this mark has not finished."""
+    return mark.startswith(_WRITING)
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether a store can be opened there for writing; it may not be there yet."""
+    files = [folder / name for name in (_LOCK, _MARK, *COPIED)]
+    return not folder.exists() or all(
+        os.access(path, os.W_OK) for path in (folder, *files) if path.exists()
+    )
 
 
 def _new_mark() -> str:

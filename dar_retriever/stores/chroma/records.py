@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -45,6 +45,28 @@ def record_of(image: StoredImage, width: int) -> Record:
     return image.id, vector, *document_and_metadata(image)
 
 
+class Upsert:
+    """Writes records; each replaces the record with its id.
+
+    Called again, after a failure, it only writes what has not arrived. If Chroma replays a log in
+    which a batch stands twice, it may lose vectors.
+
+    Args:
+        page: The records.
+    """
+
+    def __init__(self, page: Sequence[Record]) -> None:
+        self._page = page
+        self._is_repeated = False
+
+    def __call__(self, collection: Any) -> None:
+        """Write the records into a collection."""
+        page = _not_there(self._page, collection) if self._is_repeated else self._page
+        self._is_repeated = True
+        if page:
+            upsert(page, collection)
+
+
 def upsert(page: Sequence[Record], collection: Any) -> None:
     """Write records; each replaces the record with its id."""
     ids, vectors, documents, metadatas = zip(*page, strict=True)
@@ -54,6 +76,18 @@ def upsert(page: Sequence[Record], collection: Any) -> None:
         documents=list(documents),
         metadatas=_replacing(ids, metadatas, collection),
     )
+
+
+def _not_there(page: Sequence[Record], collection: Any) -> list[Record]:
+    found = collection.get(once(record[0] for record in page), include=["documents", "metadatas"])
+    rows = zip(found["ids"], found["documents"], found["metadatas"], strict=True)
+    there = {id_: (document or "", _texts(metadata or {})) for id_, document, metadata in rows}
+    return [each for each in page if there.get(each[0]) != (each[2], _texts(each[3]))]
+
+
+def _texts(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be compared exactly; Chroma changes the last bits of fractions."""
+    return {name: None if isinstance(each, float) else each for name, each in metadata.items()}
 
 
 def rewrite(page: Sequence[Description], collection: Any) -> None:

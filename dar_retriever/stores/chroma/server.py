@@ -17,21 +17,13 @@ def server_client(
         headers: Sent with every request.
         timeout: Seconds that the server may take for one answer.
     """
-    from chromadb.api import ServerAPI
-    from chromadb.api.client import Client
-    from chromadb.config import Settings, System
-    from chromadb.telemetry.product import ProductTelemetryClient
+    import chromadb
+    import httpx
 
-    settings = Settings(
-        chroma_api_impl="chromadb.api.fastapi.FastAPI",
-        chroma_server_host=host,
-        chroma_server_http_port=port,
-        chroma_server_ssl_enabled=ssl,
-        chroma_server_headers=headers,
-    )
-    system = System(settings)
-    system.instance(ProductTelemetryClient)
-    # HttpClient would send its first request before a limit can be set, and has no option for one.
-    system.instance(ServerAPI)._session.timeout = timeout  # noqa: SLF001
-    system.start()
-    return Client.from_system(system)
+    # Chroma waits for ever for the answers to its first requests, so ask before it does.
+    address = f"{'https' if ssl else 'http'}://{host}:{port}/api/v2/heartbeat"
+    httpx.get(address, headers=headers, timeout=timeout)
+    client = chromadb.HttpClient(host, port, ssl, headers)
+    # It has no option for a limit.
+    client._server._session.timeout = timeout  # noqa: SLF001
+    return client
