@@ -175,15 +175,18 @@ def check(command: list[str]) -> None:
     """Fail where a command, an option, an extra or a target of the Makefile is not there."""
     program, *arguments = command or [""]
     if program == "dar":
-        group: Any = typer.main.get_command(APP)
-        group.commands[arguments[0]].make_context(arguments[0], arguments[1:])
+        found: Any = typer.main.get_command(APP)
+        while hasattr(found, "commands"):
+            name, *arguments = arguments
+            found = found.commands[name]
+        found.make_context(name, arguments)
     elif program == "make":
         assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     elif program == "pip":
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-        found = re.fullmatch(r"\.\[(.+)\]", arguments[-1])
-        assert found
-        assert found[1] in extras["optional-dependencies"]
+        extra = re.fullmatch(r"\.\[(.+)\]", arguments[-1])
+        assert extra
+        assert extra[1] in extras["optional-dependencies"]
     else:
         assert program in ("", "export", "chroma")
 
