@@ -47,6 +47,10 @@ def index(
     location: Annotated[  # noqa: FBT002
         bool, typer.Option("--location", help="Keep where a photograph was taken, too.")
     ] = False,
+    near_duplicates: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option("--near-duplicates", help="Mark bursts and the like (near-duplicates)."),
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
     engine: Annotated[
         Literal["local", "ray"],
@@ -82,6 +86,7 @@ def index(
         root=root,
         exif=exif,
         location=location,
+        near_duplicates=near_duplicates,
         batch_size=batch_size,
     )
     with progress_bar("Indexing") as progress:
@@ -107,6 +112,8 @@ def _show(report: IngestReport, store: str, *, json_: bool) -> None:
     gone = f"{report.gone} gone"
     if report.gone:
         gone += " and removed" if report.pruned else " (--prune removes them)"
+    if report.near_duplicates:
+        gone += f", {report.near_duplicates} near duplicates"
     kinds = sorted(report.passed_over.items(), key=lambda item: (-item[1], item[0]))
     passed_over = f"{sum(report.passed_over.values())} passed over"
     if kinds:

@@ -23,6 +23,7 @@ def ingest(
     metadata: Mapping[str, Metadata] | None = None,
     exif: bool = True,
     location: bool = False,
+    near_duplicates: bool = False,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -49,6 +50,9 @@ def ingest(
         exif: Whether what the camera wrote becomes metadata: "taken" (a day such as 20190704),
             "taken_at" and "camera".
         location: Whether "latitude" and "longitude" become metadata too.
+        near_duplicates: Whether added images that are nearly the same as another one are marked,
+            with "near_duplicate_of"; see ``without_near_duplicates``. This searches an
+            ``ImageStore`` once for each, and needs the extra "near-duplicates".
         batch_size: Number of images that are encoded and written at once.
         workers: Number of threads that read and decode; one per core by default.
         progress: Called with the number of files done (stored, known or left out) and of all files.
@@ -61,7 +65,9 @@ def ingest(
         InvalidInputError: ``batch_size`` or ``workers`` is below 1.
         StoreError: The store cannot be written to. Files that ``progress`` has counted are stored.
     """
-    options = Options(metadata, Facts(exif, location), batch_size, workers, progress)
+    options = Options(
+        metadata, Facts(exif, location, near_duplicates), batch_size, workers, progress
+    )
     return run(files_of(source), store, encoder, options)
 
 
@@ -75,6 +81,7 @@ def sync(
     metadata: Mapping[str, Metadata] | None = None,
     exif: bool = True,
     location: bool = False,
+    near_duplicates: bool = False,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -95,6 +102,7 @@ def sync(
         metadata: See ``ingest``.
         exif: See ``ingest``.
         location: See ``ingest``.
+        near_duplicates: See ``ingest``.
         batch_size: See ``ingest``.
         workers: See ``ingest``.
         progress: See ``ingest``.
@@ -109,6 +117,6 @@ def sync(
             f"{type(store).__name__} does not remember the files of its images, so it cannot be "
             "kept in step; fill it with ingest(...), or use an ImageStore"
         )
-    facts = Facts(exif, location)
+    facts = Facts(exif, location, near_duplicates)
     options = Options(metadata, facts, batch_size, workers, progress, root=root, prune=prune)
     return run(files_of(Path(folder)), store, encoder, options)

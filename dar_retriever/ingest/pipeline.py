@@ -32,6 +32,8 @@ from dar_retriever.ingest.target import Target, target_of
 from dar_retriever.stores.base import FillableStore
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Metadata
+from dar_retriever.stores.image_store import ImageStore
+from dar_retriever.stores.near_duplicates import mark_near_duplicates
 
 T = TypeVar("T")
 
@@ -110,6 +112,9 @@ def run(
             # After an error the remaining files are not needed.
             readers.shutdown(wait=True, cancel_futures=True)
     work.report.include(target.settle(work.ids, work.unread, work.added, prune=options.prune))
+    if options.facts.likeness and isinstance(store, ImageStore):
+        added = list(store.records(work.added))
+        work.report.near_duplicates = mark_near_duplicates(store, added)
     work.report.left_out = [*source.left_out, *work.report.left_out]
     work.report.remarks = [*said.remarks, *work.report.remarks]
     work.report.passed_over = dict(source.passed_over)

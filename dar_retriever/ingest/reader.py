@@ -12,8 +12,10 @@ from PIL import Image
 from dar_retriever.errors import DARError
 from dar_retriever.ingest.files import FileState
 from dar_retriever.ingest.report import LeftOut
+from dar_retriever.stores.near_duplicates import HASH
 from dar_retriever.support.decoding import Decoded, decode
 from dar_retriever.support.images import printable, read_file
+from dar_retriever.support.likeness import perceptual_hash
 
 Preprocess: TypeAlias = Callable[[Image.Image], Any]
 FactsOf: TypeAlias = Callable[[Decoded], Mapping[str, Any]]
@@ -73,15 +75,18 @@ class Facts:
     Attributes:
         exif: Whether "taken", "taken_at" and "camera" are kept.
         location: Whether "latitude" and "longitude" are kept.
+        likeness: Whether "phash" is kept, by which near duplicates are found.
     """
 
     exif: bool = True
     location: bool = False
+    likeness: bool = False
 
     def __call__(self, decoded: Decoded) -> dict[str, Any]:
         """The facts of a decoded image."""
         facts: dict[str, Any] = {"width": decoded.width, "height": decoded.height}
         facts |= {"animated": True} if decoded.animated else {}
+        facts |= {HASH: perceptual_hash(decoded.image)} if self.likeness else {}
         placed = {"latitude", "longitude"}
         return facts | {
             name: value

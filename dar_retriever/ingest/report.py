@@ -29,6 +29,7 @@ class IngestReport:
         known: Files that were stored before, or whose image was; nothing is new about them.
         gone: Stored files that are no longer there.
         pruned: Whether the files that are gone were removed from the store.
+        near_duplicates: Added images that are nearly the same as another, if that was looked for.
         passed_over: How many files are no images by their name, by suffix.
         left_out: Files that could not be used, with reasons.
         remarks: What else should be known, such as metadata that name no file.
@@ -46,6 +47,7 @@ class IngestReport:
     updated: int = 0
     gone: int = 0
     pruned: bool = False
+    near_duplicates: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
@@ -62,6 +64,7 @@ class IngestReport:
         self.updated += part.updated
         self.gone += part.gone
         self.pruned |= part.pruned
+        self.near_duplicates += part.near_duplicates
         self.left_out += part.left_out
         self.remarks += part.remarks
         self.passed_over = dict(Counter(self.passed_over) + Counter(part.passed_over))

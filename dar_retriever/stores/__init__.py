@@ -4,6 +4,7 @@ from dar_retriever.stores.base import DescribedStore, FillableStore, SearchableS
 from dar_retriever.stores.engine import EngineStore, Record
 from dar_retriever.stores.fields import Field, fields_in
 from dar_retriever.stores.filters import filter_parts, matches
+from dar_retriever.stores.near_duplicates import without_near_duplicates
 from dar_retriever.stores.vector_text import is_vector_text, text_of, vector_of
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "matches",
     "text_of",
     "vector_of",
+    "without_near_duplicates",
 ]
