@@ -238,6 +238,50 @@ def kills(work: Path, trials: int) -> None:
         shutil.rmtree(folder)
 
 
+def cuts(work: Path, trials: int) -> None:
+    """Copies of the files at moments of an ingest: all of them, or without what is unsynced."""
+    pictures, folder = work / "pictures", work / "store"
+    draw_pictures(pictures)
+    in_child(lambda: create_collection(folder))
+    chance = random.Random(0)
+    child = Child(lambda tell: run(pictures, folder, tell).added)
+    moments: list[int] = []
+    for told in child.lines():
+        if isinstance(told, dict) or len(moments) == trials:
+            break
+        time.sleep(chance.random() * 0.03)
+        os.kill(child.pid, signal.SIGSTOP)
+        shutil.copytree(folder, work / f"cut-{len(moments)}")
+        os.kill(child.pid, signal.SIGCONT)
+        moments.append(told)
+    child.end()
+    whole = open_contents(folder)
+    for number, reported in enumerate(moments):
+        cut, torn = work / f"cut-{number}", work / f"torn-{number}"
+        shutil.copytree(cut, torn)
+        for path in sorted(torn.rglob("*.bin")) + sorted(torn.rglob("*.pickle")):
+            content = path.read_bytes()
+            path.write_bytes(content[: chance.randrange(len(content) + 1)])
+        opened = [
+            Child(lambda _, place=place: contents(ImageStore.on_disk(place, ENCODER))).end()
+            for place in (cut, torn)
+        ]
+        found = [each.get("result", {"stored": {}, "lost": []}) for each in opened]
+        names = {Path(uri).name for uri, *_ in found[0]["stored"].values()}
+        say(
+            reported=reported,
+            missing=[n for n in range(reported) if f"{n:04}.png" not in names],
+            lost=found[0]["lost"],
+            errors=[each.get("error", "") for each in opened],
+            wrong=[
+                id_
+                for id_, stored in found[1]["stored"].items()
+                if stored[:3] != whole["stored"][id_][:3]
+                or not np.allclose(stored[3], whole["stored"][id_][3], atol=1e-6)
+            ],
+        )
+
+
 def writers(work: Path, processes: int) -> None:
     """Some processes fill one collection at the same time, and a reader searches meanwhile."""
     folder = work / "store"
@@ -372,6 +416,8 @@ if __name__ == "__main__":
     task, *given = sys.argv[1:]
     if task == "kills":
         kills(Path(given[0]), int(given[1]))
+    elif task == "cuts":
+        cuts(Path(given[0]), int(given[1]))
     elif task == "writers":
         writers(Path(given[0]), int(given[1]))
     elif task == "views":

@@ -24,7 +24,7 @@ Metadata: TypeAlias = Mapping[str, Any]
 URI: Final = "uri"
 _DATA: Final = "data:image/"
 _FILE: Final = "file:"
-_TAKEN: Final = ("uri", "score", "size", "missing", "trace", "image")
+_TAKEN: Final = ("uri", "score", "size", "missing", "copies", "trace", "image")
 # Names that other programs use for the location of an image in Chroma's metadata.
 _PLACES: Final = (URI, "image_path", "file_path", "image_url", "source")
 # LlamaIndex stores a node as JSON, together with fields to look it up by.
@@ -85,15 +85,16 @@ class Hit:
         """The hit as plain data.
 
         Returns:
-            The stored metadata with "uri", "score" and "size" ([width, height] or None), and
-            "missing": True if the file is gone. Stored fields with one of these names, or named
+            The stored metadata with "uri", "score" and "size" ([width, height] or None), "copies"
+            if there are any, and "missing": True if the file is gone. Stored fields with one of these names, or named
             "trace" or "image", which adapters add, are renamed to ``stored_NAME``.
         """
         stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}
         width, height = self.metadata.get("width"), self.metadata.get("height")
         size = [width, height] if width and height else None
-        gone = {"missing": True} if self.missing else {}
-        return {**stored, "uri": self.uri, "score": self.score, "size": size, **gone}
+        further = {"copies": list(self.copies)} if self.copies else {}
+        further |= {"missing": True} if self.missing else {}
+        return {**stored, "uri": self.uri, "score": self.score, "size": size, **further}
 
     def open(self) -> Image.Image:
         """Read the image from its file or data URL.

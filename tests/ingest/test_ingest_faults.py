@@ -51,6 +51,19 @@ def test_an_ingest_that_is_killed_loses_nothing_and_goes_on(tmp_path: Path) -> N
     assert len({trial["reported"] for trial in trials if trial["reported"] < PICTURES}) > 4
 
 
+def test_a_power_cut_loses_nothing_that_was_synced_and_gives_no_wrong_answer(
+    tmp_path: Path,
+) -> None:
+    """As SECURITY.md says: the database is whole; a torn index is an error, or answers rightly."""
+    moments = told_by("cuts", tmp_path, "8")
+    assert len(moments) == 8
+    for moment in moments:
+        assert moment["missing"] == moment["lost"] == moment["wrong"] == [], moment
+        whole, torn = moment["errors"]
+        assert (whole, torn in ("", "StoreError")) == ("", True), moment
+    assert {moment["errors"][1] for moment in moments} == {"", "StoreError"}
+
+
 def may_mount() -> bool:
     command = ["unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$(mktemp -d)"']
     return (
