@@ -86,13 +86,14 @@ class Hit:
 
         Returns:
             The stored metadata with "uri", "score" and "size" ([width, height] or None), "copies"
-            if there are any, and "missing": True if the file is gone. Stored fields with one of these names, or named
-            "trace" or "image", which adapters add, are renamed to ``stored_NAME``.
+            if there are any, and "missing": True if the file is gone. Stored fields with one of
+            these names, or named "trace" or "image", which adapters add, are renamed to
+            ``stored_NAME``.
         """
         stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}
         width, height = self.metadata.get("width"), self.metadata.get("height")
         size = [width, height] if width and height else None
-        further = {"copies": list(self.copies)} if self.copies else {}
+        further: dict[str, Any] = {"copies": list(self.copies)} if self.copies else {}
         further |= {"missing": True} if self.missing else {}
         return {**stored, "uri": self.uri, "score": self.score, "size": size, **further}
 

@@ -9,7 +9,7 @@ from llama_index.core.schema import ImageNode, NodeWithScore, TextNode
 from dar_retriever import Hit, SearchResult
 from dar_retriever.agents import IncludeImages, hit_picture
 
-_NOT_FOR_MODELS: Final = ["uri", "score", "size", "width", "height", "trace"]
+_NOT_FOR_MODELS: Final = ["uri", "copies", "score", "size", "width", "height", "trace"]
 
 
 def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> list[NodeWithScore]:

@@ -227,7 +227,7 @@ def test_models_read_what_was_stored_and_nothing_else(
         "colour: red",
         "price: 9.5",
         "new: True",
-        'tags: ["a", "b"]',
+        "tags: ['a', 'b']",
         "stored_score: 5",
         "stored_size: XL",
         "stored_trace: none",
