@@ -328,7 +328,7 @@ def test_the_model_is_asked_for_what_it_wants_and_for_nothing_else(
     ("arguments", "hint"),
     [
         ({"more_like": [9]}, "a number from 1 to 3"),
-        ({"request": "teal", "filter": {"price": {"$near": 3}}}, "Chroma refuses the filter"),
+        ({"request": "teal", "filter": {"price": {"$near": 3}}}, "is not a filter"),
         ({"k": 99}, "k=99"),
         ({"request": ["teal"]}, "request=['teal']"),
     ],

@@ -274,7 +274,7 @@ async def test_an_unknown_conversation_is_an_error_that_says_what_to_do(
         (
             "search_images",
             {"request": "a mug", "filter": {"a": {"$near": 1}}},
-            "refuses the filter",
+            "is not a filter",
         ),
         ("more_like_this", {"images": [7]}, "7: no such image"),
         ("more_like_this", {"images": ["/etc/passwd"]}, "/etc/passwd: no such image"),
