@@ -64,7 +64,7 @@ class FolderState:
 
     def key(self, location: str) -> str | None:
         """The relative path of a file by its absolute one; None if it lies elsewhere."""
-        start = f"{str(self.path).rstrip('/')}/"
+        start = f"{self.path.as_posix().rstrip('/')}/"
         return location[len(start) :] if location.startswith(start) else None
 
     def is_unseen(self, key: str) -> bool:
@@ -153,7 +153,7 @@ def state_of(folder: Path) -> FolderState:
 
 def absolute(path: Path) -> str:
     """An absolute path whose folder has no links in it; the file itself may be a link."""
-    return str(path.parent.resolve() / path.name)
+    return (path.parent.resolve() / path.name).as_posix()
 
 
 def _take(state: FolderState, key: str, entry: os.DirEntry[str], now: int) -> None:

@@ -69,7 +69,7 @@ def target_of(
     """
     if not isinstance(store, TrackingStore):
         return Untracked(store, source, said)
-    relocated = _place_root(store, source, str(within), root) if within is not None else ""
+    relocated = _place_root(store, source, within.as_posix(), root) if within is not None else ""
     return Tracked(store, source, said, relocated)
 
 
@@ -119,8 +119,8 @@ class Tracked:
         self._store, self._source, self._said = store, source, said
         self._roots, self._relocated = store.roots, relocated
         # Of a folder, files that are gone are looked for, so all records are needed.
-        self._whole = isinstance(source, FolderState)
-        self._records = {each.id: each for each in store.records()} if self._whole else {}
+        every = store.records() if isinstance(source, FolderState) else ()
+        self._records = {each.id: each for each in every}
 
     def unchanged(self) -> dict[str, str]:
         """See ``Target``. Their size and their time of modification are as they were stored."""
@@ -136,8 +136,9 @@ class Tracked:
     def known(self, ids: Iterable[str]) -> set[str]:
         """See ``Target``."""
         asked = set(ids)
-        if not self._whole:
-            self._records |= {each.id: each for each in self._store.records(asked)}
+        # Others may write to the store meanwhile.
+        unknown = asked - self._records.keys()
+        self._records |= {each.id: each for each in self._store.records(unknown)}
         return asked & self._records.keys()
 
     def record_of(self, picture: Prepared) -> PictureRecord:

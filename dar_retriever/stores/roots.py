@@ -78,4 +78,4 @@ NO_ROOTS: Final = Roots()
 
 
 def _absolute(path: str | os.PathLike[str]) -> str:
-    return str(Path(path).expanduser().resolve())
+    return Path(path).expanduser().resolve().as_posix()

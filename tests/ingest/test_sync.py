@@ -312,6 +312,25 @@ def test_a_copy_in_another_folder_is_known_and_takes_no_place_away(
     assert counts(keep()) == {"known": 6}
 
 
+def test_what_another_process_stores_meanwhile_keeps_its_places(
+    folder: Path, encoder: Any, tmp_path: Path
+) -> None:
+    class Overtaken(ImageStore):
+        """Lists its records before another process adds to them."""
+
+        def records(self, ids: Any = None) -> Any:
+            return iter(()) if ids is None else super().records(ids)
+
+    other = tmp_path / "other"
+    other.mkdir()
+    shutil.copy(folder / "2019/000.png", other / "copy.png")
+    opened = Overtaken.on_disk(tmp_path / "store", encoder)
+    sync(other, opened, encoder)
+    assert counts(sync(folder, opened, encoder)) == {"added": 5, "known": 1}
+    [shared] = [hit for hit in opened.get(opened.vectors()[0]) if hit.copies]
+    assert {shared.uri, *shared.copies} == {str(other / "copy.png"), str(folder / "2019/000.png")}
+
+
 def test_a_subfolder_alone_can_be_kept_in_step(
     keep: Callable[..., IngestReport], store: ImageStore, folder: Path
 ) -> None:
