@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -39,6 +40,7 @@ from dar_retriever.stores.upkeep import (
     prune,
     state_of,
 )
+from dar_retriever.support.threads import in_thread
 
 VECTOR = np.ones(ENCODER.dimension, np.float32) / ENCODER.dimension**0.5
 
@@ -250,6 +252,17 @@ def test_a_write_that_is_tried_again_writes_no_record_twice(tmp_path: Path) -> N
 # --- servers that hang, folders that cannot be written, processes that fork ---
 
 
+async def ticks_while(store: ImageStore) -> int:
+    """How often the event loop comes round while a search waits for a server that hangs."""
+    search = asyncio.ensure_future(in_thread(lambda: store.search(VECTOR, 1)))
+    ticks = 0
+    while not search.done():
+        await asyncio.sleep(0.02)
+        ticks += 1
+    assert isinstance(search.exception(), StoreUnavailableError)
+    return ticks
+
+
 def test_a_server_that_hangs_is_an_error_in_time(tmp_path: Path) -> None:
     with restartable_server(tmp_path) as server:
         store = ImageStore.on_server(ENCODER, "localhost", server.port, timeout=1.5)
@@ -268,6 +281,7 @@ def test_a_server_that_hangs_is_an_error_in_time(tmp_path: Path) -> None:
                 with pytest.raises(StoreUnavailableError, match="takes too long to answer"):
                     call()
                 assert time.monotonic() - began < 10
+            assert asyncio.run(ticks_while(store)) > 20
         finally:
             process.send_signal(signal.SIGCONT)
         assert [hit.id for hit in store.search(VECTOR, 1)]
