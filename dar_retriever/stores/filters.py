@@ -173,6 +173,8 @@ def _kind(value: object) -> str | None:
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, int | float):
-        in_range = math.isfinite(value) and -(2**63) <= value < 2**63
-        return "number" if in_range else None
+        whole = isinstance(value, int)
+        # Stores keep integers of 64 bits.
+        fits = -(2**63) <= value < 2**63 if whole else math.isfinite(value)
+        return "number" if fits else None
     return "text" if isinstance(value, str) and is_unicode(value) else None
