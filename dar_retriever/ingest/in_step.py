@@ -40,8 +40,8 @@ def ingest(
 
     Args:
         source: A folder, which is searched with its subfolders, or a list of files.
-        store: The store to fill. Only an ``ImageStore`` follows files; other stores keep what they
-            were first told of an image.
+        store: The store to fill. Only an ``ImageStore`` follows everything. An ``EngineStore``
+            follows files that were moved, and otherwise keeps what it was first told of an image.
         encoder: The encoder that the store was opened with.
         metadata: Metadata by file: by the path as given, or relative to the folder. The key
             "caption" becomes the image's caption. By default the files ``metadata.jsonl`` and

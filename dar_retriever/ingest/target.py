@@ -15,6 +15,7 @@ from dar_retriever.ingest.reader import Prepared
 from dar_retriever.ingest.report import IngestReport
 from dar_retriever.stores.base import FillableStore, TrackingStore
 from dar_retriever.stores.copies import Copy, PictureRecord
+from dar_retriever.stores.engine import EngineStore
 from dar_retriever.stores.kept import document_and_metadata, stored_image
 
 # A root lies elsewhere now if so much of what the store knows of it is there.
@@ -74,7 +75,10 @@ def target_of(
 
 
 class Untracked:
-    """A store that only tells which ids it holds; paths in it are absolute and stay as they are."""
+    """A store that cannot list its images; paths in it are absolute.
+
+    An ``EngineStore`` follows files that were moved. Nothing else is followed.
+    """
 
     def __init__(self, store: FillableStore, source: FolderState | Listed, said: Said) -> None:
         self._store, self._source, self._said = store, source, said
@@ -107,7 +111,24 @@ class Untracked:
         """See ``Target``."""
         del unread, prune
         stored = self._known | added.keys()
-        return IngestReport(known=sum(id_ in stored for id_ in ids.values()) - len(added))
+        known = sum(id_ in stored for id_ in ids.values()) - len(added)
+        moved = self._follow(ids) if isinstance(self._store, EngineStore) else 0
+        return IngestReport(known=known - moved, moved=moved)
+
+    def _follow(self, ids: Mapping[str, str]) -> int:
+        """Give images whose files are gone their new places; returns how many there were."""
+        store = self._store
+        assert isinstance(store, EngineStore)
+        keys = {id_: key for key, id_ in ids.items() if id_ in self._known}
+        lost = [hit for hit in store.get(list(keys)) if hit.missing]
+        moved = []
+        for hit, vector in zip(lost, store.vectors_of([hit.id for hit in lost]), strict=True):
+            path = absolute(self._source.files[keys[hit.id]].path)
+            entry = {**hit.metadata, "caption": hit.caption}
+            record = PictureRecord(hit.id, (Copy("", path, entry=entry),))
+            moved.append(stored_image(record, vector))
+        store.add(moved)
+        return len(moved)
 
 
 class Tracked:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import shutil
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -176,6 +178,28 @@ def test_a_second_ingest_adds_nothing(filled: EngineStore, gallery_folder: Path)
     report = ingest(gallery_folder, filled, filled.encoder)
 
     assert (report.added, report.known) == (0, 120)
+
+
+def test_a_moved_file_is_followed(store: EngineStore, gallery_folder: Path, tmp_path: Path) -> None:
+    for name in ("00000.jpg", "00001.jpg"):
+        shutil.copy(gallery_folder / name, tmp_path / name)
+    said = {"00000.jpg": {"caption": "a mug", "tags": ["red", "dots"]}}
+    assert ingest(tmp_path, store, store.encoder, metadata=said).added == 2
+    (tmp_path / "00000.jpg").rename(tmp_path / "mug.jpg")
+
+    report = ingest(tmp_path, store, store.encoder)
+
+    assert (report.added, report.moved, report.known) == (0, 1, 1)
+    vector = store.vectors_of(ids_in(tmp_path))[0]
+    [hit] = store.search(vector, 9, {"tags": "dots"})
+    assert (hit.uri, hit.caption) == (str(tmp_path / "mug.jpg"), "a mug")
+    assert hit.metadata["tags"] == ["red", "dots"]
+    assert not hit.missing
+    assert ingest(tmp_path, store, store.encoder).known == 2
+
+
+def ids_in(folder: Path) -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest()[:32] for path in folder.glob("*.jpg")]
 
 
 def test_all_of_a_small_store_is_its_sample(
