@@ -101,31 +101,17 @@ def description(product: Product) -> str:
     return f"{', '.join(parts)}, {product.background} background"
 
 
-def short_caption(product: Product, random: Random, talk: int = 4) -> tuple[str, frozenset[str]]:
-    """A caption as the web has them: 0 to 2 attributes, sometimes lost in chatter.
+def chattered(text: str, random: Random, most: int) -> str:
+    """A caption between clauses of chatter.
 
     Args:
-        product: What is described.
-        random: Chooses what is told, and how.
-        talk: The most clauses of chatter around it.
-
-    Returns:
-        The caption and the fields that it tells beside the kind.
+        text: The caption.
+        random: Chooses the clauses and its place among them.
+        most: The most clauses.
     """
-    fields = [name for name in FIELDS if getattr(product, name)]
-    told = frozenset(random.sample(fields, random.choices((0, 1, 2), (1, 4, 7))[0]))
-    text = caption(product, told, random)
-    if random.random() < 0.5:
-        clauses = random.sample(_CHATTER, random.randint(1, talk))
-        place = random.randint(0, len(clauses))
-        text = ", ".join([*clauses[:place], text, *clauses[place:]])
-    return text, told
-
-
-def full_caption(product: Product, random: Random) -> str:
-    """A caption for training the generator: mostly all attributes, sometimes a part of them."""
-    kept = 1.0 if random.random() < 0.6 else random.random()
-    return caption(product, [name for name in FIELDS if random.random() < kept], random)
+    clauses = random.sample(_CHATTER, random.randint(1, most))
+    place = random.randint(0, len(clauses))
+    return ", ".join([*clauses[:place], text, *clauses[place:]])
 
 
 def colour_name(colour: str, random: Random) -> str:

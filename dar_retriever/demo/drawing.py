@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -23,8 +24,18 @@ _WHITE: Final = np.full(3, 255, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pose:
-    """Where a product stands in the picture, whose width is 1, and how it is lit."""
+class Pose:
+    """Where a product stands in a picture whose width is 1, how its pattern lies, and the light.
+
+    Attributes:
+        x: Its middle, from the left.
+        y: Its middle, from the top.
+        scale: 1 fills the picture.
+        angle: In radians.
+        phase_x: Shift of the pattern.
+        phase_y: The same, downwards.
+        brightness: Of the picture; 1 leaves it as it is.
+    """
 
     x: float
     y: float
@@ -35,7 +46,7 @@ class _Pose:
     brightness: float
 
     @classmethod
-    def sample(cls, random: Random) -> _Pose:
+    def sample(cls, random: Random) -> Pose:
         """Draw a pose; always the same number of draws."""
         return cls(
             x=0.5 + random.uniform(-0.05, 0.05),
@@ -78,24 +89,40 @@ def draw(product: Product, size: int, random: Random) -> Image.Image:
     Returns:
         An RGB picture.
     """
-    pose = _Pose.sample(random)
-    layers = layers_of(product.kind, product.detail)
-    placed = [pose.place(layer.points) for layer in layers]
-    figure = _figure(product, pose, layers, placed, size)
-    shown = np.float32(1) - figure[..., 3:] * np.float32(1 / 255)
+    pose = Pose.sample(random)
+    return paint([(product, pose)], product.background, size, pose.brightness)
+
+
+def paint(
+    placed: Sequence[tuple[Product, Pose]], background: str, size: int, brightness: float
+) -> Image.Image:
+    """Paint products, each in its pose, on one background.
+
+    Args:
+        placed: The products and their poses; later ones cover earlier ones.
+        background: A key of ``products.BACKGROUNDS``; that of the products is not looked at.
+        size: Width and height of the picture in pixels.
+        brightness: Of the whole picture; 1 leaves it as it is.
+    """
+    outlines = [
+        [pose.place(layer.points) for layer in layers_of(product.kind, product.detail)]
+        for product, pose in placed
+    ]
     ramp = np.linspace(-1, 1, size, dtype=np.float32)
     light = np.float32(1) - np.float32(0.05) * (ramp[None, :] + ramp[:, None])
-    picture = figure[..., :3] * light[..., None]
-    picture += shown * _backdrop(product.background, np.concatenate(placed), size)
-    picture *= np.float32(pose.brightness)
+    picture = _backdrop(background, [np.concatenate(points) for points in outlines], size)
+    for (product, pose), points in zip(placed, outlines, strict=True):
+        figure = _figure(product, pose, points, size)
+        shown = np.float32(1) - figure[..., 3:] * np.float32(1 / 255)
+        picture = figure[..., :3] * light[..., None] + shown * picture
+    picture *= np.float32(brightness)
     np.clip(picture, 0, 255, out=picture)
     return Image.fromarray((picture + np.float32(0.5)).astype(np.uint8))
 
 
-def _figure(
-    product: Product, pose: _Pose, layers: tuple[Layer, ...], placed: list[Floats], size: int
-) -> Floats:
+def _figure(product: Product, pose: Pose, placed: list[Floats], size: int) -> Floats:
     """The product alone: red, green and blue premultiplied by the fourth channel, alpha."""
+    layers = layers_of(product.kind, product.detail)
     side = size * (4 if size <= 96 else 3)
     tones = _paint_tones(layers, placed, pose.scale, side)
     if product.pattern != "plain":
@@ -162,17 +189,24 @@ def _ribbon(points: Floats, width: float) -> Floats:
     return np.concatenate([points + mitres, (points - mitres)[::-1]])
 
 
-def _backdrop(background: str, points: Floats, size: int) -> Floats:
-    """The background, gently graded, with a soft shadow under the product."""
+def _backdrop(background: str, figures: list[Floats], size: int) -> Floats:
+    """The background, gently graded, with a soft shadow under each figure."""
     ramp = (np.arange(size, dtype=np.float32) + np.float32(0.5)) / np.float32(size)
+    shade = np.broadcast_to((np.float32(1.01) - np.float32(0.03) * ramp)[:, None], (size, size))
+    for points in figures:
+        shade = shade * (1 - np.float32(0.3) * _shadow(points, ramp))
+    colour = np.array(BACKGROUNDS[background], np.float32)
+    return np.asarray(shade[..., None] * colour, np.float32)
+
+
+def _shadow(points: Floats, ramp: Floats) -> Floats:
+    """How dark the ground is under a figure, 0 to 1."""
     ground = float(points[:, 1].max())
     feet = points[points[:, 1] > ground - 0.1, 0]
     middle, reach = float(feet.max() + feet.min()) / 2, float(np.ptp(feet)) / 2 + 0.07
     across, down = (ramp - middle) / reach, (ramp - (ground - 0.005)) / 0.045
-    shadow = np.exp(-(across**4))[None, :] * np.exp(-(down**2))[:, None]
-    shade = (np.float32(1.01) - np.float32(0.03) * ramp)[:, None] * (1 - np.float32(0.3) * shadow)
-    colour = np.array(BACKGROUNDS[background], np.float32)
-    return np.asarray(shade[..., None] * colour, np.float32)
+    shadow: Floats = np.exp(-(across**4))[None, :] * np.exp(-(down**2))[:, None]
+    return shadow
 
 
 def _mix(colour: Floats, other: Floats, share: float) -> Floats:

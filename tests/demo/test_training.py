@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from dar_retriever import DiffusersGenerator, ImageRequest, OpenClipEncoder
+from dar_retriever.demo.scenes import Scene
 from dar_retriever.demo.training import __main__ as training
 from dar_retriever.demo.training.loop import Schedule, train
 from dar_retriever.demo.training.pool import Pool
@@ -40,14 +41,15 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     assert torch.equal(whole.weight, parts.weight)
 
 
-def test_the_pool_holds_groups_of_seen_products_only(tmp_path: Path) -> None:
-    pool = Pool.open(tmp_path, 24)
-    assert pool.pictures.shape == (24, 128, 128, 3)
-    assert not any(product.unseen for product in pool.products)
-    for start in range(0, 24, 4):
-        assert len({product.kind for product in pool.products[start : start + 4]}) == 1
-    again = Pool.open(tmp_path, 24)
-    assert again.products == pool.products
+def test_the_pool_holds_groups_of_seen_products_and_scenes_only(tmp_path: Path) -> None:
+    pool = Pool.open(tmp_path, 40)
+    assert pool.pictures.shape == (40, 128, 128, 3)
+    assert not any(subject.unseen for subject in pool.subjects)
+    assert sum(isinstance(subject, Scene) for subject in pool.subjects) == 8
+    for start in range(0, 40, 4):
+        assert len({subject.kind for subject in pool.subjects[start : start + 4]}) == 1
+    again = Pool.open(tmp_path, 40)
+    assert again.subjects == pool.subjects
 
 
 def test_all_stages_end_in_folders_that_the_loaders_open(

@@ -18,20 +18,23 @@ import torch
 from diffusers import AutoencoderTiny
 from transformers import CLIPTokenizer
 
-from dar_retriever.demo.captions import full_caption, short_caption
+from dar_retriever.demo.captions import chattered
 from dar_retriever.demo.training.autoencoder import encode_pool, train_autoencoder
 from dar_retriever.demo.training.encoder import CONTEXT_LENGTH, save_encoder, train_encoder
 from dar_retriever.demo.training.generator import PROMPT_LENGTH, save_generator, train_generator
+from dar_retriever.demo.training.judge import train_judge
 from dar_retriever.demo.training.loop import Schedule, console
 from dar_retriever.demo.training.pool import Pool
 from dar_retriever.demo.training.tokenizer import train_tokenizer
+from dar_retriever.demo.training.words import fields_of, words_of
 
-PICTURES: Final = 48_000
+PICTURES: Final = 60_000
 TOKENS: Final = 1_024
 SCHEDULES: Final = {
     "autoencoder": Schedule(2_200, 16, 1.5e-3),
     "generator": Schedule(3_400, 64, 1e-3, average=0.999),
-    "encoder": Schedule(2_000, 192, 1e-3, weight_decay=0.05),
+    "judge": Schedule(1_000, 64, 2e-3, weight_decay=0.02),
+    "encoder": Schedule(1_600, 192, 2e-3, weight_decay=0.05),
 }
 
 
@@ -63,7 +66,12 @@ def main() -> None:
 def _run(stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path) -> None:
     schedule, state = SCHEDULES[stage], folder / f"{stage}.pt"
     if stage == "encoder":
-        save_encoder(train_encoder(pool, tokenizer, schedule, state), tokenizer, folder / stage)
+        made = train_encoder(pool, tokenizer, schedule, state)
+        # What it cut texts to last is kept by a tokenizer: save one that has cut none.
+        save_encoder(made, _tokenizer(pool, folder / "tokenizer"), folder / stage)
+        return
+    if stage == "judge":
+        torch.save(train_judge(pool, schedule, state).state_dict(), folder / "judge-weights.pt")
         return
     if stage == "autoencoder":
         model = train_autoencoder(pool, schedule, state)
@@ -73,15 +81,15 @@ def _run(stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path) -> None
     autoencoder: Any = AutoencoderTiny.from_pretrained(folder / "autoencoder")
     latents = torch.load(folder / "latents.pt", weights_only=True)
     prompts = CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=PROMPT_LENGTH)
-    made = train_generator(pool, latents, prompts, schedule, state)
-    save_generator(made, autoencoder, prompts, folder / stage)
+    generator = train_generator(pool, latents, prompts, schedule, state)
+    save_generator(generator, autoencoder, prompts, folder / stage)
 
 
 def _tokenizer(pool: Pool, folder: Path) -> CLIPTokenizer:
     if not (folder / "tokenizer.json").exists():
         random = Random(0)
-        texts = [short_caption(product, random, 15)[0] for product in pool.products]
-        texts += [full_caption(product, random) for product in pool.products]
+        texts = [words_of(s, fields_of(s), random) for s in pool.subjects for _ in range(2)]
+        texts = [chattered(text, random, 15) if n % 2 else text for n, text in enumerate(texts)]
         train_tokenizer(texts, TOKENS, CONTEXT_LENGTH, folder)
     return CLIPTokenizer.from_pretrained(folder)
 

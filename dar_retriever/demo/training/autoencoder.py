@@ -14,7 +14,7 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from dar_retriever.demo.training.loop import Schedule, device, train
-from dar_retriever.demo.training.pool import Pool
+from dar_retriever.demo.training.pool import Pool, pixels
 
 LATENT_CHANNELS: Final = 8
 _WIDTH: Final = 32
@@ -51,7 +51,7 @@ def train_autoencoder(pool: Pool, schedule: Schedule, state: Path) -> Any:
     decode: Callable[[Tensor], Tensor] = torch.compile(model.decoder)
 
     def loss_of(_: nn.Module, random: Random) -> Tensor:
-        pictures = _pixels(pool, pool.batch(schedule.batch, random), random)
+        pictures = pixels(pool, pool.batch(schedule.batch, random), random)
         latents = encode(pictures).float()
         mean, variance = latents.mean((0, 2, 3)), latents.var((0, 2, 3))
         standard = mean.square().mean() + (variance - 1).square().mean()
@@ -64,21 +64,12 @@ def train_autoencoder(pool: Pool, schedule: Schedule, state: Path) -> Any:
 def encode_pool(model: Any, pool: Pool, batch: int = 64) -> Tensor:
     """Latents of all pictures: float16 (N, 8, 16, 16)."""
     parts = []
-    for start in track(range(0, len(pool.products), batch), "Encoding the pool"):
+    for start in track(range(0, len(pool.subjects), batch), "Encoding the pool"):
         pictures = torch.from_numpy(pool.pictures[start : start + batch].copy()).to(device())
         pictures = pictures.permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.autocast(device().type, torch.bfloat16):
             parts.append(model.encode(pictures).latents.to("cpu", torch.float16))
     return torch.cat(parts)
-
-
-def _pixels(pool: Pool, numbers: list[int], random: Random) -> Tensor:
-    """Pictures of the pool, each mirrored or not, as (N, 3, 128, 128) between -1 and 1."""
-    pictures = torch.stack([torch.from_numpy(pool.pictures[number].copy()) for number in numbers])
-    pictures = pictures.to(device()).permute(0, 3, 1, 2).float() / 127.5 - 1
-    mirrored = torch.tensor([random.random() < 0.5 for _ in numbers], device=device())
-    pictures = torch.where(mirrored[:, None, None, None], pictures.flip(3), pictures)
-    return pictures.contiguous(memory_format=torch.channels_last)
 
 
 def _noisy(latents: Tensor) -> Tensor:
@@ -98,7 +89,7 @@ def _start_from_mean_colours(model: Any, pool: Pool) -> None:
 
     From random weights, shapes are learned in minutes but colours only after hours.
     """
-    sample = torch.from_numpy(pool.pictures[:: max(1, len(pool.products) // 500)].copy()) / 255
+    sample = torch.from_numpy(pool.pictures[:: max(1, len(pool.subjects) // 500)].copy()) / 255
     means = sample.unflatten(1, (-1, 8)).unflatten(3, (-1, 8)).mean((2, 4)).flatten(0, 2)
     for half in (model.encoder, model.decoder):
         for block in half.modules():

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from dar_retriever.demo.captions import full_caption
 from dar_retriever.demo.training.autoencoder import LATENT_CHANNELS
 from dar_retriever.demo.training.loop import Schedule, device, train
 from dar_retriever.demo.training.pool import Pool
+from dar_retriever.demo.training.words import generator_caption
 
 PROMPT_LENGTH: Final = 48
 _TEXT_WIDTH: Final = 128
@@ -70,7 +70,7 @@ def train_generator(
     A tenth of the captions is empty, for classifier-free guidance (arXiv 2207.12598).
 
     Args:
-        pool: The products that the latents show.
+        pool: The pictures that the latents are of.
         latents: float16 (N, 8, 16, 16), as ``encode_pool`` returns them.
         tokenizer: Turns captions into tokens.
         schedule: How long and how fast.
@@ -81,11 +81,13 @@ def train_generator(
     noise_schedule = DDPMScheduler(**_NOISE)
 
     def loss_of(model: Generator, random: Random) -> Tensor:
-        numbers = random.sample(range(len(pool.products)), schedule.batch)
+        numbers = random.sample(range(len(pool.subjects)), schedule.batch)
         clean = torch.stack([latents[number].float() for number in numbers])
         clean = clean.to(device()).contiguous(memory_format=torch.channels_last)
         prompts = [
-            "" if random.random() < _EMPTY_PROMPTS else full_caption(pool.products[number], random)
+            ""
+            if random.random() < _EMPTY_PROMPTS
+            else generator_caption(pool.subjects[number], random)
             for number in numbers
         ]
         context = model.text_encoder(_tokens(tokenizer, prompts)).last_hidden_state
