@@ -183,7 +183,7 @@ def _reduced(pool: Pool, batch: int = 512) -> Tensor:
 
 
 def _augmented(pictures: Tensor, mirrored: Tensor, random: Random) -> Tensor:
-    """Mirror those that may be, shift by a few pixels, sometimes blur and grain as drawings have."""
+    """Mirror those that may be, shift by a few pixels, sometimes blur and grain as in drawings."""
     pictures = pictures.to(device()).float() / 127.5 - 1
     if random.random() < 0.5:
         flip = mirrored.to(device())[:, None, None, None]
