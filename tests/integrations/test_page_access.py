@@ -284,6 +284,10 @@ def test_what_visitors_upload_is_bounded_and_goes_with_them(demo: DiffusionAugme
         assert left_on_disk()
         for visitor_name in list(page.uploads._of):
             page.uploads.leave(visitor_name)
+        # What was refused goes when its connection has ended, a moment after the answer.
+        waited_until = time.monotonic() + 10
+        while left_on_disk() and time.monotonic() < waited_until:
+            time.sleep(0.05)
         assert left_on_disk() == []
         assert page.uploads._of == {}
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
