@@ -39,9 +39,10 @@ def message(part: str) -> Callable[[int], Dialogue]:
 
 
 def seconds(dialogue: Dialogue) -> float:
-    began = time.process_time()
+    # This thread's own time: those that other tests have left do not count.
+    began = time.thread_time()
     RULES.reformulate(dialogue)
-    return time.process_time() - began
+    return time.thread_time() - began
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,8 @@ def seconds(dialogue: Dialogue) -> float:
 def test_time_grows_in_proportion_to_what_was_said(of: Callable[[int], Dialogue], count: int):
     seconds(of(8))
     short = min(seconds(of(count)), seconds(of(count + 1)))
-    long = seconds(of(GROWTH * count))
+    # The faster of two: memory may be cleaned up in one of them.
+    long = min(seconds(of(GROWTH * count)), seconds(of(GROWTH * count + 1)))
 
     # Below a hundredth of a second a clock tells nothing.
     assert long <= MOST * max(short, 0.01)
