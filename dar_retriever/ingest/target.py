@@ -165,8 +165,7 @@ class Tracked:
     def record_of(self, picture: Prepared) -> PictureRecord:
         """See ``Target``."""
         key, state = picture.file.key, picture.file.state
-        copy = self._copy(key, state, modified=state.modified)
-        return PictureRecord(picture.file.id, (copy,), picture.facts)
+        return PictureRecord(picture.file.id, (self._copy(key, state),), picture.facts)
 
     def settle(
         self,
@@ -219,10 +218,9 @@ class Tracked:
         """The local path of a copy; None if it is elsewhere."""
         return self._roots.location(copy) if copy.root else local_path(copy.path)
 
-    def _copy(self, key: str, state: FileState, modified: int | None = None) -> Copy:
+    def _copy(self, key: str, state: FileState) -> Copy:
         root, path = self._roots.place(absolute(state.path))
-        modified = state.modified if modified is None else modified
-        return Copy(root, path, state.size, modified, self._said.of(key) or {})
+        return Copy(root, path, state.size, state.modified, self._said.of(key) or {})
 
 
 def _place_root(store: TrackingStore, source: FolderState | Listed, folder: str, root: str) -> str:
