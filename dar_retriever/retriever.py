@@ -14,6 +14,7 @@ from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.ranking.closeness import Closeness, Verdict
+from dar_retriever.ranking.second_stage import SecondStage
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
@@ -77,6 +78,7 @@ class DiffusionAugmentedRetriever:
         query_encoder: Turns dialogues into queries.
         store: An ``ImageStore`` or another store, filled by the query encoder's own encoder.
         closeness: Decides whether the hits are close to the request; by default they always are.
+        second_stage: Orders the best hits anew; by default the order of the search stands.
         word_filters: Whether words such as "under 50 euros", "size 42", "from 2019" or a brand
             become filters if the store has a field for them. The trace says which did.
 
@@ -93,11 +95,13 @@ class DiffusionAugmentedRetriever:
         store: SearchableStore,
         *,
         closeness: Closeness | None = None,
+        second_stage: SecondStage | None = None,
         word_filters: bool = True,
     ) -> None:
         self.query_encoder = query_encoder
         self.store = store
         self.closeness = closeness
+        self.second_stage = second_stage
         self.word_filters = WordFilters() if word_filters else None
 
     def search(
@@ -133,18 +137,18 @@ class DiffusionAugmentedRetriever:
         """Like ``search``, but first yields the hits by text, and then the final result."""
         _require_hits(k)
         heard = self._heard(dialogue)
-        first: SearchResult | None = None
+        most = max(k, self.second_stage.reranker.depth) if self.second_stage else k
+        found: SearchResult | None = None
         for query in self.query_encoder.stages(heard.dialogue):
-            if first is None or not np.array_equal(query.vector, first.query.vector):
-                result = self._found(query, heard, k, where, exclude)
+            if found is None or not np.array_equal(query.vector, found.query.vector):
+                found = self._found(query, heard, most, where, exclude)
             else:
-                result = _with_query(first, query, heard)
-            if not result.hits:
+                found = _with_query(found, query, heard)
+            if not found.hits:
                 # There is nothing that a drawing could help to find.
-                yield _without_hits(result)
+                yield _without_hits(found)
                 return
-            yield self._judged(result)
-            first = result
+            yield self._judged(self._ordered(found, k))
 
     async def asearch(
         self,
@@ -208,6 +212,19 @@ class DiffusionAugmentedRetriever:
             frozenset(exclude),
             word_filter=found.where,
         )
+
+    def _ordered(self, found: SearchResult, k: int) -> SearchResult:
+        """The first k hits, ordered by the second stage."""
+        stage = self.second_stage
+        if stage is None or (stage.reranker.reads_pictures and not found.final):
+            return dataclasses.replace(found, hits=found.hits[:k])
+        ordered = stage.ordered(found.query, found.hits, self.store)
+        trace = dataclasses.replace(
+            found.trace,
+            timings=MappingProxyType({**found.trace.timings, "rank": ordered.seconds}),
+            fallbacks=(*found.trace.fallbacks, *filter(None, (ordered.fallback,))),
+        )
+        return dataclasses.replace(found, hits=ordered.hits[:k], trace=trace)
 
     def _judged(self, result: SearchResult) -> SearchResult:
         # Only the final result is judged, so that the first hits appear at once.

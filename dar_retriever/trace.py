@@ -29,7 +29,7 @@ class Trace:
         reasons: Explanations of the number of images and of their weights.
         reference_captions: Captions of the user's reference images.
         timings: Seconds by step: "reformulate", "caption", "spend", "generate", "encode", "fuse",
-            "search", "judge".
+            "search", "rank", "judge".
         fallbacks: What failed, and what was done instead; empty if all went well.
         only: Filters that came from the user's words, as phrases such as "price at most 50".
         left_out: Words that a picture cannot show and that did not become a filter, with reasons.

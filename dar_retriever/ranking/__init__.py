@@ -1,5 +1,15 @@
-"""After the search: whether anything is close to what was asked for."""
+"""After the search: the second stage, and whether anything is close to what was asked for."""
 
+from dar_retriever.ranking.base import Candidates, Reranker
 from dar_retriever.ranking.closeness import Closeness, StoreCloseness, Verdict
+from dar_retriever.ranking.second_stage import Ordered, SecondStage
 
-__all__ = ["Closeness", "StoreCloseness", "Verdict"]
+__all__ = [
+    "Candidates",
+    "Closeness",
+    "Ordered",
+    "Reranker",
+    "SecondStage",
+    "StoreCloseness",
+    "Verdict",
+]

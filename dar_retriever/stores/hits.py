@@ -24,7 +24,16 @@ Metadata: TypeAlias = Mapping[str, Any]
 URI: Final = "uri"
 _DATA: Final = "data:image/"
 _FILE: Final = "file:"
-_TAKEN: Final = ("uri", "score", "size", "missing", "copies", "trace", "image")
+_TAKEN: Final = (
+    "uri",
+    "score",
+    "relevance",
+    "size",
+    "missing",
+    "copies",
+    "trace",
+    "image",
+)
 # Names that other programs use for the location of an image in Chroma's metadata.
 _PLACES: Final = (URI, "image_path", "file_path", "image_url", "source")
 # LlamaIndex stores a node as JSON, together with fields to look it up by.
@@ -50,6 +59,7 @@ class Hit:
         caption: The stored caption; empty if there is none.
         metadata: Metadata stored with the image.
         copies: Where the same picture also lies.
+        relevance: The re-ranker's score, higher is better; None if the hit was not re-ranked.
     """
 
     id: str
@@ -58,6 +68,7 @@ class Hit:
     caption: str = ""
     metadata: Metadata = field(default_factory=dict)
     copies: tuple[str, ...] = ()
+    relevance: float | None = None
 
     @property
     def title(self) -> str:
@@ -86,7 +97,8 @@ class Hit:
 
         Returns:
             The stored metadata with "uri", "score" and "size" ([width, height] or None), "copies"
-            if there are any, and "missing": True if the file is gone. Stored fields with one of
+            if there are any, "relevance" if the hit was re-ranked, and "missing": True if the file
+            is gone. Stored fields with one of
             these names, or named "trace" or "image", which adapters add, are renamed to
             ``stored_NAME``.
         """
@@ -94,6 +106,7 @@ class Hit:
         width, height = self.metadata.get("width"), self.metadata.get("height")
         size = [width, height] if width and height else None
         further: dict[str, Any] = {"copies": list(self.copies)} if self.copies else {}
+        further |= {} if self.relevance is None else {"relevance": self.relevance}
         further |= {"missing": True} if self.missing else {}
         return {**stored, "uri": self.uri, "score": self.score, "size": size, **further}
 

@@ -1,0 +1,88 @@
+"""The second stage of a search: the best hits are ordered anew, within a time limit."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.query_encoder import EncodedQuery
+from dar_retriever.ranking.base import Candidates, Reranker
+from dar_retriever.stores.base import SearchableStore
+from dar_retriever.stores.hits import Hit
+from dar_retriever.support.deadline import call_within
+from dar_retriever.trace import WarnOnce, of_error
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Hits after the second stage.
+
+    Attributes:
+        hits: The hits, best first.
+        seconds: How long it took.
+        fallback: Why the first stage's order stands; empty if all went well.
+    """
+
+    hits: tuple[Hit, ...]
+    seconds: float = 0.0
+    fallback: str = ""
+
+
+class SecondStage:
+    """Orders hits by a re-ranker. If it fails or is late, the order of the search stands.
+
+    Args:
+        reranker: Scores the hits.
+        limit: Seconds to wait for it; no limit by default.
+
+    Raises:
+        InvalidInputError: ``limit`` is not a positive number.
+    """
+
+    def __init__(self, reranker: Reranker, limit: float | None = None) -> None:
+        if limit is not None and not 0 < limit < np.inf:
+            raise InvalidInputError(f"limit={limit}: a number of seconds above 0, or None")
+        self.reranker = reranker
+        self.limit = limit
+        self._warn = WarnOnce(_LOGGER)
+
+    def ordered(self, query: EncodedQuery, hits: Sequence[Hit], store: SearchableStore) -> Ordered:
+        """Order the first hits anew; those beyond the re-ranker's depth keep their places.
+
+        Args:
+            query: What is searched for.
+            hits: The hits of the search, best first.
+            store: The store that they come from.
+        """
+        some, rest = tuple(hits[: self.reranker.depth]), tuple(hits[self.reranker.depth :])
+        began = time.perf_counter()
+        try:
+            vectors = store.vectors_of([hit.id for hit in some])
+            candidates = Candidates(query, some, vectors)
+            scores = call_within(self.limit, lambda: self.reranker.scores(candidates))
+            scores = _checked(scores, len(some))
+        # The re-ranker may be third-party code, and the hits are there without it.
+        except Exception as error:
+            why = f"the hits were not re-ranked by {self.reranker.name}: {of_error(error)}"
+            self._warn(why)
+            return Ordered((*some, *rest), time.perf_counter() - began, why)
+        order = np.argsort(-scores, kind="stable")
+        best = [dataclasses.replace(some[n], relevance=float(scores[n])) for n in order]
+        return Ordered((*best, *rest), time.perf_counter() - began)
+
+
+def _checked(scores: object, count: int) -> NDArray[np.floating[Any]]:
+    found = np.asarray(scores, float)
+    if found.shape != (count,) or not np.isfinite(found).all():
+        raise ValueError(f"{count} finite scores were expected, not {str(scores)[:80]}")
+    return found
