@@ -8,6 +8,7 @@
     ├── ModelLoadError
     ├── GenerationError
     ├── LanguageModelError
+    ├── UndecidedError
     ├── IngestError
     ├── StoreError
     │   ├── StoreUnavailableError
@@ -50,6 +51,10 @@ class GenerationError(DARError):
 
 class LanguageModelError(DARError):
     """A language model gave no usable answer."""
+
+
+class UndecidedError(DARError):
+    """A re-ranker has too little to go by; the order of the search stands."""
 
 
 class IngestError(DARError):

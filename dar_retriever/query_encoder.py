@@ -13,7 +13,7 @@ import numpy as np
 
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import GenerationError, InvalidInputError
+from dar_retriever.errors import InvalidInputError
 from dar_retriever.fusion.base import Fusion
 from dar_retriever.fusion.exclusion import BoundedExclusion, Exclusion
 from dar_retriever.fusion.scheduled import paper_schedule
@@ -21,13 +21,14 @@ from dar_retriever.fusion.spending import Spending
 from dar_retriever.generation.base import (
     GeneratedImage,
     ImageGenerator,
-    as_generated,
+    ImagePrior,
     requests_for,
+    usable_images,
+    usable_samples,
 )
 from dar_retriever.reformulation.base import Condition, Reformulator
 from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.support.deadline import call_within
-from dar_retriever.support.images import is_blank
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
 from dar_retriever.understanding.composition import Captioner, Composition, PromptDirection
 from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
@@ -48,13 +49,12 @@ class EncodedQuery:
         reference_vectors: Images that the user showed: float32 (S, d) of unit length.
         liked_vectors: Hits that the user liked: float32 (L, d) of unit length.
         rejected_vectors: Hits that the user rejected: float32 (R, d) of unit length.
-        excluded_vectors: Where the last exclusions lead from the caption: float32 (E, d), of unit
-            length.
+        excluded_vectors: Where exclusions lead from the caption: float32 (E, d) of unit length.
         trace: A record of how the query was made.
-        final: False if generated images are still to come.
+        final: False if samples or generated images are still to come.
         since: Index of the turn with which the current subject began.
-        conditions: Conditions that a picture cannot show, such as a price; a search may filter by
-            them.
+        conditions: Conditions that no picture shows, such as a price; a search may filter by them.
+        sampled_vectors: Vectors of a prior for what is meant: float32 (M, d) of unit length.
     """
 
     dialogue: Dialogue
@@ -69,6 +69,7 @@ class EncodedQuery:
     since: int = 0
     conditions: tuple[Condition, ...] = ()
     excluded_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    sampled_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
 
 
 class DARQueryEncoder:
@@ -89,6 +90,8 @@ class DARQueryEncoder:
         composition: Makes one vector of reference images and words.
         feedback: Moves the query towards hits that were liked and away from rejected ones.
         exclusion: Bends the query away from what the user does not want.
+        prior: Samples vectors of what the user seems to mean, for a second stage that reads them.
+        samples: How many vectors are sampled.
         images_per_turn: Maximum number K of images to generate.
         seed: Seed of the first image; each further image adds 1.
         negative_prompts: Whether exclusions go to the generator. Leave this off for models without
@@ -96,7 +99,7 @@ class DARQueryEncoder:
         generation_limit: Seconds to wait for the images; no limit by default.
 
     Raises:
-        InvalidInputError: ``images_per_turn`` is negative.
+        InvalidInputError: ``images_per_turn`` is negative, or ``samples`` is below 1.
     """
 
     def __init__(
@@ -111,6 +114,8 @@ class DARQueryEncoder:
         composition: Composition | None = None,
         feedback: Feedback | None = None,
         exclusion: Exclusion | None = None,
+        prior: ImagePrior | None = None,
+        samples: int = 64,
         images_per_turn: int = 4,
         seed: int = 0,
         negative_prompts: bool = True,
@@ -118,6 +123,8 @@ class DARQueryEncoder:
     ) -> None:
         if images_per_turn < 0:
             raise InvalidInputError(f"images_per_turn={images_per_turn}: 0 for none, or more")
+        if samples < 1:
+            raise InvalidInputError(f"samples={samples}: at least 1; leave out the prior for none")
         self.encoder = encoder
         self.generator = generator
         self.fusion = fusion or paper_schedule()
@@ -129,6 +136,8 @@ class DARQueryEncoder:
         self.reformulator = reformulator or RuleReformulator(
             encoder.count_tokens, encoder.max_tokens
         )
+        self.prior = prior
+        self.samples = samples
         self.images_per_turn = images_per_turn
         self.seed = seed
         self.negative_prompts = negative_prompts
@@ -146,11 +155,11 @@ class DARQueryEncoder:
         return query
 
     def stages(self, dialogue: DialogueLike) -> Iterator[EncodedQuery]:
-        """Encode a dialogue at once without generated images, and then with them.
+        """Encode a dialogue at once by its text, and then with all that helps to find it.
 
         Yields:
-            First the query of the text and the user's own images. Then, if there is something to
-            generate, the query with the generated images.
+            First the query of the text and the user's own images. Then, if there is a prior, the
+            same with its samples. Then, if there is something to draw, the query with drawings.
 
         Raises:
             EmptyDialogueError: The user has not said or shown anything.
@@ -168,13 +177,33 @@ class DARQueryEncoder:
             composition=self.composition,
         )
         draws = bool(self.generator and self.images_per_turn and meaning.reformulation.prompts)
+        samples = self.prior is not None and meaning.text is not None
         nothing = np.empty((0, self.encoder.dimension), np.float32)
-        first = self._fused(dialogue, meaning, (), nothing, record)
-        yield dataclasses.replace(first, final=not draws)
-        if not draws:
-            return
-        generated = self._generate(dialogue, meaning, record)
-        yield self._fused(dialogue, meaning, *self._encoded(generated, record), record)
+        query = self._fused(dialogue, meaning, (), nothing, nothing, record)
+        yield dataclasses.replace(query, final=not (draws or samples))
+        sampled = self._sampled(meaning, record) if samples else nothing
+        if samples:
+            query = self._fused(dialogue, meaning, (), nothing, sampled, record)
+            yield dataclasses.replace(query, final=not draws)
+        if draws:
+            generated, drawn = self._encoded(self._generate(dialogue, meaning, record), record)
+            yield self._fused(dialogue, meaning, generated, drawn, sampled, record)
+
+    def _sampled(self, meaning: Meaning, record: Recorder) -> Vectors:
+        """The prior's samples of what is meant; none if it fails."""
+        shape = (self.samples, self.encoder.dimension)
+        caption = meaning.reformulation.caption
+        assert self.prior is not None
+        try:
+            with record.timed("sample"):
+                sampled = self.prior.sample(caption, meaning.vector, self.samples, self.seed)
+        # The prior may be third-party code, and the search does not need it.
+        except Exception as error:
+            record.fall_back(f"nothing was sampled: {of_error(error)}")
+            return np.empty((0, shape[1]), np.float32)
+        usable, wrong = usable_samples(sampled, shape)
+        record.fall_back(*wrong)
+        return usable
 
     def _generate(
         self, dialogue: Dialogue, meaning: Meaning, record: Recorder
@@ -206,7 +235,9 @@ class DARQueryEncoder:
         except Exception as error:
             record.fall_back(f"generation failed, the text alone was used: {of_error(error)}")
             return []
-        return _usable(made, len(requests), record)
+        images, wrong = usable_images(made, len(requests))
+        record.fall_back(*wrong)
+        return images
 
     def _encoded(
         self, generated: Sequence[GeneratedImage], record: Recorder
@@ -231,6 +262,7 @@ class DARQueryEncoder:
         meaning: Meaning,
         generated: tuple[GeneratedImage, ...],
         drawn: Vectors,
+        sampled: Vectors,
         record: Recorder,
     ) -> EncodedQuery:
         with record.timed("fuse"):
@@ -264,26 +296,5 @@ class DARQueryEncoder:
             since=len(dialogue.turns) - len(meaning.dialogue.turns),
             conditions=reformulation.conditions,
             excluded_vectors=meaning.excluded,
+            sampled_vectors=sampled,
         )
-
-
-def _usable(made: Sequence[object], wanted: int, record: Recorder) -> list[GeneratedImage]:
-    """The usable images of a generator's answer; the trace tells about the others."""
-    if len(made) < wanted:
-        record.fall_back(f"fewer images were generated than asked for: {len(made)} of {wanted}")
-    if len(made) > wanted:
-        record.fall_back(
-            f"more images were generated than asked for, the first were used: {len(made)} for "
-            f"{wanted}"
-        )
-    images = []
-    for value in made[:wanted]:
-        try:
-            images.append(as_generated(value))
-        except GenerationError as error:
-            record.fall_back(f"an unusable generated image was dropped: {error}")
-    good = [image for image in images if not is_blank(image.image)]
-    if len(good) < len(images):
-        lost = len(images) - len(good)
-        record.fall_back(f"blank generated images were dropped: {lost} of {len(images)}")
-    return good

@@ -222,6 +222,7 @@ class DiffusionAugmentedRetriever:
         trace = dataclasses.replace(
             found.trace,
             timings=MappingProxyType({**found.trace.timings, "rank": ordered.seconds}),
+            reasons=(*found.trace.reasons, *filter(None, (ordered.reason,))),
             fallbacks=(*found.trace.fallbacks, *filter(None, (ordered.fallback,))),
         )
         return dataclasses.replace(found, hits=ordered.hits[:k], trace=trace)

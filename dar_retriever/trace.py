@@ -28,8 +28,8 @@ class Trace:
         shares: Each generated image's share of the image weight.
         reasons: Explanations of the number of images and of their weights.
         reference_captions: Captions of the user's reference images.
-        timings: Seconds by step: "reformulate", "caption", "spend", "generate", "encode", "fuse",
-            "search", "rank", "judge".
+        timings: Seconds by step: "reformulate", "caption", "sample", "spend", "generate", "encode",
+            "fuse", "search", "rank", "judge".
         fallbacks: What failed, and what was done instead; empty if all went well.
         only: Filters that came from the user's words, as phrases such as "price at most 50".
         left_out: Words that a picture cannot show and that did not become a filter, with reasons.
@@ -131,10 +131,11 @@ class Recorder:
         finally:
             self.timings[step] = self.timings.get(step, 0.0) + time.perf_counter() - began
 
-    def fall_back(self, what: str) -> None:
+    def fall_back(self, *whats: str) -> None:
         """Record what failed, and what was done instead."""
-        self.fallbacks.append(what)
-        self.warn(what)
+        for what in whats:
+            self.fallbacks.append(what)
+            self.warn(what)
 
 
 def of_error(error: Exception) -> str:

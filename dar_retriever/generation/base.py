@@ -1,16 +1,20 @@
-"""The protocol of image generators, with requests and results."""
+"""The protocols of generators of images and of vectors, with requests and results."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from dar_retriever.errors import GenerationError
-from dar_retriever.support.images import to_rgb
+from dar_retriever.support.images import is_blank, to_rgb
+
+Samples: TypeAlias = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,39 @@ def as_generated(value: object) -> GeneratedImage:
         ) from error
 
 
+def usable_images(made: Sequence[object], wanted: int) -> tuple[list[GeneratedImage], list[str]]:
+    """The usable images of a generator's answer, and what was wrong with the others."""
+    wrong = []
+    if len(made) < wanted:
+        wrong.append(f"fewer images were generated than asked for: {len(made)} of {wanted}")
+    if len(made) > wanted:
+        wrong.append(
+            f"more images were generated than asked for, the first were used: {len(made)} for "
+            f"{wanted}"
+        )
+    images = []
+    for value in made[:wanted]:
+        try:
+            images.append(as_generated(value))
+        except GenerationError as error:
+            wrong.append(f"an unusable generated image was dropped: {error}")
+    good = [image for image in images if not is_blank(image.image)]
+    if len(good) < len(images):
+        lost = len(images) - len(good)
+        wrong.append(f"blank generated images were dropped: {lost} of {len(images)}")
+    return good, wrong
+
+
+def usable_samples(sampled: Samples, shape: tuple[int, int]) -> tuple[Samples, list[str]]:
+    """The usable vectors of a prior's answer, and what was wrong with the others."""
+    if sampled.shape != shape:
+        why = f"the prior's samples were not used: {sampled.shape} instead of {shape}"
+        return np.empty((0, shape[1]), np.float32), [why]
+    usable = np.isfinite(sampled).all(1)
+    lost = int((~usable).sum())
+    return sampled[usable], [f"{lost} samples of the prior are not finite"] if lost else []
+
+
 def answered(
     requests: Sequence[ImageRequest], images: Sequence[GeneratedImage]
 ) -> list[tuple[ImageRequest, GeneratedImage]]:
@@ -146,6 +183,33 @@ class ImageGenerator(Protocol):
 
         Raises:
             GenerationError: No image can be made.
+        """
+        ...
+
+
+class ImagePrior(Protocol):
+    """Samples the vectors of images that a caption describes.
+
+    What the caption tells is the same in all samples; what it leaves open differs between them as
+    it does between the images that the prior has learned from.
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the same call would give other vectors."""
+        ...
+
+    def sample(self, caption: str, text: Samples, count: int, seed: int) -> Samples:
+        """Sample image vectors.
+
+        Args:
+            caption: The caption.
+            text: float32 (d,): the caption encoded by the joint encoder, of unit length.
+            count: How many.
+            seed: Same arguments, same vectors.
+
+        Returns:
+            float32 (count, d), of unit length, in the space of the joint encoder.
         """
         ...
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dar_retriever.errors import InvalidInputError
+from dar_retriever.errors import InvalidInputError, UndecidedError
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking.base import Candidates, Reranker
 from dar_retriever.stores.base import SearchableStore
@@ -30,11 +30,13 @@ class Ordered:
     Attributes:
         hits: The hits, best first.
         seconds: How long it took.
-        fallback: Why the first stage's order stands; empty if all went well.
+        reason: Why the re-ranker left the order of the search as it is; empty if it did not.
+        fallback: What failed, so that the order of the search stands; empty if nothing did.
     """
 
     hits: tuple[Hit, ...]
     seconds: float = 0.0
+    reason: str = ""
     fallback: str = ""
 
 
@@ -71,11 +73,14 @@ class SecondStage:
             candidates = Candidates(query, some, vectors)
             scores = call_within(self.limit, lambda: self.reranker.scores(candidates))
             scores = _checked(scores, len(some))
+        except UndecidedError as error:
+            why = f"the order of the search stands: {error}"
+            return Ordered((*some, *rest), time.perf_counter() - began, reason=why)
         # The re-ranker may be third-party code, and the hits are there without it.
         except Exception as error:
             why = f"the hits were not re-ranked by {self.reranker.name}: {of_error(error)}"
             self._warn(why)
-            return Ordered((*some, *rest), time.perf_counter() - began, why)
+            return Ordered((*some, *rest), time.perf_counter() - began, fallback=why)
         order = np.argsort(-scores, kind="stable")
         best = [dataclasses.replace(some[n], relevance=float(scores[n])) for n in order]
         return Ordered((*best, *rest), time.perf_counter() - began)

@@ -1,0 +1,95 @@
+"""A learned matching head on the stored vectors of one encoder."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dar_retriever.errors import ModelLoadError, UndecidedError
+from dar_retriever.ranking.base import Candidates
+from dar_retriever.ranking.ruled_out import kept
+from dar_retriever.support.caption_reader import CaptionReader
+from dar_retriever.support.model_files import loading, require_folder
+from dar_retriever.understanding.exclusions import exclusion_texts
+
+if TYPE_CHECKING:
+    from dar_retriever.ranking.matching_network import ImageReader
+
+CONFIG: Final = "config.json"
+WEIGHTS: Final = "model.safetensors"
+
+
+class MatchingReranker:
+    """Scores captions with stored vectors by a small learned network.
+
+    BLIP's matching head does the same with pictures (Li et al., arXiv 2201.12086). One query vector
+    scores every stored vector linearly, and has to hold all that was told. The head reads the
+    caption's tokens and the stored vector by networks of their own, so it sees that a told pattern
+    is missing where a cosine hardly changes. It needs no pictures, and so works on stores that were
+    filled before there was one. It belongs to one encoder: the demo's is trained with
+    ``python -m dar_retriever.demo.training``.
+
+    Args:
+        folder: Holds ``config.json`` and ``model.safetensors``.
+        reader: Reads the captions; the one that the head was trained with.
+        depth: See ``Reranker``.
+
+    Raises:
+        ModelLoadError: The folder holds no such model.
+    """
+
+    name = "matching head"
+    reads_pictures = False
+
+    def __init__(
+        self, folder: str | os.PathLike[str], reader: CaptionReader, depth: int = 200
+    ) -> None:
+        place = require_folder("the matching head's", os.fspath(folder))
+        with loading("the matching head", str(place), local=True):
+            self._images, self._dimension = _opened(place)
+        self._captions = reader
+        self.depth = depth
+
+    def scores(self, candidates: Candidates) -> NDArray[np.floating[Any]]:
+        """See ``Reranker``: the logarithm of how much likelier a hit is with the caption.
+
+        Raises:
+            UndecidedError: Nothing was said, or pictures were shown or judged.
+            ModelLoadError: The head belongs to an encoder of other dimensions.
+        """
+        import torch
+
+        query, vectors = candidates.query, candidates.vectors
+        shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
+        if query.text_vector is None or any(map(len, shown)):
+            raise UndecidedError("the matching head reads words alone, and pictures were shown")
+        if vectors.shape[1] != self._dimension:
+            raise ModelLoadError(
+                f"the matching head reads vectors of {self._dimension} dimensions, these have "
+                f"{vectors.shape[1]}; it belongs to another encoder"
+            )
+        trace = query.trace
+        texts = [trace.caption, *exclusion_texts(trace.caption, trace.exclusions)]
+        read = self._captions.read(texts)
+        with torch.inference_mode():
+            seen = self._images(torch.from_numpy(vectors)).numpy()
+        told, *excluded = read.astype(float) @ seen.T / math.sqrt(read.shape[1])
+        scores: NDArray[np.float64] = told + kept(told, excluded)
+        return scores
+
+
+def _opened(folder: Path) -> tuple[ImageReader, int]:
+    from safetensors.torch import load_file
+
+    from dar_retriever.ranking.matching_network import ImageReader
+
+    config: dict[str, int] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    network = ImageReader(**config)
+    network.load_state_dict(load_file(folder / WEIGHTS))
+    return network.float().eval(), config["dimension"]
