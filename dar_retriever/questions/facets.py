@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -16,7 +17,7 @@ from dar_retriever.questions.facet import Facet, question_about
 from dar_retriever.questions.trials import Candidates, Trials
 from dar_retriever.questions.visual import VisualFacets
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
-from dar_retriever.stores.filtering.names import is_seen
+from dar_retriever.stores.filtering.names import is_seen, words_of
 from dar_retriever.stores.filters import fields_of_filter
 
 # Facets that are tried at once, with up to eight answers each.
@@ -77,6 +78,7 @@ class FacetQuestions:
         """The best question about some facets that were not asked for yet, if there is one."""
         names = {*fields, *(each.name for each in facets)}
         asked = fields_asked(result.subject, names, self._labels)
+        asked |= _told(result.trace.caption, facets)
         left = [each for each in facets if each.name not in asked]
         return self._best(result, candidates, left)
 
@@ -130,6 +132,20 @@ class FacetQuestions:
 
     def _called(self, facet: Facet) -> str:
         return self._labels.get(facet.name, facet.name)
+
+
+def _told(caption: str, facets: Sequence[Facet]) -> set[str]:
+    """The facets of which the caption names a value that no other facet has."""
+    words = f" {' '.join(words_of(caption))} "
+    times = Counter(choice for each in facets for choice in each.choices)
+    return {
+        each.name
+        for each in facets
+        if any(
+            times[choice] == 1 and f" {' '.join(words_of(choice))} " in words
+            for choice in each.choices
+        )
+    }
 
 
 def _batches(facets: Sequence[Facet]) -> list[Sequence[Facet]]:

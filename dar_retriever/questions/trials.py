@@ -18,9 +18,11 @@ from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.hits import Hit
 
-# In standard deviations of the query's scores over the store. With this value the targets of
-# simulated dialogues have the highest likelihood (examples/benchmarks/understanding.md).
-_TEMPERATURE: Final = 0.12
+# In standard deviations of the query's scores over the store. With these values the targets of
+# simulated dialogues have the highest likelihood, and those of second pictures of a product at
+# least 98 % (examples/benchmarks/understanding.md).
+_TEMPERATURE: Final = 0.17
+_OF_PICTURES: Final = 0.04
 _LANGUAGE_MODELS: Final = (LLMReformulator, CheckedReformulator)
 _MOST: Final = 200
 _CLEAR: Final = 0.5
@@ -82,7 +84,8 @@ class Trials:
         hits = self._store.search(query, _MOST, result.where, result.exclude)
         vectors = self._store.vectors_of([hit.id for hit in hits])
         explained = self._explained(query, vectors[0]) if len(vectors) else 1.0
-        return Candidates(hits, vectors, self._shares(query, vectors), explained)
+        shares = self._shares(query, vectors, _temperature(result.query))
+        return Candidates(hits, vectors, shares, explained)
 
     def shares(
         self, result: SearchResult, candidates: Candidates, answers: Sequence[tuple[str, str]]
@@ -101,10 +104,14 @@ class Trials:
         dialogues = [subject.ask(question).say(answer) for question, answer in answers]
         texts = [self._caption(dialogue) for dialogue in (subject, *dialogues)]
         vectors = list(self._encoder.encode_texts([text or " " for text in texts]))
+        temperatures = [_TEMPERATURE] * len(vectors)
         if not texts[0]:
             # The user has only shown images so far.
-            vectors[0] = _told(result.query)
-        now, *after = (self._shares(vector, candidates.vectors) for vector in vectors)
+            vectors[0], temperatures[0] = _told(result.query), _temperature(result.query)
+        now, *after = (
+            self._shares(vector, candidates.vectors, temperature)
+            for vector, temperature in zip(vectors, temperatures, strict=True)
+        )
         return now, np.stack(after) if after else np.empty((0, len(now)), np.float32)
 
     def filtered(self, result: SearchResult, question: str, answer: str) -> set[str]:
@@ -122,13 +129,17 @@ class Trials:
         own = self._calibration.standing(best, best)
         return self._calibration.standing(query, best) / own if own > 0 else 1.0
 
-    def _shares(self, query: Vectors, vectors: Vectors) -> Vectors:
+    def _shares(self, query: Vectors, vectors: Vectors, temperature: float) -> Vectors:
         if not len(vectors):
             return np.empty(0, np.float32)
         scores = vectors @ query
-        width = max(_TEMPERATURE * self._calibration.spread(query), FLAT)
+        width = max(temperature * self._calibration.spread(query), FLAT)
         shares = np.exp((scores - scores.max()) / width)
         return np.asarray(shares / shares.sum(), np.float32)
+
+
+def _temperature(query: EncodedQuery) -> float:
+    return _OF_PICTURES if query.text_vector is None else _TEMPERATURE
 
 
 def _told(query: EncodedQuery) -> Vectors:

@@ -92,7 +92,7 @@ def test_fields_that_no_picture_shows_do_not_push_the_others_out(of_metadata: Of
 
     asked = questions_of(noisy, "a handbag")
 
-    assert asked[:2] == questions_of(of_metadata(lambda hit: hit.metadata), "a handbag")[:2]
+    assert set(asked) == set(questions_of(of_metadata(lambda hit: hit.metadata), "a handbag"))
     assert not any("note" in question for question in asked)
 
 

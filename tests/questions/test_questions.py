@@ -188,7 +188,7 @@ def test_of_more_than_eight_likely_values_eight_are_offered(encoder: JointEncode
         ("a handbag", set()),
         ("a red handbag", {"colour"}),
         ("a handbag on a mint background", {"background"}),
-        ("a blue handbag, charcoal background", {"colour", "background"}),
+        ("a red handbag, mint background", {"colour", "background"}),
     ],
 )
 def test_what_was_told_is_not_asked(
