@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,13 +10,13 @@ from typing import Any, Final
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dar_retriever.agents.asides import about_pictures, without_private
+from dar_retriever.agents.requests import adds_to, own_wish
 from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.errors import InvalidImageError, InvalidInputError
 from dar_retriever.stores.base import SearchableStore
 
 MAX_HITS: Final = 20
-
-_WORD: Final = re.compile(r"\w+")
 
 
 class SearchCall(BaseModel):
@@ -87,14 +86,20 @@ class Conversation:
 
     Attributes:
         turns: The turns of user and assistant.
+        subject: The turns that the next search is about: all of them, or what was said since a
+            request that took their place.
+        searched: Whether the subject was searched for before.
         listed: Ids of the hits in the last list.
         liked: Ids of hits that the user liked.
         rejected: Ids of hits that the user rejected.
-        judged_at: For the id of each judged hit, the number of turns before the judgement.
+        judged_at: For the id of each hit that was judged while the subject was spoken about, the
+            number of the subject's turns before the judgement.
         notes: What could not be used, such as a judged image that is gone.
     """
 
     turns: tuple[Turn, ...] = ()
+    subject: tuple[Turn, ...] = ()
+    searched: bool = False
     listed: tuple[str, ...] = ()
     liked: tuple[str, ...] = ()
     rejected: tuple[str, ...] = ()
@@ -104,16 +109,32 @@ class Conversation:
     def after(self, event: Event) -> Conversation:
         """This conversation after one more event.
 
-        Of an earlier call only the judgements count, because its request only repeats the user's
-        turns in other words.
+        Of an earlier call count the judgements, and the request if it took the place of what was
+        said before. Otherwise the request only repeats the user's turns in other words.
         """
         if isinstance(event, Turn):
-            return dataclasses.replace(self, turns=(*self.turns, event))
+            return dataclasses.replace(
+                self, turns=(*self.turns, event), subject=(*self.subject, event)
+            )
         if isinstance(event, Listing):
             return dataclasses.replace(self, listed=event.ids)
         if isinstance(event, Unread):
             return dataclasses.replace(self, notes=(*self.notes, event.reason))
-        return self._judging(self._ids(event.more_like), self._ids(event.less_like))
+        asked = dataclasses.replace(self.asking(event.request), searched=True)
+        return asked._judging(self._ids(event.more_like), self._ids(event.less_like))
+
+    def asking(self, request: str) -> Conversation:
+        """This conversation with a request for something of its own as its subject.
+
+        It stays as it is if the request is about what was said. Hits that were judged before no
+        longer move the query if the request is for another thing.
+        """
+        subject = about_pictures(self.subject)
+        wish = own_wish(request, subject, self.turns, searched=self.searched)
+        if wish is None:
+            return self
+        judged = {} if wish.another else dict.fromkeys(self.judged_at, len(wish.turns))
+        return dataclasses.replace(self, subject=wish.turns, searched=False, judged_at=judged)
 
     def judged(self, call: SearchCall, store: SearchableStore) -> Conversation:
         """This conversation with a call's likes and dislikes, which replace earlier judgements.
@@ -140,24 +161,23 @@ class Conversation:
         """The dialogue to search with, and notes about what could not be used.
 
         Args:
-            request: The model's request. It becomes a turn if it has a word that the user has not
-                said.
+            request: The model's request; see ``asking``. It becomes a turn if it says something
+                that the user's last turn does not.
             store: The store of the judged images. Each joins the turn in which it was judged.
         """
-        dialogue = Dialogue(self.turns)
-        said = {word for turn in dialogue.user_turns for word in _words(turn.text)}
-        if _words(request) - said:
-            dialogue = dialogue.say(request)
+        said = without_private(request)
+        dialogue = Dialogue(self.subject)
+        if adds_to(said, self.subject):
+            dialogue = dialogue.say(said)
         like, lost = _opened(self.liked, store)
         unlike, also_lost = _opened(self.rejected, store)
-        for id_ in (*self.liked, *self.rejected):
+        for id_, place in self.judged_at.items():
             judged = (like.get(id_, ()), unlike.get(id_, ()))
             # A judgement of the current call belongs to its request.
-            place = self.judged_at.get(id_, len(self.turns))
-            before = len(dialogue.turns) if place == len(self.turns) else place
+            before = len(dialogue.turns) if place == len(self.subject) else place
             dialogue = _with_judgement(dialogue, before, *judged) if any(judged) else dialogue
-        notes = (*self.notes, *lost, *also_lost)
-        return dialogue, notes
+        turns = about_pictures(dialogue.turns, but=len(self.subject))
+        return dataclasses.replace(dialogue, turns=turns), (*self.notes, *lost, *also_lost)
 
     def _ids(self, names: Sequence[int | str]) -> list[str]:
         by_number = {str(number): id_ for number, id_ in enumerate(self.listed, 1)}
@@ -167,7 +187,7 @@ class Conversation:
     def _judging(self, likes: Sequence[str], dislikes: Sequence[str]) -> Conversation:
         liked = [id_ for id_ in (*self.liked, *likes) if id_ not in dislikes]
         rejected = [id_ for id_ in self.rejected if id_ not in liked]
-        said = len(self.turns)
+        said = len(self.subject)
         return dataclasses.replace(
             self,
             liked=tuple(dict.fromkeys(liked)),
@@ -204,7 +224,3 @@ def _with_judgement(
     judged = dataclasses.replace(turn, like=(*turn.like, *like), unlike=(*turn.unlike, *unlike))
     turns = (*dialogue.turns[:at], judged, *dialogue.turns[at + 1 :])
     return dataclasses.replace(dialogue, turns=turns)
-
-
-def _words(text: str) -> set[str]:
-    return set(_WORD.findall(text.lower()))

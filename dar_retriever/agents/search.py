@@ -51,7 +51,7 @@ class AgentSearch:
         store, conversation = self._retriever.store, Conversation()
         for event in history:
             conversation = conversation.after(event)
-        conversation = conversation.judged(call, store)
+        conversation = conversation.asking(call.request).judged(call, store)
         dialogue, notes = conversation.dialogue(call.request, store)
         where, k = both(self._where, call.filter), call.k or self._k
         for result in self._retriever.stream(dialogue, k, where, conversation.rejected):

@@ -241,7 +241,14 @@ def test_names_of_results_are_not_searched_for(said: str):
 @pytest.mark.parametrize(
     ("said", "caption"),
     [
-        ("the second one but in blue", "a dress, in blue"),
+        ("the second one but in blue", "a dress, blue"),
+        ("just like 5, only in purple", "a dress, purple"),
+        ("make it yellow, like the third", "a dress, yellow"),
+        ("same as number three but with dots", "a dress, dots"),
+        ("similar to 2 and 4, but longer", "a dress, longer"),
+        ("the last two, but with a belt", "a dress, a belt"),
+        ("could you show me #4 in green?", "a dress, green"),
+        ("I'd take 2, but without sleeves", "a dress"),
         ("I prefer the first one, but with stripes", "a dress, stripes"),
         ("more like number 2, not 1, and with a belt", "a dress, a belt"),
         ("#2, but make it red", "a dress, red"),
@@ -256,6 +263,8 @@ def test_what_is_said_beside_the_names_of_results_counts(said: str, caption: str
     [
         "a shirt with number 7",
         "a door with number 10 and a red light",
+        "a train like 2 boats",
+        "one of three eggs",
         "a house number sign",
         "two dogs and one cat",
         "the colour of the second dress",

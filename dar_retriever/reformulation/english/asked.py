@@ -67,6 +67,13 @@ _CHECKING: Final = re.compile(
 )
 
 
+_LIKE_THAT: Final = re.compile(r"(?:^|[ ,-])(?:like|as) (?:this|that|these|those)$")
+_TELLING: Final = re.compile(
+    r"(?:(?:ok|okay|sure|great|done|yes|of course|certainly|alright)\b[\s,:-]*)*(?:i\b|i'\w+|we\b|"
+    r"here\b|found\b|these\b|those\b|(?:image|picture|photo|result|hit|number|no)s? ?#?\d|"
+    r"\d+[.):]|[-*] |there(?: are|'s| is)\b.*,|(?!(?:what|which|where|who|how|when|is|are|does|do|"
+    r"did|has|have|can|could|would|will|should|any)\b)(?!.*\bor\b)[^,]*,[^,]*,)"
+)
 _AND_ASKED: Final = re.compile(rf",? and (?={AUXILIARY} {PRONOUNS}\b|{AUXILIARY} {OWNERS}\b)")
 _AND_FIRST: Final = re.compile(r"^(?:(?:and|also|so|or|then)[ ,]+)+")
 _CLOSED: Final = re.compile(rf"^{AUXILIARY}\b")
@@ -80,7 +87,10 @@ def question_in(text: str) -> str:
     asked = last_question(" ".join(text[-_LONGEST:].lower().split()))
     bare = asked.rstrip("? ")
     about_results = (
-        without_results(asked) != asked or _ABOUT_RESULTS.match(bare) or _CHECKING.match(bare)
+        without_results(asked) != asked
+        or _ABOUT_RESULTS.match(bare)
+        or _CHECKING.match(bare)
+        or _LIKE_THAT.search(bare)
     )
     return "" if about_results else asked
 
@@ -108,8 +118,9 @@ def last_question(text: str) -> str:
     """What was asked last; empty where nothing was."""
     sentences = re.findall(r"[^.!?]+[.!?]?", text)
     asked = [sentence for sentence in sentences if sentence.endswith("?")]
-    # In data sets, questions come without their mark.
-    unmarked = text if len(sentences) == 1 and sentences[0][-1] not in ".!" else ""
+    # In data sets, questions come without their mark; so does what tells of results.
+    alone = len(sentences) == 1 and sentences[0][-1] not in ".!" and not _TELLING.match(text)
+    unmarked = text if alone else ""
     return plain(asked[-1] if asked else unmarked)
 
 

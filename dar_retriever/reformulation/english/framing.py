@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from dar_retriever.reformulation.english.lexicon import SHADED_COLOUR
+from dar_retriever.reformulation.english.named_results import without_named_results
 from dar_retriever.reformulation.english.wording import worded
 
 _RATED: Final = re.compile(
@@ -148,6 +149,7 @@ def plain(text: str) -> str:
 
 def without_results(text: str) -> str:
     """Without the words that name results."""
+    text = without_named_results(text)
     return " ".join(_ABOUT_RESULTS.sub(r"\g<kept>", text).split())
 
 

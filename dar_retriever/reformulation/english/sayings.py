@@ -13,7 +13,7 @@ from dar_retriever.reformulation.english.asked import question_in, questions_in
 from dar_retriever.reformulation.english.changes import changes_in
 from dar_retriever.reformulation.english.exclusions import NO, is_ruling_out, parted
 from dar_retriever.reformulation.english.framing import informative, plain, without_reaction
-from dar_retriever.reformulation.english.lexicon import OWNERS
+from dar_retriever.reformulation.english.lexicon import AUXILIARY, OWNERS
 from dar_retriever.reformulation.english.subjects import begun_anew, starts_over
 
 # More than a caption can hold; what comes after all that is read from the end.
@@ -46,6 +46,8 @@ _CLAUSE: Final = re.compile(
     r"(?:without|with no|no|not any|never|maybe|perhaps|probably|too)\b))"
 )
 _BEFORE_WITHOUT: Final = re.compile(r",?(?: but| and)? (?=(?:without|with no|minus)\b)")
+_CLOSED: Final = re.compile(rf"{AUXILIARY}\b")
+_CHANGES_IT: Final = re.compile(r"(?:make|turn|paint|colou?r|change) (?:it|them|that)\b")
 _RULED_OUT: Final = re.compile(r"(?:no|not|never)\b")
 
 
@@ -121,7 +123,7 @@ def _answered_both(questions: tuple[str, str], text: str) -> list[Saying]:
 
 def _answered(question: str, text: str) -> list[Saying]:
     sentences = [part for part in _SENTENCE.split(text) if part] or [""]
-    if not question or not _answers(sentences):
+    if not question or not _answers(question, sentences):
         return list(chain.from_iterable(map(_free, sentences)))
     answer, *clauses = _clauses(sentences[0])
     rest = [*clauses, *sentences[1:]]
@@ -136,10 +138,12 @@ def _answered(question: str, text: str) -> list[Saying]:
     return [Saying(question, answer), *chain.from_iterable(map(_free, rest))]
 
 
-def _answers(sentences: list[str]) -> bool:
+def _answers(question: str, sentences: list[str]) -> bool:
     """Whether what is said after a question answers it."""
     first = sentences[0]
     if is_ruling_out(first) or starts_over(first) or begun_anew(first):
+        return False
+    if _CLOSED.match(question) and " or " not in question and _CHANGES_IT.match(first):
         return False
     # "Forget it" may be an answer; with more behind it, it is none.
     return len(sentences) == 1 or not _begins_something(first)
