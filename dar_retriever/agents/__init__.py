@@ -1,15 +1,21 @@
 """The image search of agents, shared by the adapters to all agent frameworks."""
 
-from dar_retriever.agents.conversation import (
+from dar_retriever.agents.arguments import (
+    FILTER,
+    LESS_LIKE,
     MAX_HITS,
-    Conversation,
-    Event,
-    Listing,
+    MORE_LIKE,
+    REQUEST,
+    FilterArgument,
+    Hits,
+    K,
+    Named,
+    Request,
     SearchCall,
-    Unread,
     invalid_arguments,
     judgements_of,
 )
+from dar_retriever.agents.conversation import Conversation, Event, Listing, Unread
 from dar_retriever.agents.messages import (
     OpenUrl,
     Part,
@@ -40,26 +46,37 @@ from dar_retriever.agents.reply import (
     result_as_json,
     tool_description,
 )
+from dar_retriever.agents.requests import adds_to
 from dar_retriever.agents.search import AgentSearch
 from dar_retriever.questions import question_as_json
 
 __all__ = [
+    "FILTER",
     "GENERATED_LABEL",
+    "LESS_LIKE",
     "MAX_HITS",
+    "MORE_LIKE",
+    "REQUEST",
     "THUMBNAIL",
     "TOOL_DESCRIPTION",
     "TOOL_NAME",
     "AgentSearch",
     "Conversation",
     "Event",
+    "FilterArgument",
+    "Hits",
     "IncludeImages",
+    "K",
     "Listing",
+    "Named",
     "OpenUrl",
     "Part",
     "ReadMessage",
+    "Request",
     "ResultData",
     "SearchCall",
     "Unread",
+    "adds_to",
     "answered",
     "assistant_message",
     "dialogue_as_json",

@@ -10,40 +10,48 @@ from typing import Final
 from dar_retriever.conversation.dialogue import Turn
 
 _POLITE: Final = (
-    r"(?:(?:please|pls|hi|hey|hello|ok|okay|great|thanks|thank you|thx|now|then|also|and|but|so|first|"
+    r"(?:(?:please|pls|hi|hey|hello|ok|okay|great|thanks|thank you|thx|now|then|also|and|but|so|"
+    r"first|"
     r"next|before that|by the way|btw|one more thing|quick question|"
     r"(?:can|could|would|will) you(?: please)?|i(?:'d| would) like you to|i (?:need|want) you to|"
     r"i want to|i need to|help me(?: to)?|let'?s|let me)\b[\s,:!.-]*)*"
 )
 _TASK: Final = (
-    r"(?:(?:re)?write|draft|compose|re-?phrase|paraphrase|proof-?read|translate|summari[sz]e|remind|"
+    r"(?:(?:re)?write|draft|compose|re-?phrase|paraphrase|proof-?read|translate|summari[sz]e|"
+    r"remind|"
     r"schedule|reschedule|book|reserve|e-?mail|reply|forward|call|phone|ring|message|"
-    r"send|post|publish|calculate|compute|convert|solve|explain|define|spell|debug|refactor|install|"
+    r"send|post|publish|calculate|compute|convert|solve|explain|define|spell|debug|refactor|"
+    r"install|"
     r"log (?:me )?(?:in|out)|sign (?:me )?(?:in|up|out)|pay|cancel|count|recite|sing|vote|"
     r"play (?:me |us |my |some |a |the )|tell (?:me |us |my |him |her |them )|say |"
     r"set (?:up )?(?:me )?(?:an? |the |my )?(?:timer|alarm|reminder|meeting|password)|"
     r"turn (?:on|off|up|down) |make (?:me )?(?:a |an )(?:note|list|plan|reservation|appointment|"
     r"reminder|call|payment)|take (?:a )?notes?|plan (?:my|our|a|the|an)|"
-    r"(?:add|put) .+ (?:to|on|in(?:to)?) (?:my|our|the) (?:calendar|to-?do|list|shopping list|basket|"
+    r"(?:add|put) .+ (?:to|on|in(?:to)?) (?:my|our|the) (?:calendar|to-?do|list|shopping list|"
+    r"basket|"
     r"cart|agenda|diary)|"
     r"(?:what|how) (?:do|should|would|can) (?:i|we|you) (?!have|sell|show|find|stock)|"
     r"(?:what|which|who|whose|whom|when|why|where|how)(?:'s)?\b(?! (?:about|if|else|ones?)\b)"
     r"(?!.*\b(?:you|these|those|this|that|it|ones?|results?|look|looks)\b)|"
     r"what do you think|how are you|who are you|"
-    r"(?:is|will) it (?:going to )?(?:rain|snow)|(?:do|did|are|have) you (?:know|a robot|an ai|real|"
+    r"(?:is|will) it (?:going to )?(?:rain|snow)|(?:do|did|are|have) you (?:know|a robot|an ai|"
+    r"real|"
     r"hear|remember))"
 )
 _ABOUT_ME: Final = (
-    r"(?:(?:my|our) (?:\w+ ){0,2}?(?:e-?mail|mail|phone|telephone|mobile|number|address|name|password|"
+    r"(?:(?:my|our) (?:\w+ ){0,2}?(?:e-?mail|mail|phone|telephone|mobile|number|address|name|"
+    r"password|"
     r"passcode|pin|card|account|iban|birthday|date of birth|post ?code|zip(?: code)?|insurance|"
     r"passport|appointment|meeting|flight)\b(?: \w+){0,2}? ?(?:is|was|are|:|=)|i live (?:at|in)\b|"
-    r"i (?:was|am) born\b|(?:you can )?(?:reach|call|phone|e-?mail|text|contact) me (?:at|on|under)\b|"
+    r"i (?:was|am) born\b|(?:you can )?(?:reach|call|phone|e-?mail|text|contact) me (?:at|on|"
+    r"under)\b|"
     r"i(?:'m| am) called\b|i(?:'m| am) \d+ years old\b)"
 )
 _ASIDE: Final = re.compile(rf"^{_POLITE}(?:{_TASK}|{_ABOUT_ME})", re.IGNORECASE)
 # Opens the subject of pictures again: "write an advertisement, and show me a mug".
 _SEEKS: Final = (
-    r"(?:(?:show|find|fetch|bring|get|give) (?:me|us)|show|find|search|look(?:ing)? for|i'?m looking|"
+    r"(?:(?:show|find|fetch|bring|get|give) (?:me|us)|show|find|search|look(?:ing)? for|"
+    r"i'?m looking|"
     r"i (?:need|want|would like|'d like)(?! (?:you )?to)|do you (?:have|sell|stock)|have you got|"
     r"(?:an? |some |any |the )?(?:photo|picture|image|pic|shot|drawing)s?\b)"
 )

@@ -5,62 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dar_retriever.agents.arguments import SearchCall
 from dar_retriever.agents.asides import about_pictures, without_private
 from dar_retriever.agents.requests import adds_to, own_wish
 from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.errors import InvalidImageError, InvalidInputError
 from dar_retriever.stores.base import SearchableStore
-
-MAX_HITS: Final = 20
-
-
-class SearchCall(BaseModel):
-    """The arguments of one call of the tool, and the schema that the model sees."""
-
-    model_config = ConfigDict(frozen=True)
-
-    request: str = Field(
-        default="",
-        description="What the image shows, or what is to change about it, in a few words. May be "
-        "empty where the conversation, more_like or less_like say it all.",
-    )
-    k: int | None = Field(default=None, ge=1, le=MAX_HITS, description="Number of images wanted.")
-    filter: dict[str, Any] | None = Field(
-        default=None,
-        description="Exact conditions on the images' metadata, such as {field: value} or "
-        '{field: {"$in": [values]}}. Leave it out unless the user insists on them.',
-    )
-    more_like: list[int | str] = Field(
-        default=[],
-        description="Earlier results that the user likes: their numbers in the last list, or ids.",
-    )
-    less_like: list[int | str] = Field(
-        default=[],
-        description="Earlier results that the user turns down: their numbers in the last list, or "
-        "ids. They are not shown again.",
-    )
-
-
-def invalid_arguments(error: ValidationError) -> str:
-    """An error message about invalid arguments, for the model that made the call."""
-    problems = "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}={problem['input']!r}: {problem['msg']}"
-        for problem in error.errors()
-    )
-    return f"invalid arguments: {problems}; correct them and call the tool again"
-
-
-def judgements_of(arguments: Any) -> SearchCall:
-    """An earlier call, read from its arguments; an empty call if they were invalid."""
-    try:
-        return SearchCall.model_validate(arguments)
-    except ValidationError:
-        return SearchCall()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +73,9 @@ class Conversation:
             return dataclasses.replace(self, listed=event.ids)
         if isinstance(event, Unread):
             return dataclasses.replace(self, notes=(*self.notes, event.reason))
-        asked = dataclasses.replace(self.asking(event.request), searched=True)
-        return asked._judging(self._ids(event.more_like), self._ids(event.less_like))
+        named = self.named(event)
+        judged = self.asking(event.request).judging(named.more_like, named.less_like)
+        return dataclasses.replace(judged, searched=True)
 
     def asking(self, request: str) -> Conversation:
         """This conversation with a request for something of its own as its subject.
@@ -135,6 +89,11 @@ class Conversation:
             return self
         judged = {} if wish.another else dict.fromkeys(self.judged_at, len(wish.turns))
         return dataclasses.replace(self, subject=wish.turns, searched=False, judged_at=judged)
+
+    def named(self, call: SearchCall) -> SearchCall:
+        """A call with the ids of hits in place of their numbers in the last list."""
+        liked, rejected = self._ids(call.more_like), self._ids(call.less_like)
+        return call.model_copy(update={"more_like": liked, "less_like": rejected})
 
     def judged(self, call: SearchCall, store: SearchableStore) -> Conversation:
         """This conversation with a call's likes and dislikes, which replace earlier judgements.
@@ -155,7 +114,19 @@ class Conversation:
             raise InvalidInputError(
                 f"{', '.join(torn)}: in more_like and in less_like; leave it in one of them"
             )
-        return self._judging(likes, dislikes)
+        return self.judging(likes, dislikes)
+
+    def judging(self, likes: Sequence[str | int], dislikes: Sequence[str | int]) -> Conversation:
+        """This conversation with hits that are liked and turned down, by their ids."""
+        liked = [str(id_) for id_ in (*self.liked, *likes) if id_ not in dislikes]
+        rejected = [id_ for id_ in self.rejected if id_ not in liked]
+        judged = [str(id_) for id_ in (*likes, *dislikes)]
+        return dataclasses.replace(
+            self,
+            liked=tuple(dict.fromkeys(liked)),
+            rejected=tuple(dict.fromkeys([*rejected, *map(str, dislikes)])),
+            judged_at={**self.judged_at, **dict.fromkeys(judged, len(self.subject))},
+        )
 
     def dialogue(self, request: str, store: SearchableStore) -> tuple[Dialogue, tuple[str, ...]]:
         """The dialogue to search with, and notes about what could not be used.
@@ -183,17 +154,6 @@ class Conversation:
         by_number = {str(number): id_ for number, id_ in enumerate(self.listed, 1)}
         asked = [str(name).strip().lstrip("#") for name in names]
         return [by_number.get(name, name) for name in asked]
-
-    def _judging(self, likes: Sequence[str], dislikes: Sequence[str]) -> Conversation:
-        liked = [id_ for id_ in (*self.liked, *likes) if id_ not in dislikes]
-        rejected = [id_ for id_ in self.rejected if id_ not in liked]
-        said = len(self.subject)
-        return dataclasses.replace(
-            self,
-            liked=tuple(dict.fromkeys(liked)),
-            rejected=tuple(dict.fromkeys([*rejected, *dislikes])),
-            judged_at={**self.judged_at, **dict.fromkeys([*likes, *dislikes], said)},
-        )
 
 
 def _opened(

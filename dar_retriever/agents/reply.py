@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypedDict
 
-from dar_retriever.agents.conversation import Event, Listing, SearchCall
+from dar_retriever.agents.arguments import SearchCall, judgements_of
+from dar_retriever.agents.conversation import Event, Listing
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.questions import Question, question_as_json
@@ -27,6 +29,8 @@ GENERATED_LABEL: Final = "Generated image, not in the collection:"
 IncludeImages = Literal["none", "thumbnail", "full"]
 
 _OPENING: Final = "Searched for: "
+_ASKED: Final = "Asked: "
+_CALL: Final = re.compile(rf"\A{_OPENING}[^\n]*\n{_ASKED}([^\n]*)")
 _LISTED: Final = re.compile(r"^\d+\. id=(\S+) score=", re.MULTILINE)
 _NOT_CLOSE: Final = (
     "Nothing in the collection is close to this; say so to the user. These images are the nearest:"
@@ -51,13 +55,24 @@ def tool_description(store: SearchableStore) -> str:
     return description
 
 
-def reply_text(result: SearchResult, question: Question | None = None) -> str:
+def reply_text(
+    result: SearchResult, question: Question | None = None, call: SearchCall | None = None
+) -> str:
     """A result as text for a model: what was understood, a numbered list of hits, a question.
 
-    ``listed_ids`` reads the ids back.
+    ``listed_ids`` reads the ids back, ``answered`` the call.
+
+    Args:
+        result: The result.
+        question: A question for the user, if there is one.
+        call: The call that was executed, with ids in place of numbers; see ``AgentSearch.named``.
+            It may be another than the model has made, since people and applications edit calls.
     """
     trace = result.trace
     lines = [f"{_OPENING}{trace.understood or 'the images shown'}"]
+    if call is not None:
+        said = call.model_dump(include={"request", "more_like", "less_like"}, exclude_defaults=True)
+        lines.append(f"{_ASKED}{json.dumps(said, ensure_ascii=False)}")
     if trace.only:
         lines.append(f"Only: {'; '.join(trace.only)}")
     lines += [f"Note: {note}" for note in (*trace.left_out, *trace.fallbacks)]
@@ -189,10 +204,21 @@ def result_as_json(result: SearchResult, question: Question | None) -> ResultDat
 
 
 def answered(call: SearchCall, reply: str) -> Iterator[Event]:
-    """The events of a call of the tool; none if its reply is an error."""
+    """The events of a call of the tool; none if its reply is an error.
+
+    The call that the reply names counts, because it was executed.
+    """
     if is_reply(reply):
-        yield call
+        executed = _CALL.match(reply)
+        yield judgements_of(_read(executed[1])) if executed else call
         yield Listing(listed_ids(reply))
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {}
 
 
 def hit_picture(hit: Hit, include: IncludeImages) -> str | None:

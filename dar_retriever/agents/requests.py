@@ -30,7 +30,8 @@ _OF_THE_LAST: Final = re.compile(
     r"number|#?\d+(?:st|nd|rd|th)?\b|something|anything|one|ones|any|all|instead)\b"
 )
 _PICTURES_OF: Final = re.compile(
-    r"^(?:(?:an?|some|\d+) )?(?:[\w-]+ )?(?:photo(?:graph)?|picture|image|pic|shot|drawing|painting|"
+    r"^(?:(?:an?|some|\d+) )?(?:[\w-]+ )?(?:photo(?:graph)?|picture|image|pic|shot|drawing|"
+    r"painting|"
     r"close-?up)s? (?:of|with|showing) "
 )
 # A wish may be for these, but beside another thing they are its surroundings.
@@ -64,27 +65,22 @@ def own_wish(
         searched: Whether the subject was searched for before.
     """
     words = _words(request)
-    if not words:
-        return None
     alone = Wish((Turn("user", request),), another=True)
-    whole = Dialogue(tuple(subject))
-    if not any(turn.has_content for turn in subject):
-        return alone
-    language = language_of(whole.say(request))
-    reading = rules_of(language).read(whole)
-    if words == _words(" ".join(reading.phrases)):
+    if not any(turn.has_content for turn in subject) or _only_in(words, said, subject):
+        return alone if words else None
+    dialogue = Dialogue(tuple(subject))
+    language = language_of(dialogue.say(request))
+    reading = rules_of(language).read(dialogue)
+    if not words or words == _words(" ".join(reading.phrases)):
         return None
-    if not _in(words, subject) and _in(words, said):
-        return alone
     if language != "en":
         return alone if _is_part_of_a_turn(words, subject) else None
     noun = _thing(request)
     if noun and _names_another(noun, words, subject, reading, searched=searched):
         return alone
-    if noun and singular(noun) == singular(_subject(reading)):
-        demands = _demands(subject[reading.since :], reading, words)
-        return Wish((*demands, *alone.turns), another=False)
-    return None
+    same = noun and singular(noun) == singular(_subject(reading))
+    demands = _demands(subject[reading.since :], reading, words) if same else ()
+    return Wish((*demands, *alone.turns), another=False) if same else None
 
 
 def adds_to(request: str, turns: Sequence[Turn]) -> bool:
@@ -142,8 +138,10 @@ def _is_part_of_a_turn(words: frozenset[str], turns: Sequence[Turn]) -> bool:
     return words < last or any(words <= turn for turn in earlier)
 
 
-def _in(words: frozenset[str], turns: Sequence[Turn]) -> bool:
-    return any(words <= _said(turn) for turn in turns)
+def _only_in(words: frozenset[str], said: Sequence[Turn], subject: Sequence[Turn]) -> bool:
+    """Whether words were said, but of a subject that was left."""
+    held = (any(words <= _said(turn) for turn in turns) for turns in (said, subject))
+    return (*held,) == (True, False)
 
 
 def _said(turn: Turn) -> frozenset[str]:

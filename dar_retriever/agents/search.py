@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 
-from dar_retriever.agents.conversation import Conversation, Event, SearchCall
+from dar_retriever.agents.arguments import SearchCall
+from dar_retriever.agents.conversation import Conversation, Event
 from dar_retriever.questions import FacetQuestions, Question, Questioner, ask_back
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.filters import Filter, both
@@ -33,6 +34,10 @@ class AgentSearch:
         self._where = where
         self._questioner = questioner or FacetQuestions(retriever)
 
+    def named(self, history: Sequence[Event], call: SearchCall) -> SearchCall:
+        """A call with the ids of hits in place of their numbers in the last list."""
+        return _conversation(history).named(call)
+
     def stages(self, history: Sequence[Event], call: SearchCall) -> Iterator[SearchResult]:
         """Search with a conversation and one more call.
 
@@ -48,10 +53,8 @@ class AgentSearch:
             InvalidInputError: The call names an unknown image.
             InvalidFilterError: The store refuses the filter.
         """
-        store, conversation = self._retriever.store, Conversation()
-        for event in history:
-            conversation = conversation.after(event)
-        conversation = conversation.asking(call.request).judged(call, store)
+        store = self._retriever.store
+        conversation = _conversation(history).asking(call.request).judged(call, store)
         dialogue, notes = conversation.dialogue(call.request, store)
         where, k = both(self._where, call.filter), call.k or self._k
         for result in self._retriever.stream(dialogue, k, where, conversation.rejected):
@@ -62,3 +65,10 @@ class AgentSearch:
     def asking(self, result: SearchResult) -> tuple[SearchResult, Question | None]:
         """A final result and a question for the user; see ``ask_back``."""
         return ask_back(self._questioner, result)
+
+
+def _conversation(history: Sequence[Event]) -> Conversation:
+    conversation = Conversation()
+    for event in history:
+        conversation = conversation.after(event)
+    return conversation

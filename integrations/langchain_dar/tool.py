@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.messages.content import ContentBlock, TextContentBlock
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.prebuilt import ToolRuntime
+from pydantic import BaseModel
 
 from dar_retriever import DARError, Questioner, SearchResult
 from dar_retriever.agents import (
@@ -95,7 +96,7 @@ def create_image_search_tool(
         name,
         messages_key,
     )
-    return StructuredTool(
+    return _SearchTool(
         name=name,
         description=description or tool_description(retriever.retriever.store),
         args_schema=SearchCall,
@@ -106,6 +107,18 @@ def create_image_search_tool(
         # Its type also allows pydantic 1, which is not used here.
         handle_validation_error=cast("Any", invalid_arguments),
     )
+
+
+class _SearchTool(StructuredTool):
+    """A tool whose schema is that of ``SearchCall``; LangChain's copy of it has defaults.
+
+    OpenAI's strict mode refuses defaults.
+    """
+
+    @property
+    def tool_call_schema(self) -> type[BaseModel]:
+        """The schema that the model sees."""
+        return SearchCall
 
 
 Reply = tuple[str | list[ContentBlock], SearchArtifact]
@@ -123,25 +136,31 @@ class _Search:
     def run(self, runtime: ToolRuntime = None, **arguments: Any) -> Reply:  # type: ignore[assignment]
         """Search once."""
         with _tool_errors():
-            for result in self._stages(runtime, arguments):
+            history, call = self._asked(runtime, arguments)
+            for result in self._stages(history, call):
                 for event in progress_events(result):
                     self._tell(runtime, event)
-            return self._reply(result)
+            return self._reply(result, call)
 
     async def arun(self, runtime: ToolRuntime = None, **arguments: Any) -> Reply:  # type: ignore[assignment]
         """Search once, without blocking the event loop."""
         with _tool_errors():
-            async for result in in_threads(self._stages(runtime, arguments)):
+            history, call = await asyncio.to_thread(self._asked, runtime, arguments)
+            async for result in in_threads(self._stages(history, call)):
                 for event in await asyncio.to_thread(list, progress_events(result)):
                     self._tell(runtime, event)
-            return await asyncio.to_thread(self._reply, result)
+            return await asyncio.to_thread(self._reply, result, call)
 
-    def _stages(
+    def _asked(
         self, runtime: ToolRuntime | None, arguments: dict[str, Any]
-    ) -> Iterator[SearchResult]:
+    ) -> tuple[list[Event], SearchCall]:
+        """What happened before a call, and the call with the ids of the hits that it names."""
         messages = _messages_of(runtime.state, self.messages_key) if runtime else []
         history = list(history_of(messages, self.name, self.retriever.open_url))
-        for result in self.search.stages(history, SearchCall(**arguments)):
+        return history, self.search.named(history, SearchCall(**arguments))
+
+    def _stages(self, history: Sequence[Event], call: SearchCall) -> Iterator[SearchResult]:
+        for result in self.search.stages(history, call):
             yield result.above(self.retriever.min_score)
 
     def _tell(self, runtime: ToolRuntime | None, event: dict[str, Any]) -> None:
@@ -150,11 +169,11 @@ class _Search:
                 {"tool": self.name, "tool_call_id": runtime.tool_call_id, **event}
             )
 
-    def _reply(self, result: SearchResult) -> Reply:
+    def _reply(self, result: SearchResult, call: SearchCall) -> Reply:
         result, question = self.search.asking(result)
         documents = documents_of(result, self.retriever.include_images)
         artifact = SearchArtifact(documents=documents, **result_as_json(result, question))
-        text = reply_text(result, question)
+        text = reply_text(result, question, call)
         if self.images == "none":
             return text, artifact
         blocks: list[ContentBlock] = [TextContentBlock(type="text", text=text)]

@@ -25,6 +25,7 @@ from dar_retriever.agents import (
     result_as_json,
     tool_description,
 )
+from dar_retriever.agents import Event as History
 from dar_retriever.support.threads import in_threads
 from llama_index_dar.messages import history_of
 from llama_index_dar.nodes import nodes_of
@@ -97,6 +98,7 @@ def create_image_search_tool(
 @dataclass(frozen=True, slots=True)
 class _Reply:
     arguments: dict[str, Any]
+    call: SearchCall
     result: SearchResult
     question: Question | None
 
@@ -113,19 +115,22 @@ class _Search:
     async def run(self, ctx: Context, **arguments: Any) -> _Reply:
         """Search once."""
         messages = await self._messages(ctx)
-        async for result in in_threads(self._stages(messages, arguments)):
+        history, call = await asyncio.to_thread(self._asked, messages, arguments)
+        async for result in in_threads(self._stages(history, call)):
             for event in await asyncio.to_thread(list, progress_events(result)):
                 if ctx.is_running:
                     ctx.write_event_to_stream(
                         ImageSearchProgress(tool_name=self.name, progress=event)
                     )
         asking = await asyncio.to_thread(self.search.asking, result)
-        return _Reply(arguments, *asking)
+        return _Reply(arguments, call, *asking)
 
     def output(self, reply: _Reply) -> ToolOutput:
         """The output for the model and the application."""
         result = reply.result
-        blocks: list[ContentBlock] = [TextBlock(text=reply_text(result, reply.question))]
+        blocks: list[ContentBlock] = [
+            TextBlock(text=reply_text(result, reply.question, reply.call))
+        ]
         for label, picture in pictures_shown(result, self.images):
             blocks.append(TextBlock(text=label))
             blocks.append(ImageBlock(url=picture, image_mimetype="image/jpeg"))
@@ -151,13 +156,17 @@ class _Search:
             *([ChatMessage(role="assistant", content=reasoning)] if reasoning else []),
         ]
 
-    def _stages(
+    def _asked(
         self, messages: list[ChatMessage], arguments: dict[str, Any]
-    ) -> Iterator[SearchResult]:
+    ) -> tuple[list[History], SearchCall]:
+        """What happened before a call, and the call with the ids of the hits that it names."""
         try:
             call = SearchCall.model_validate(arguments)
         except ValidationError as error:
             raise InvalidInputError(invalid_arguments(error)) from error
         history = list(history_of(messages, self.name, self.retriever.open_url))
+        return history, self.search.named(history, call)
+
+    def _stages(self, history: list[History], call: SearchCall) -> Iterator[SearchResult]:
         for result in self.search.stages(history, call):
             yield result.above(self.retriever.min_score)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.types import ContentBlock, ImageContent, TextContent
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from dar_retriever import (
     DARError,
@@ -24,13 +24,22 @@ from dar_retriever import (
     __version__,
 )
 from dar_retriever.agents import (
+    FILTER,
     GENERATED_LABEL,
-    MAX_HITS,
+    LESS_LIKE,
+    MORE_LIKE,
+    REQUEST,
     AgentSearch,
     Event,
+    FilterArgument,
+    Hits,
     IncludeImages,
+    K,
     Listing,
+    Named,
+    Request,
     SearchCall,
+    adds_to,
     generated_picture,
     hit_picture,
     invalid_arguments,
@@ -48,16 +57,19 @@ _INSTRUCTIONS: Final = (
 )
 _STAGES: Final = 3
 
-Request = Annotated[str, Field(description="What the image shows, or what is to change about it.")]
+Words = Annotated[Request, Field(description=REQUEST)]
 Conversation = Annotated[
-    str, Field(description="The id that an earlier result gave; leave it out to begin anew.")
+    Request, Field(description="The id that an earlier result gave; leave it out to begin anew.")
 ]
-Hits = Annotated[int, Field(ge=1, le=MAX_HITS, description="Number of images wanted.")]
-Filter = Annotated[
-    dict[str, Any] | None,
-    Field(description="Exact conditions on metadata, such as {field: value}; see describe_store."),
+Number = Annotated[Hits, Field(description=K)]
+Filter = Annotated[FilterArgument, Field(description=f"{FILTER} See describe_store.")]
+Liked = Annotated[Named, Field(description=MORE_LIKE)]
+Disliked = Annotated[Named, Field(description=LESS_LIKE)]
+Earlier = Annotated[
+    list[str],
+    BeforeValidator(lambda said: [said] if isinstance(said, str) and said else said or []),
+    Field(description="What the user said before, oldest first, if anything."),
 ]
-Named = list[int | str]
 
 
 def create_server(
@@ -93,33 +105,31 @@ def create_server(
     @server.tool(structured_output=False)
     async def search_images(
         ctx: Context[Any, Any],
-        request: Request = "",
-        earlier_turns: Annotated[
-            list[str], Field(description="What the user said before, oldest first, if anything.")
-        ] = [],  # noqa: B006
+        request: Words = "",
+        earlier_turns: Earlier = [],  # noqa: B006
         conversation: Conversation = "",
-        k: Hits = 5,
+        k: Number = None,
         filter: Filter = None,
     ) -> list[ContentBlock]:
         """Find images of the collection that a conversation describes."""
-        said = [*earlier_turns, request]
-        return await desk.search(ctx, conversation, said, SearchCall(k=k, filter=filter))
+        call = SearchCall(request=request, k=k, filter=filter)
+        return await desk.search(ctx, conversation, earlier_turns, call)
 
     @server.tool(structured_output=False)
     async def more_like_this(
         ctx: Context[Any, Any],
-        images: Annotated[Named, Field(description="Results that the user likes: numbers or ids.")],
-        less_like: Annotated[
-            Named, Field(description="Results that the user turns down, likewise.")
-        ] = [],  # noqa: B006
-        request: Request = "",
+        images: Liked = [],  # noqa: B006
+        less_like: Disliked = [],  # noqa: B006
+        request: Words = "",
         conversation: Conversation = "",
-        k: Hits = 5,
+        k: Number = None,
         filter: Filter = None,
     ) -> list[ContentBlock]:
         """Find images like earlier results, and unlike others; words may say what to change."""
-        call = SearchCall(k=k, filter=filter, more_like=images, less_like=less_like)
-        return await desk.search(ctx, conversation, [request], call)
+        call = SearchCall(
+            request=request, k=k, filter=filter, more_like=images, less_like=less_like
+        )
+        return await desk.search(ctx, conversation, (), call)
 
     @server.tool(structured_output=False)
     def describe_store() -> str:
@@ -159,11 +169,15 @@ class _Desk:
     ) -> list[ContentBlock]:
         with _tool_errors():
             past, asked = self._conversations.of(conversation) if conversation else ((), None)
-            events: list[Event] = [*past, *_turns(said, asked)]
+            # The request is the user's next turn, unless it only repeats an earlier one.
+            turns = [Turn("user", text) for text in said]
+            new = [call.request] if not turns or adds_to(call.request, turns) else []
+            events: list[Event] = [*past, *_turns([*said, *new], asked)]
+            call = self._search.named(events, call)
             async for result in in_threads(self._search.stages(events, call)):
                 await _report(ctx, result)
             result, question = await asyncio.to_thread(self._search.asking, result)
-            text = reply_text(result, question)
+            text = reply_text(result, question, call)
             pictures = await asyncio.to_thread(list, self._pictures(result))
             known = conversation or self._conversations.begin()
             happened = [*events, call, Listing(listed_ids(text))]

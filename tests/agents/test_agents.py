@@ -351,7 +351,7 @@ def test_a_call_asks_for_a_number_of_hits_within_bounds(k: int | None):
         {"k": MAX_HITS + 1},
         {"k": "many"},
         {"filter": "red"},
-        {"more_like": "id1"},
+        {"filter": [{"field": "colour"}, 3]},
         {"less_like": [{}]},
         {"request": 5},
     ],
@@ -366,7 +366,7 @@ def test_the_schema_tells_the_model_what_each_argument_is():
 
     assert set(schema["properties"]) == {"request", "k", "filter", "more_like", "less_like"}
     assert all(field["description"] for field in schema["properties"].values())
-    assert "required" not in schema
+    assert schema["required"] == list(schema["properties"])
 
 
 def final(search: AgentSearch, history: Sequence[Event], **call: Any) -> SearchResult:

@@ -226,7 +226,6 @@ def test_the_model_is_asked_for_what_it_wants_and_for_nothing_else(
     assert set(schema["properties"]) == {"request", "k", "filter", "more_like", "less_like"}
     assert all(field["description"] for field in schema["properties"].values())
     assert "colour: " in tool.description
-    assert "required" not in schema
 
 
 def test_the_model_gets_a_numbered_list_and_thumbnails(retriever: DARRetriever) -> None:

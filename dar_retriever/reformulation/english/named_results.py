@@ -8,16 +8,17 @@ from typing import Final
 from dar_retriever.reformulation.english.lexicon import SHADED_COLOUR
 
 _NUMBER: Final = r"(?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten)"
-_PLACE: Final = r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last|\d{1,2}(?:st|nd|rd|th))"
+_PLACE: Final = (
+    r"(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|last|\d{1,2}(?:st|nd|rd|"
+    r"th))"
+)
 _KIND: Final = r"(?:number|no\.?|nr\.?|image|picture|photo|result|option|item|hit|choice|pic)s?"
 _ONES: Final = r"(?:ones?|images?|pictures?|photos?|pics?|results?|options?|items?|hits?|choices?)"
 _NAMED: Final = (
     rf"(?:(?:the )?{_KIND} ?#?{_NUMBER}|#\d{{1,2}}|"
     rf"the {_PLACE}(?: (?:two|three|few|{_ONES}))*|{_PLACE} {_ONES})"
 )
-_AND: Final = (
-    r"(?:,? (?:and|or|&|plus|but not|not|rather than|less like|more like) |, )(?:the )?"
-)
+_AND: Final = r"(?:,? (?:and|or|&|plus|but not|not|rather than|less like|more like) |, )(?:the )?"
 # A bare number names a result only where nothing follows that it could count.
 _BARE: Final = (
     rf"#?{_NUMBER}(?:{_AND}#?{_NUMBER})*"
@@ -25,18 +26,23 @@ _BARE: Final = (
 )
 _WHICH: Final = rf"(?:{_NAMED}|{_BARE})(?:{_AND}(?:{_NAMED}|{_BARE}))*"
 _LIKE: Final = (
-    r"(?:(?:something|anything|more|one|ones|exactly|just|much|pretty|it|the|same|style|please|ok|okay|"
-    r"yes|i|i'd|would|really|also|kind of|sort of|a bit|bit|most|best|make|show me|give me|find me|keep|"
+    r"(?:(?:something|anything|more|one|ones|exactly|just|much|pretty|it|the|same|style|please|ok|"
+    r"okay|"
+    r"yes|i|i'd|would|really|also|kind of|sort of|a bit|bit|most|best|make|show me|give me|find me|"
+    r"keep|"
     r"only) )*"
-    r"(?:like|likes?|similar to|close to|closer to|based on|as in|as|prefer|love|want|take|choose|pick|"
+    r"(?:like|likes?|similar to|close to|closer to|based on|as in|as|prefer|love|want|take|choose|"
+    r"pick|"
     r"go with|go for|from)"
 )
 _FIRST: Final = re.compile(
     rf"^(?:(?:and|so|ok|okay|yes|hm+|well|please|(?:can|could) (?:you|i))[\s,]+)*"
     rf"(?:{_LIKE} {_WHICH}|(?:(?:show|give|find) me |(?:have|see) )?"
-    rf"{_NAMED}(?:{_AND}(?:{_NAMED}|{_BARE}))*)"
-    r"(?:(?: |, ?)(?:is|are|looks?) (?:nice|good|great|fine|ok|okay|best|better|close|closest|perfect))?"
-    r"(?: please)?(?P<rest>$|\s*[,.;:-]+\s*|,? (?=(?:but|only|just|except|in|with|without|and|though|"
+    rf"{_NAMED}(?:{_AND}(?:{_NAMED}|{_BARE}))*)(?: best| most)?"
+    r"(?:(?: |, ?)(?:is|are|looks?) (?:nice|good|great|fine|ok|okay|best|better|close|closest|"
+    r"perfect))?"
+    r"(?: please)?(?P<rest>$|\s*[,.;:-]+\s*|,? (?=(?:but|only|just|except|in|with|without|and|"
+    r"though|"
     r"if|as long)\b))"
 )
 _LAST: Final = re.compile(
