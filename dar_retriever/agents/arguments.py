@@ -60,14 +60,14 @@ def _filter(value: Any) -> Any:
     """A filter of Chroma, from one, its JSON text, or a list of conditions that all hold."""
     if isinstance(value, str):
         value = _read(value) if value.strip() else None
-    if isinstance(value, list):
+    if isinstance(value, list) and all(isinstance(part, dict) for part in value):
         parts = [_condition(part) for part in value if part]
         value = parts[0] if len(parts) == 1 else {"$and": parts} if parts else None
     return value or None if isinstance(value, dict) else value
 
 
-def _condition(part: Any) -> Any:
-    if not isinstance(part, dict) or part.keys() != _CONDITION["properties"].keys():
+def _condition(part: dict[str, Any]) -> dict[str, Any]:
+    if part.keys() != _CONDITION["properties"].keys():
         return part
     return {part["field"]: {part["operator"]: part["value"]}}
 

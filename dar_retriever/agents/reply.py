@@ -19,9 +19,9 @@ from dar_retriever.support.images import data_url
 
 TOOL_NAME: Final = "search_images"
 TOOL_DESCRIPTION: Final = (
-    "Search the image collection. The conversation with the user so far is part of every search, "
-    "so say only what is new. Call it again after each answer or correction of the user; to build "
-    "on earlier results name them in more_like and less_like."
+    "Search the image collection. The conversation with the user so far is part of the search: "
+    "name the whole wish, or say only what changes. Call it again after each answer or correction "
+    "of the user; to build on earlier results name them in more_like and less_like."
 )
 THUMBNAIL: Final = 256
 GENERATED_LABEL: Final = "Generated image, not in the collection:"

@@ -6,6 +6,7 @@ with needs_extra("langchain"):
     from langchain_dar.chains import DialogueRetriever, content_blocks
     from langchain_dar.language_model import language_model
     from langchain_dar.messages import dialogue_from_messages
+    from langchain_dar.pictures import ImagesForModel, place_of, with_pictures
     from langchain_dar.retriever import DARRetriever
     from langchain_dar.tool import create_image_search_tool
     from langchain_dar.vector_store import (
@@ -18,10 +19,13 @@ __all__ = [
     "DARRetriever",
     "DialogueRetriever",
     "ImageEmbeddings",
+    "ImagesForModel",
     "LangChainImageStore",
     "content_blocks",
     "create_image_search_tool",
     "dialogue_from_messages",
     "language_model",
+    "place_of",
     "predicate_filter",
+    "with_pictures",
 ]

@@ -5,6 +5,7 @@ from dar_retriever.support.extras import needs_extra
 with needs_extra("llama-index"):
     from llama_index_dar.language_model import language_model
     from llama_index_dar.messages import dialogue_from_chat_messages
+    from llama_index_dar.pictures import ImagesForModel, place_of, with_pictures
     from llama_index_dar.retriever import ChatQueryBundle, DARRetriever, ImageSearchEvent
     from llama_index_dar.tool import ImageSearchProgress, create_image_search_tool
     from llama_index_dar.vector_store import LlamaIndexImageStore
@@ -14,8 +15,11 @@ __all__ = [
     "DARRetriever",
     "ImageSearchEvent",
     "ImageSearchProgress",
+    "ImagesForModel",
     "LlamaIndexImageStore",
     "create_image_search_tool",
     "dialogue_from_chat_messages",
     "language_model",
+    "place_of",
+    "with_pictures",
 ]

@@ -52,7 +52,8 @@ from mcp_dar.conversations import Conversations
 
 _INSTRUCTIONS: Final = (
     "Finds images by conversation. Call search_images with what the user wants, then again after "
-    "each answer or correction with the conversation id that the result gave and only what is new. "
+    "each answer or correction with the conversation id that the result gave: with the whole wish, "
+    "or only with what changes. "
     "more_like_this and its less_like take results by their number or id."
 )
 _STAGES: Final = 3

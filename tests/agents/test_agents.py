@@ -351,7 +351,7 @@ def test_a_call_asks_for_a_number_of_hits_within_bounds(k: int | None):
         {"k": MAX_HITS + 1},
         {"k": "many"},
         {"filter": "red"},
-        {"filter": [{"field": "colour"}, 3]},
+        {"filter": [3]},
         {"less_like": [{}]},
         {"request": 5},
     ],
