@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeGuard
@@ -191,6 +192,21 @@ def from_preset(
         EncoderMismatchError: Another encoder filled the store.
     """
     chosen = preset(name)
+    # A store in memory is gone with its process.
+    reopen = (
+        None
+        if store is None
+        else partial(
+            from_preset,
+            name,
+            store,
+            device=device,
+            cache_folder=cache_folder,
+            language_model=language_model,
+            acceleration=acceleration,
+            word_filters=word_filters,
+        )
+    )
     encoder = open_encoder(name, device=device)
     generator = open_generator(
         name, device=device, cache_folder=cache_folder, acceleration=acceleration
@@ -221,7 +237,7 @@ def from_preset(
     )
     closeness = StoreCloseness(opened, encoder, calibration)
     return DiffusionAugmentedRetriever(
-        query_encoder, opened, closeness=closeness, word_filters=word_filters
+        query_encoder, opened, closeness=closeness, word_filters=word_filters, reopen=reopen
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -79,6 +79,9 @@ class DiffusionAugmentedRetriever:
         store: An ``ImageStore`` or another store, filled by the query encoder's own encoder.
         closeness: Decides whether the hits are close to the request; by default they always are.
         second_stage: Orders the best hits anew; by default the order of the search stands.
+        reopen: Opens the same models and the same store once more, in another process; a function
+            that can be pickled. Without it, the retriever cannot be pickled. A deep copy is the
+            retriever itself, as nobody wants its models twice.
         word_filters: Whether words such as "under 50 euros", "size 42", "from 2019" or a brand
             become filters if the store has a field for them. The trace says which did.
 
@@ -97,12 +100,25 @@ class DiffusionAugmentedRetriever:
         closeness: Closeness | None = None,
         second_stage: SecondStage | None = None,
         word_filters: bool = True,
+        reopen: Callable[[], DiffusionAugmentedRetriever] | None = None,
     ) -> None:
         self.query_encoder = query_encoder
         self.store = store
         self.closeness = closeness
         self.second_stage = second_stage
         self.word_filters = WordFilters() if word_filters else None
+        self.reopen = reopen
+
+    def __deepcopy__(self, memo: dict[int, object]) -> DiffusionAugmentedRetriever:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[], DiffusionAugmentedRetriever], tuple[()]]:
+        if self.reopen is None:
+            raise InvalidInputError(
+                "a retriever with models or a store in memory cannot be pickled; make it with "
+                "from_preset and the store's folder or address, or pass reopen="
+            )
+        return self.reopen, ()
 
     def search(
         self,

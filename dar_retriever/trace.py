@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dar_retriever.generation.base import GeneratedImage
+from dar_retriever.support.threads import stop_requested
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,14 @@ class Recorder:
             self.timings[step] = self.timings.get(step, 0.0) + time.perf_counter() - began
 
     def fall_back(self, *whats: str) -> None:
-        """Record what failed, and what was done instead."""
+        """Record what failed, and what was done instead.
+
+        If nobody waits for the search any more, it was stopped rather than failed: no warning.
+        """
         for what in whats:
             self.fallbacks.append(what)
-            self.warn(what)
+            if not stop_requested():
+                self.warn(what)
 
 
 def of_error(error: Exception) -> str:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypedDict
 
+from PIL import Image
+
 from dar_retriever.agents.arguments import SearchCall, judgements_of
 from dar_retriever.agents.conversation import Event, Listing
 from dar_retriever.conversation.dialogue import Dialogue
@@ -24,13 +26,18 @@ TOOL_DESCRIPTION: Final = (
     "of the user; to build on earlier results name them in more_like and less_like."
 )
 THUMBNAIL: Final = 256
+FULL: Final = 2048
+"""The longest side that models see of a picture, in pixels."""
+RESULT_BYTES: Final = 700_000
+"""The most bytes that the pictures of one result have as JPEG; in base64 they stay below 1 MB."""
 GENERATED_LABEL: Final = "Generated image, not in the collection:"
 
 IncludeImages = Literal["none", "thumbnail", "full"]
 
 _OPENING: Final = "Searched for: "
 _ASKED: Final = "Asked: "
-_CALL: Final = re.compile(rf"\A{_OPENING}[^\n]*\n{_ASKED}([^\n]*)")
+# Middleware may write something before it, such as that a person has edited the call.
+_REPLY: Final = re.compile(rf"^{_OPENING}[^\n]*(?:\n{_ASKED}(?P<call>[^\n]*))?", re.MULTILINE)
 _LISTED: Final = re.compile(r"^\d+\. id=(\S+) score=", re.MULTILINE)
 _NOT_CLOSE: Final = (
     "Nothing in the collection is close to this; say so to the user. These images are the nearest:"
@@ -91,7 +98,7 @@ def reply_text(
 
 def is_reply(text: str) -> bool:
     """Whether a text was made by ``reply_text``, and is not an error."""
-    return text.startswith(_OPENING)
+    return _REPLY.search(text) is not None
 
 
 def listed_ids(text: str) -> tuple[str, ...]:
@@ -143,15 +150,16 @@ def generated_as_json(result: SearchResult) -> list[dict[str, Any]]:
     ]
 
 
-def generated_picture(result: SearchResult, include: IncludeImages) -> str | None:
+def generated_picture(
+    result: SearchResult, include: IncludeImages, most_bytes: int = RESULT_BYTES
+) -> str | None:
     """The first generated image as a data URL, to show if no hit is close.
 
     Say that it is generated wherever it is shown.
     """
     if result.close or include == "none" or not result.trace.generated:
         return None
-    first = result.trace.generated[0].image
-    return data_url(first, THUMBNAIL if include == "thumbnail" else None)
+    return _data_url(result.trace.generated[0].image, include, most_bytes)
 
 
 def dialogue_as_json(dialogue: Dialogue) -> list[dict[str, str]]:
@@ -162,14 +170,15 @@ def dialogue_as_json(dialogue: Dialogue) -> list[dict[str, str]]:
 def pictures_shown(result: SearchResult, include: IncludeImages) -> Iterator[tuple[str, str]]:
     """The images that a model sees, each with a label, as data URLs.
 
-    Hits whose file is gone are left out. If no hit is close, the first generated image is added
-    at the end, with a label that says so.
+    Together they have at most ``RESULT_BYTES``. Hits whose file is gone are left out. If no hit is
+    close, the first generated image is added at the end, with a label that says so.
     """
+    most_bytes = RESULT_BYTES // (len(result.hits) + 1)
     for number, hit in enumerate(result.hits, 1):
-        picture = hit_picture(hit, include)
+        picture = hit_picture(hit, include, most_bytes)
         if picture:
             yield f"Image {number}:", picture
-    generated = generated_picture(result, include)
+    generated = generated_picture(result, include, most_bytes)
     if generated:
         yield GENERATED_LABEL, generated
 
@@ -208,10 +217,10 @@ def answered(call: SearchCall, reply: str) -> Iterator[Event]:
 
     The call that the reply names counts, because it was executed.
     """
-    if is_reply(reply):
-        executed = _CALL.match(reply)
-        yield judgements_of(_read(executed[1])) if executed else call
-        yield Listing(listed_ids(reply))
+    found = _REPLY.search(reply)
+    if found:
+        yield judgements_of(_read(found["call"])) if found["call"] else call
+        yield Listing(listed_ids(reply[found.start() :]))
 
 
 def _read(text: str) -> Any:
@@ -221,11 +230,18 @@ def _read(text: str) -> Any:
         return {}
 
 
-def hit_picture(hit: Hit, include: IncludeImages) -> str | None:
-    """A hit's image as a data URL; None if no image is wanted or its file is gone."""
+def hit_picture(hit: Hit, include: IncludeImages, most_bytes: int = RESULT_BYTES) -> str | None:
+    """A hit's image as a data URL; None if no image is wanted or its file is gone.
+
+    "thumbnail" has at most ``THUMBNAIL`` pixels per side, "full" at most ``FULL``.
+    """
     if include == "none":
         return None
     try:
-        return data_url(hit.open(), THUMBNAIL if include == "thumbnail" else None)
+        return _data_url(hit.open(), include, most_bytes)
     except InvalidImageError:
         return None
+
+
+def _data_url(image: Image.Image, include: IncludeImages, most_bytes: int) -> str:
+    return data_url(image, THUMBNAIL if include == "thumbnail" else FULL, most_bytes)

@@ -33,6 +33,14 @@ class AgentSearch:
         self._k = k
         self._where = where
         self._questioner = questioner or FacetQuestions(retriever)
+        self._made_with = (retriever, k, where, questioner)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> AgentSearch:
+        """Itself, since it has no state and shares its models; see ``retriever``."""
+        return self
+
+    def __reduce__(self) -> tuple[type[AgentSearch], tuple[object, ...]]:
+        return type(self), self._made_with
 
     def named(self, history: Sequence[Event], call: SearchCall) -> SearchCall:
         """A call with the ids of hits in place of their numbers in the last list."""

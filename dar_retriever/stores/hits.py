@@ -25,6 +25,7 @@ URI: Final = "uri"
 _DATA: Final = "data:image/"
 _FILE: Final = "file:"
 _TAKEN: Final = (
+    "id",
     "uri",
     "score",
     "relevance",
@@ -99,7 +100,7 @@ class Hit:
             The stored metadata with "uri", "score" and "size" ([width, height] or None), "copies"
             if there are any, "relevance" if the hit was re-ranked, and "missing": True if the file
             is gone. Stored fields with one of
-            these names, or named "trace" or "image", which adapters add, are renamed to
+            these names, or named "id", "trace" or "image", which adapters add, are renamed to
             ``stored_NAME``.
         """
         stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}

@@ -127,21 +127,33 @@ def image_from_data_url(url: str) -> Image.Image:
     return read_image(content, "the image of a data URL")
 
 
-def data_url(image: Image.Image, side: int | None = None) -> str:
+def data_url(image: Image.Image, side: int | None = None, most_bytes: int | None = None) -> str:
     """An image as a JPEG in a ``data:`` URL, without the metadata of its original file.
 
     Args:
         image: An image in any mode.
         side: Scale the longer side down to this many pixels; unchanged by default.
+        most_bytes: Scale it down until the JPEG has at most so many bytes.
     """
     image = to_rgb(image).copy()
     # Pillow would copy a comment of the original file.
     image.info.clear()
     if side is not None:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    content = _jpeg(image)
+    while most_bytes and len(content) > most_bytes and max(image.size) > 1:
+        # A little smaller than what the size would suggest, since small pictures pack less well.
+        share = 0.9 * (most_bytes / len(content)) ** 0.5
+        side = max(1, int(max(image.size) * share))
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        content = _jpeg(image)
+    return f"data:image/jpeg;base64,{base64.b64encode(content).decode()}"
+
+
+def _jpeg(image: Image.Image) -> bytes:
     content = io.BytesIO()
     image.save(content, "JPEG", quality=90)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+    return content.getvalue()
 
 
 def is_blank(image: Image.Image, tolerance: int = 4) -> bool:

@@ -8,7 +8,7 @@ with needs_extra("langchain"):
     from langchain_dar.messages import dialogue_from_messages
     from langchain_dar.pictures import ImagesForModel, place_of, with_pictures
     from langchain_dar.retriever import DARRetriever
-    from langchain_dar.tool import create_image_search_tool
+    from langchain_dar.tool import artifact_of, create_image_search_tool
     from langchain_dar.vector_store import (
         ImageEmbeddings,
         LangChainImageStore,
@@ -21,6 +21,7 @@ __all__ = [
     "ImageEmbeddings",
     "ImagesForModel",
     "LangChainImageStore",
+    "artifact_of",
     "content_blocks",
     "create_image_search_tool",
     "dialogue_from_messages",

@@ -16,7 +16,7 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.prebuilt import ToolRuntime
 from pydantic import BaseModel
 
-from dar_retriever import DARError, Questioner, SearchResult
+from dar_retriever import DARError, InvalidInputError, Questioner, SearchResult
 from dar_retriever.agents import (
     TOOL_NAME,
     AgentSearch,
@@ -48,11 +48,27 @@ class SearchArtifact(ResultData):
     """The artifact of a call, for the application; the model does not see it.
 
     Attributes:
-        documents: The hits, as ``DARRetriever`` gives them. Checkpoints give them back as plain
-            dicts, which ``Document.model_validate`` takes.
+        documents: The hits, as ``DARRetriever`` gives them. Strict checkpoints give them back as
+            plain dicts; ``artifact_of`` makes them documents again.
     """
 
     documents: list[Document]
+
+
+def artifact_of(message: ToolMessage) -> SearchArtifact:
+    """The artifact of a search's message, also if it comes back from a checkpoint.
+
+    Raises:
+        InvalidInputError: The message has no artifact of the image search.
+    """
+    artifact = message.artifact
+    if not isinstance(artifact, Mapping) or "documents" not in artifact:
+        raise InvalidInputError(
+            f"{message.name or 'a message'}: no artifact of the image search; pass the ToolMessage "
+            "of a search that has not failed"
+        )
+    documents = [Document.model_validate(document) for document in artifact["documents"]]
+    return cast("SearchArtifact", {**artifact, "documents": documents})
 
 
 def create_image_search_tool(
@@ -171,7 +187,8 @@ class _Search:
 
     def _reply(self, result: SearchResult, call: SearchCall) -> Reply:
         result, question = self.search.asking(result)
-        documents = documents_of(result, self.retriever.include_images)
+        found = documents_of(result, self.retriever.include_images)
+        documents = [document.as_document() for document in found]
         artifact = SearchArtifact(documents=documents, **result_as_json(result, question))
         text = reply_text(result, question, call)
         if self.images == "none":
@@ -206,11 +223,23 @@ def history_of(messages: Sequence[BaseMessage], tool: str, open_url: OpenUrl) ->
 
 
 def _messages_of(state: Any, key: str) -> list[BaseMessage]:
+    """The messages of an agent's state.
+
+    Raises:
+        InvalidInputError: The state has no such key.
+    """
     if isinstance(state, Mapping):
-        state = state.get(key, [])
-    elif not isinstance(state, Sequence):
-        state = getattr(state, key, [])
-    return as_messages(state)
+        names, messages = [str(name) for name in state], state.get(key)
+    elif isinstance(state, Sequence):
+        names, messages = [], state
+    else:
+        names, messages = list(vars(state)), getattr(state, key, None)
+    if messages is None:
+        raise InvalidInputError(
+            f"messages_key={key!r}: the agent's state has {', '.join(names) or 'nothing'}; make "
+            "the tool with the key of the messages"
+        )
+    return as_messages(messages)
 
 
 @contextmanager
@@ -219,11 +248,15 @@ def _tool_errors() -> Iterator[None]:
     try:
         yield
     except DARError as error:
-        raise ToolException(str(error)) from error
+        raise ToolException(_one_line(error)) from error
     # A failed search must not end the agent's run.
     except Exception as error:
         _LOGGER.exception("the image search failed")
         raise ToolException(
-            f"the image search failed ({type(error).__name__}: {error}); go on without it, or try "
-            "once more"
+            f"the image search failed ({type(error).__name__}: {_one_line(error)}); go on without "
+            "it, or try once more"
         ) from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -16,7 +16,6 @@ from pydantic import BeforeValidator, Field, ValidationError
 from dar_retriever import (
     DARError,
     DiffusionAugmentedRetriever,
-    InvalidImageError,
     Question,
     Questioner,
     SearchResult,
@@ -25,7 +24,6 @@ from dar_retriever import (
 )
 from dar_retriever.agents import (
     FILTER,
-    GENERATED_LABEL,
     LESS_LIKE,
     MORE_LIKE,
     REQUEST,
@@ -40,13 +38,12 @@ from dar_retriever.agents import (
     Request,
     SearchCall,
     adds_to,
-    generated_picture,
     hit_picture,
     invalid_arguments,
     listed_ids,
+    pictures_shown,
     reply_text,
 )
-from dar_retriever.support.images import data_url
 from dar_retriever.support.threads import in_threads
 from mcp_dar.conversations import Conversations
 
@@ -148,9 +145,12 @@ def create_server(
         """An image of the collection, by its id."""
         try:
             (hit,) = store.get([id])
-            return base64.b64decode(data_url(hit.open()).partition(",")[2])
-        except (ValueError, InvalidImageError) as error:
+            picture = hit_picture(hit, "full")
+        except ValueError as error:
             raise ResourceNotFoundError(f"{id}: no image of the collection") from error
+        if picture is None:
+            raise ResourceNotFoundError(f"{id}: no image of the collection")
+        return base64.b64decode(picture.partition(",")[2])
 
     return server
 
@@ -189,15 +189,9 @@ class _Desk:
             ]
 
     def _pictures(self, result: SearchResult) -> Iterator[ContentBlock]:
-        for number, hit in enumerate(result.hits, 1):
-            picture = hit_picture(hit, self._images)
-            if picture:
-                yield TextContent(type="text", text=f"Image {number}:")
-                yield _image(picture)
-        generated = generated_picture(result, self._images)
-        if generated:
-            yield TextContent(type="text", text=GENERATED_LABEL)
-            yield _image(generated)
+        for label, picture in pictures_shown(result, self._images):
+            yield TextContent(type="text", text=label)
+            yield _image(picture)
 
 
 def _turns(said: Sequence[str], asked: Question | None) -> Iterator[Turn]:
