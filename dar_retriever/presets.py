@@ -192,21 +192,10 @@ def from_preset(
         EncoderMismatchError: Another encoder filled the store.
     """
     chosen = preset(name)
-    # A store in memory is gone with its process.
-    reopen = (
-        None
-        if store is None
-        else partial(
-            from_preset,
-            name,
-            store,
-            device=device,
-            cache_folder=cache_folder,
-            language_model=language_model,
-            acceleration=acceleration,
-            word_filters=word_filters,
-        )
-    )
+    options: dict[str, Any] = {"device": device, "cache_folder": cache_folder}
+    options |= {"language_model": language_model, "acceleration": acceleration}
+    options |= {"word_filters": word_filters}
+    reopen = None if store is None else partial(from_preset, name, store, **options)
     encoder = open_encoder(name, device=device)
     generator = open_generator(
         name, device=device, cache_folder=cache_folder, acceleration=acceleration

@@ -146,4 +146,4 @@ def _stages(
     dialogue = dialogue_from_messages(messages, open_url=retriever.open_url)
     for result in retriever.retriever.stream(dialogue, retriever.k, retriever.filter):
         kept = result.above(retriever.min_score)
-        yield documents_of(kept, retriever.include_images), list(progress_events(kept))
+        yield [*documents_of(kept, retriever.include_images)], list(progress_events(kept))
