@@ -105,10 +105,14 @@ class Conversation:
         likes, dislikes = self._ids(call.more_like), self._ids(call.less_like)
         unknown = sorted({*likes, *dislikes} - store.known([*likes, *dislikes]))
         if unknown:
-            numbers = f"a number from 1 to {len(self.listed)} or " if self.listed else ""
-            raise InvalidInputError(
-                f"{', '.join(unknown)}: no such image; name {numbers}the id of an earlier result"
+            # A sub-agent may not see the list that the user speaks of.
+            way_out = (
+                f"name a number from 1 to {len(self.listed)} or the id of an earlier result"
+                if self.listed
+                else "there is no earlier list of results in this conversation, so name the ids of "
+                "results, or say in the request what they look like"
             )
+            raise InvalidInputError(f"{', '.join(unknown)}: no such image; {way_out}")
         torn = sorted({*likes} & {*dislikes})
         if torn:
             raise InvalidInputError(

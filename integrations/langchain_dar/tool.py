@@ -78,6 +78,7 @@ def create_image_search_tool(
     name: str = TOOL_NAME,
     description: str | None = None,
     messages_key: str = "messages",
+    earlier_key: str | None = None,
     questioner: Questioner | None = None,
 ) -> BaseTool:
     """Make a tool that searches with the conversation of the agent that calls it.
@@ -99,6 +100,8 @@ def create_image_search_tool(
         description: Description for the model; by default it says when to search and which
             metadata to filter by.
         messages_key: Key of the messages in the state.
+        earlier_key: Key of messages in the state that were before those, such as the conversation
+            of the graph that calls the agent. Messages in both count once.
         questioner: Proposes a question for the user with each result. By default the questions come
             from the metadata. Pass ``LLMQuestions`` for freer ones, ``NoQuestions`` for none.
 
@@ -111,6 +114,7 @@ def create_image_search_tool(
         images,
         name,
         messages_key,
+        earlier_key,
     )
     return _SearchTool(
         name=name,
@@ -147,6 +151,7 @@ class _Search:
     images: IncludeImages
     name: str
     messages_key: str
+    earlier_key: str | None
 
     # Not optional in its type: LangChain would show the argument to the model.
     def run(self, runtime: ToolRuntime = None, **arguments: Any) -> Reply:  # type: ignore[assignment]
@@ -171,9 +176,17 @@ class _Search:
         self, runtime: ToolRuntime | None, arguments: dict[str, Any]
     ) -> tuple[list[Event], SearchCall]:
         """What happened before a call, and the call with the ids of the hits that it names."""
-        messages = _messages_of(runtime.state, self.messages_key) if runtime else []
+        messages = self._messages(runtime.state) if runtime else []
         history = list(history_of(messages, self.name, self.retriever.open_url))
         return history, self.search.named(history, SearchCall(**arguments))
+
+    def _messages(self, state: Any) -> list[BaseMessage]:
+        messages = _messages_of(state, self.messages_key)
+        if self.earlier_key is None:
+            return messages
+        known = {message.id for message in messages if message.id}
+        earlier = _messages_of(state, self.earlier_key)
+        return [*(each for each in earlier if each.id not in known), *messages]
 
     def _stages(self, history: Sequence[Event], call: SearchCall) -> Iterator[SearchResult]:
         for result in self.search.stages(history, call):
@@ -236,8 +249,8 @@ def _messages_of(state: Any, key: str) -> list[BaseMessage]:
         names, messages = list(vars(state)), getattr(state, key, None)
     if messages is None:
         raise InvalidInputError(
-            f"messages_key={key!r}: the agent's state has {', '.join(names) or 'nothing'}; make "
-            "the tool with the key of the messages"
+            f"{key!r}: no messages; the agent's state has {', '.join(names) or 'nothing'}; make "
+            "the tool with messages_key, the key of the messages"
         )
     return as_messages(messages)
 

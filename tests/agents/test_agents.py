@@ -144,7 +144,7 @@ def test_what_is_no_result_is_refused(store: ImageStore, name: int | str):
 
 
 def test_without_a_list_there_are_no_numbers(store: ImageStore):
-    with pytest.raises(InvalidInputError, match="1: no such image; name the id of an earlier"):
+    with pytest.raises(InvalidInputError, match="1: no such image; there is no earlier list"):
         Conversation().judged(SearchCall(more_like=[1]), store)
     assert Conversation().judged(SearchCall(more_like=["id1"]), store).liked == ("id1",)
 

@@ -222,7 +222,8 @@ def test_what_a_person_strikes_out_of_a_call_does_not_come_back(words: DARRetrie
         found = []
         for said in ("a handbag", "others", "please"):
             agent.invoke({"messages": [HumanMessage(said)]}, thread)
-            edited = {"request": "handbag", "less_like": [1] if said == "others" else []}
+            struck = {"less_like": [1] if said == "others" else []}
+            edited = {"request": "handbag", "k": 20, **struck}
             action = {"name": "search_images", "args": edited}
             decision = {"type": "edit", "edited_action": action}
             state = agent.invoke(Command(resume={"decisions": [decision]}), thread)
@@ -231,7 +232,7 @@ def test_what_a_person_strikes_out_of_a_call_does_not_come_back(words: DARRetrie
 
     first, second, third = found
     assert first[0] not in second + third
-    assert first[1] == second[0] == third[0]
+    assert first[1] in {*second} & {*third}
 
 
 def test_a_wrong_key_of_the_messages_is_an_error(words: DARRetriever) -> None:
@@ -244,4 +245,4 @@ def test_a_wrong_key_of_the_messages_is_an_error(words: DARRetriever) -> None:
 
     (reply,) = [message for message in state["messages"] if isinstance(message, ToolMessage)]
     assert reply.status == "error"
-    assert "messages_key='talk': the agent's state has messages" in reply.text
+    assert "'talk': no messages; the agent's state has messages" in reply.text

@@ -230,6 +230,7 @@ def test_what_is_said_unasked_corrects_or_adds(said: str, then: str, caption: st
         "I don't like number 2",
         "not the second one",
         "no, more like number 4",
+        "like a72f559a258aae53585094efb4c7e0ec",
         "show me more like result 2",
     ],
 )

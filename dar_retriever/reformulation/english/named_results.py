@@ -14,8 +14,10 @@ _PLACE: Final = (
 )
 _KIND: Final = r"(?:number|no\.?|nr\.?|image|picture|photo|result|option|item|hit|choice|pic)s?"
 _ONES: Final = r"(?:ones?|images?|pictures?|photos?|pics?|results?|options?|items?|hits?|choices?)"
+# An id as this package makes them: hexadecimal, of many digits.
+_ID: Final = r"#?(?=[a-f]*\d)[0-9a-f]{12,64}\b"
 _NAMED: Final = (
-    rf"(?:(?:the )?{_KIND} ?#?{_NUMBER}|#\d{{1,2}}|"
+    rf"(?:{_ID}|(?:the )?{_KIND} ?#?{_NUMBER}|#\d{{1,2}}|"
     rf"the {_PLACE}(?: (?:two|three|few|{_ONES}))*|{_PLACE} {_ONES})"
 )
 _AND: Final = r"(?:,? (?:and|or|&|plus|but not|not|rather than|less like|more like) |, )(?:the )?"
