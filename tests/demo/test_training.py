@@ -7,11 +7,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from dar_retriever import DiffusersGenerator, ImageRequest, OpenClipEncoder
+from dar_retriever import (
+    Candidates,
+    DARQueryEncoder,
+    DiffusersGenerator,
+    FlowPrior,
+    Hit,
+    ImageRequest,
+    MatchingReranker,
+    OpenClipEncoder,
+)
 from dar_retriever.demo.scenes import Scene
 from dar_retriever.demo.training import __main__ as training
 from dar_retriever.demo.training.loop import Schedule, train
 from dar_retriever.demo.training.pool import Pool
+from dar_retriever.support.caption_reader import CaptionReader
 
 
 def fit_a_line(state: Path, steps: int, stop_after: int | None = None) -> torch.nn.Linear:
@@ -69,3 +79,12 @@ def test_all_stages_end_in_folders_that_the_loaders_open(
         [ImageRequest("a red dress")]
     )
     assert made[0].image.size == (128, 128)
+    reader = CaptionReader(tmp_path / "reader")
+    prior = FlowPrior(tmp_path / "prior", reader)
+    text = encoder.encode_texts(["a red dress"])[0]
+    samples = prior.sample("a red dress", text, 5, seed=0)
+    assert samples.shape == (5, encoder.dimension)
+    head = MatchingReranker(tmp_path / "matching", reader)
+    query = DARQueryEncoder(encoder).encode("a red dress")
+    hits = [Hit(str(number), 0.0, "") for number in range(5)]
+    assert head.scores(Candidates(query, hits, samples)).shape == (5,)

@@ -2,8 +2,9 @@
 
     python -m dar_retriever.demo.training --folder training
 
-Draws the pictures, then trains autoencoder, generator and encoder, and writes the folders that
-``dar_retriever/demo/weights`` holds. Stop it at any time; the same command goes on.
+Draws the pictures, then trains autoencoder, generator and encoder, and on the encoder's vectors
+the matching head and the prior. Writes the folders that ``dar_retriever/demo/weights`` holds. Stop
+it at any time; the same command goes on.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ from dar_retriever.demo.training.encoder import CONTEXT_LENGTH, save_encoder, tr
 from dar_retriever.demo.training.generator import PROMPT_LENGTH, save_generator, train_generator
 from dar_retriever.demo.training.judge import train_judge
 from dar_retriever.demo.training.loop import Schedule, console
+from dar_retriever.demo.training.matching import save_matching, train_matching
 from dar_retriever.demo.training.pool import Pool
+from dar_retriever.demo.training.prior import save_prior, train_prior
 from dar_retriever.demo.training.tokenizer import train_tokenizer
+from dar_retriever.demo.training.vectors import image_vectors
 from dar_retriever.demo.training.words import fields_of, words_of
+from dar_retriever.support.caption_reader import CaptionReader
 
 PICTURES: Final = 60_000
 TOKENS: Final = 1_024
@@ -35,7 +40,10 @@ SCHEDULES: Final = {
     "generator": Schedule(3_400, 64, 1e-3, average=0.999),
     "judge": Schedule(1_000, 64, 2e-3, weight_decay=0.02),
     "encoder": Schedule(1_600, 192, 2e-3, weight_decay=0.05),
+    "matching": Schedule(1_200, 512, 2e-3, weight_decay=0.05),
+    "prior": Schedule(24_000, 1024, 2e-3, average=0.999),
 }
+_ON_VECTORS: Final = ("matching", "prior")
 
 
 def main() -> None:
@@ -49,7 +57,7 @@ def main() -> None:
         nargs="+",
         choices=SCHEDULES,
         default=list(SCHEDULES),
-        help="the encoder and the other two may run side by side",
+        help="the encoder and the first two may run side by side",
     )
     options = parser.parse_args()
     if options.threads:
@@ -59,7 +67,10 @@ def main() -> None:
     tokenizer = _tokenizer(pool, folder / "tokenizer")
     began = time.monotonic()
     for stage in options.stages:
-        _run(stage, pool, tokenizer, folder)
+        if stage in _ON_VECTORS:
+            _run_on_vectors(stage, options.pictures, folder)
+        else:
+            _run(stage, pool, tokenizer, folder)
     console.print(f"done in {(time.monotonic() - began) / 60:.0f} min")
 
 
@@ -83,6 +94,20 @@ def _run(stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path) -> None
     prompts = CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=PROMPT_LENGTH)
     generator = train_generator(pool, latents, prompts, schedule, state)
     save_generator(generator, autoencoder, prompts, folder / stage)
+
+
+def _run_on_vectors(stage: str, pictures: int, folder: Path) -> None:
+    schedule, state = SCHEDULES[stage], folder / f"{stage}.pt"
+    # Pictures that the encoder has not seen: of others its vectors tell more.
+    fresh = Pool.open(folder / "fresh", pictures, seed=1)
+    vectors = image_vectors(folder / "fresh" / "vectors.npy", fresh, folder / "encoder")
+    if stage == "matching":
+        tokenizer = _tokenizer(fresh, folder / "tokenizer")
+        head = train_matching(fresh, vectors, tokenizer, schedule, state)
+        save_matching(head, _tokenizer(fresh, folder / "tokenizer"), folder)
+        return
+    reader = CaptionReader(folder / "reader")
+    save_prior(train_prior(fresh, vectors, reader, schedule, state), folder / stage)
 
 
 def _tokenizer(pool: Pool, folder: Path) -> CLIPTokenizer:

@@ -18,7 +18,7 @@ from dar_retriever.demo.training.encoder import CONTEXT_LENGTH, misread, multi_m
 from dar_retriever.demo.training.facts import Facts, matches
 from dar_retriever.demo.training.loop import Schedule, device, train
 from dar_retriever.demo.training.pool import Pool
-from dar_retriever.demo.training.vectors import any_caption
+from dar_retriever.demo.training.told import ToldCaptions
 from dar_retriever.ranking.matching import CONFIG, WEIGHTS
 from dar_retriever.ranking.matching_network import ImageReader
 
@@ -66,12 +66,12 @@ def train_matching(
         state: File that the training can go on from.
     """
     torch.manual_seed(0)
-    facts = Facts(pool.subjects)
+    facts, captions = Facts(pool.subjects), ToldCaptions(pool.subjects)
     head = MatchingHead(vectors.shape[1], tokenizer, sum(facts.sizes)).to(device())
 
     def loss_of(head: MatchingHead, random: Random) -> Tensor:
         numbers = pool.batch(schedule.batch, random)
-        texts, told = zip(*(any_caption(pool.subjects[n], random) for n in numbers), strict=True)
+        texts, told = zip(*(captions.of(n, random) for n in numbers), strict=True)
         tokens = tokenizer(
             list(texts),
             padding=True,

@@ -8,20 +8,21 @@ from random import Random
 from typing import Final
 
 import torch
+from rich.progress import track
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from dar_retriever.demo.training.loop import Schedule, device, train
 from dar_retriever.demo.training.pool import Pool
-from dar_retriever.demo.training.vectors import any_caption
+from dar_retriever.demo.training.told import ToldCaptions
 from dar_retriever.generation.prior import CONFIG, WEIGHTS
 from dar_retriever.generation.velocity import VelocityNetwork
 from dar_retriever.support.caption_reader import CaptionReader
 
 _WIDTH: Final = 256
 _DEPTH: Final = 3
-_CAPTIONS: Final = 8
+_CAPTIONS: Final = 4
 _BATCH: Final = 256
 
 
@@ -63,21 +64,15 @@ def train_prior(
 
 def _read(pool: Pool, reader: CaptionReader) -> Tensor:
     """Captions of each picture, read into features: (captions, N, features)."""
-    random = Random(0)
-    starts = range(0, len(pool.subjects), _BATCH)
-    return torch.stack(
-        [
-            torch.cat(
-                [
-                    torch.from_numpy(
-                        reader.read([any_caption(subject, random)[0] for subject in some])
-                    )
-                    for some in (pool.subjects[start : start + _BATCH] for start in starts)
-                ]
-            )
-            for _ in range(_CAPTIONS)
-        ]
-    )
+    random, captions = Random(0), ToldCaptions(pool.subjects)
+    numbers = range(len(pool.subjects))
+    texts = [captions.of(number, random)[0] for _ in range(_CAPTIONS) for number in numbers]
+    starts = range(0, len(texts), _BATCH)
+    read = [
+        torch.from_numpy(reader.read(texts[start : start + _BATCH]))
+        for start in track(starts, "Reading the captions")
+    ]
+    return torch.cat(read).reshape(_CAPTIONS, len(numbers), -1)
 
 
 def save_prior(network: VelocityNetwork, folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 from typing import Any, Final
 
 import numpy as np
@@ -14,11 +13,8 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
-from dar_retriever.demo.captions import chattered
 from dar_retriever.demo.training.pool import Pool
-from dar_retriever.demo.training.words import Subject, fields_of, words_of
 
-_CHATTERED: Final = 0.1
 _BATCH: Final = 256
 
 
@@ -46,11 +42,3 @@ def _encoded(folder: Path, pool: Pool) -> Any:
             seen = see(torch.stack(some).contiguous(memory_format=torch.channels_last))
         parts.append(functional.normalize(seen.float(), dim=-1).numpy())
     return np.concatenate(parts)
-
-
-def any_caption(subject: Subject, random: Random) -> tuple[str, frozenset[str]]:
-    """A caption that tells any number of attributes, from none to all, and which it tells."""
-    fields = fields_of(subject)
-    told = frozenset(random.sample(fields, random.randint(0, len(fields))))
-    text = words_of(subject, told, random)
-    return chattered(text, random, 3) if random.random() < _CHATTERED else text, told
