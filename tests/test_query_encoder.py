@@ -30,6 +30,7 @@ from dar_retriever.fusion import Budget, FusedQuery, NoExclusion, paper_schedule
 from dar_retriever.generation import GeneratedImage
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.reformulation import JoinedTurns, Reformulation
+from dar_retriever.support.threads import waited_for_by
 from dar_retriever.understanding.composition import (
     CaptionedReference,
     Parts,
@@ -693,3 +694,15 @@ def test_one_answer_may_fail_in_every_way(tiny_encoder: OpenClipEncoder):
     assert "4 for 3" in more
     assert "'garbage'" in dropped
     assert blank.endswith("1 of 2")
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_search_that_nobody_waits_for_warns_of_nothing(
+    tiny_encoder: OpenClipEncoder, caplog: pytest.LogCaptureFixture, *, stopped: bool
+):
+    queries = DARQueryEncoder(tiny_encoder, FailingGenerator(GenerationError("stopped")))
+
+    query = waited_for_by(lambda: stopped).run(queries.encode, "a dress")
+
+    assert "generation failed" in query.trace.fallbacks[0]
+    assert ("generation failed" in caplog.text) != stopped

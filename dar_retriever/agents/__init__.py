@@ -27,6 +27,7 @@ from dar_retriever.agents.messages import (
     user_message,
 )
 from dar_retriever.agents.reply import (
+    FULL,
     GENERATED_LABEL,
     THUMBNAIL,
     TOOL_DESCRIPTION,
@@ -53,6 +54,7 @@ from dar_retriever.questions import question_as_json
 
 __all__ = [
     "FILTER",
+    "FULL",
     "GENERATED_LABEL",
     "LESS_LIKE",
     "MAX_HITS",

@@ -65,12 +65,18 @@ def mcp(
     language_model: LocalModel = "",
     allowed_host: AllowedHosts = [],  # noqa: B006
     allow_anyone: AllowAnyone = False,  # noqa: FBT002 (an option of the command)
+    conversations: Annotated[
+        Path | None,
+        typer.Option(help="A file for the conversations, to share with other servers."),
+    ] = None,
     device: Device = None,
 ) -> None:
     """Serve agents by the Model Context Protocol (extra: mcp)."""
-    from mcp_dar import create_server, serve_http, serve_stdio
+    from mcp_dar import SharedConversations, create_server, serve_http, serve_stdio
 
-    server = create_server(open_retriever(preset, store, device, language_model))
+    kept = SharedConversations(conversations) if conversations else None
+    retriever = open_retriever(preset, store, device, language_model)
+    server = create_server(retriever, conversations=kept)
     if http:
         ERR.print(f"The server: http://{host}:{port}/mcp  (Ctrl-C ends it)", highlight=False)
         serve_http(
@@ -162,7 +168,7 @@ def _agent(model: str, k: int, retriever: DiffusionAugmentedRetriever) -> Any:
     with needs_extra("langchain"):
         from gradio_dar import INSTRUCTIONS
         from langchain.agents import create_agent
-        from langchain_dar import DARRetriever, create_image_search_tool
+        from langchain_dar import DARRetriever, ImagesForModel, create_image_search_tool
 
     tool = create_image_search_tool(DARRetriever(retriever=retriever, k=k))
-    return create_agent(model, [tool], system_prompt=INSTRUCTIONS)
+    return create_agent(model, [tool], middleware=[ImagesForModel()], system_prompt=INSTRUCTIONS)

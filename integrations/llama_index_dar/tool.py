@@ -128,11 +128,14 @@ class _Search:
     def output(self, reply: _Reply) -> ToolOutput:
         """The output for the model and the application."""
         result = reply.result
-        blocks: list[ContentBlock] = [
-            TextBlock(text=reply_text(result, reply.question, reply.call))
-        ]
-        for label, picture in pictures_shown(result, self.images):
-            blocks.append(TextBlock(text=label))
+        shown = list(pictures_shown(result, self.images))
+        text = reply_text(result, reply.question, reply.call)
+        if shown:
+            # Not a label before each: some LLMs are sent all texts as one, without the pictures.
+            order = ", ".join(label.rstrip(":") for label, _ in shown)
+            text += f"\nIf you are shown pictures, they are in this order: {order}."
+        blocks: list[ContentBlock] = [TextBlock(text=text)]
+        for _, picture in shown:
             blocks.append(ImageBlock(url=picture, image_mimetype="image/jpeg"))
         return ToolOutput(
             tool_name=self.name,

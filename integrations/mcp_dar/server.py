@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
-from mcp.types import ContentBlock, ImageContent, TextContent
+from mcp.types import ContentBlock, ImageContent, TextContent, ToolAnnotations
 from pydantic import BeforeValidator, Field, ValidationError
 
 from dar_retriever import (
@@ -45,7 +45,7 @@ from dar_retriever.agents import (
     reply_text,
 )
 from dar_retriever.support.threads import in_threads
-from mcp_dar.conversations import Conversations
+from mcp_dar.conversations import Conversations, KeptConversations, new_id
 
 _INSTRUCTIONS: Final = (
     "Finds images by conversation. Call search_images with what the user wants, then again after "
@@ -54,6 +54,10 @@ _INSTRUCTIONS: Final = (
     "more_like_this and its less_like take results by their number or id."
 )
 _STAGES: Final = 3
+# What clients may call without asking a person first.
+_READS: Final = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
 
 Words = Annotated[Request, Field(description=REQUEST)]
 Conversation = Annotated[
@@ -75,7 +79,7 @@ def create_server(
     *,
     name: str = "dar-retriever",
     images: IncludeImages = "thumbnail",
-    most_conversations: int = 1000,
+    conversations: KeptConversations | None = None,
     questioner: Questioner | None = None,
 ) -> MCPServer[Any]:
     """Make a server for a retriever.
@@ -88,19 +92,19 @@ def create_server(
         retriever: The retriever.
         name: Name of the server.
         images: How clients see the hits; "none" for models that read only text.
-        most_conversations: Number of conversations to keep; the least recently used ones go first.
+        conversations: Where the conversations are kept: ``Conversations``, in memory, by default;
+            ``SharedConversations`` for several servers behind a balancer, and for restarts.
         questioner: Proposes questions for the user; from the store's metadata by default.
 
     Returns:
         A server to run with ``serve_stdio`` or ``serve_http``.
     """
     server: MCPServer[Any] = MCPServer(name, instructions=_INSTRUCTIONS, version=__version__)
-    desk = _Desk(
-        AgentSearch(retriever, questioner=questioner), Conversations(most_conversations), images
-    )
+    search = AgentSearch(retriever, questioner=questioner)
+    desk = _Desk(search, conversations or Conversations(), images)
     store = retriever.store
 
-    @server.tool(structured_output=False)
+    @server.tool(title="Search images", annotations=_READS, structured_output=False)
     async def search_images(
         ctx: Context[Any, Any],
         request: Words = "",
@@ -113,7 +117,7 @@ def create_server(
         call = SearchCall(request=request, k=k, filter=filter)
         return await desk.search(ctx, conversation, earlier_turns, call)
 
-    @server.tool(structured_output=False)
+    @server.tool(title="More like this", annotations=_READS, structured_output=False)
     async def more_like_this(
         ctx: Context[Any, Any],
         images: Liked = [],  # noqa: B006
@@ -129,7 +133,7 @@ def create_server(
         )
         return await desk.search(ctx, conversation, (), call)
 
-    @server.tool(structured_output=False)
+    @server.tool(title="Describe the collection", annotations=_READS, structured_output=False)
     def describe_store() -> str:
         """What the collection holds: number of images, and metadata fields with their values."""
         with _tool_errors():
@@ -159,7 +163,7 @@ class _Desk:
     """Runs searches; each adds a turn to its conversation."""
 
     def __init__(
-        self, search: AgentSearch, conversations: Conversations, images: IncludeImages
+        self, search: AgentSearch, conversations: KeptConversations, images: IncludeImages
     ) -> None:
         self._search = search
         self._conversations = conversations
@@ -169,7 +173,11 @@ class _Desk:
         self, ctx: Context[Any, Any], conversation: str, said: Sequence[str], call: SearchCall
     ) -> list[ContentBlock]:
         with _tool_errors():
-            past, asked = self._conversations.of(conversation) if conversation else ((), None)
+            past, asked = (
+                await asyncio.to_thread(self._conversations.of, conversation)
+                if conversation
+                else ((), None)
+            )
             # The request is the user's next turn, unless it only repeats an earlier one.
             turns = [Turn("user", text) for text in said]
             new = [call.request] if not turns or adds_to(call.request, turns) else []
@@ -180,9 +188,9 @@ class _Desk:
             result, question = await asyncio.to_thread(self._search.asking, result)
             text = reply_text(result, question, call)
             pictures = await asyncio.to_thread(list, self._pictures(result))
-            known = conversation or self._conversations.begin()
+            known = conversation or new_id()
             happened = [*events, call, Listing(listed_ids(text))]
-            self._conversations.keep(known, happened, question)
+            await asyncio.to_thread(self._conversations.keep, known, happened, question)
             return [
                 TextContent(type="text", text=f"{text}\nTo go on: conversation={known}"),
                 *pictures,

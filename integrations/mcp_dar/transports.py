@@ -80,11 +80,14 @@ class _BearerToken:
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
-        self._expected = f"Bearer {token}".encode()
+        self._expected = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         given = Headers(scope=scope).get("authorization", "") if scope["type"] == "http" else ""
-        if scope["type"] == "lifespan" or hmac.compare_digest(given.encode(), self._expected):
+        scheme, _, token = given.partition(" ")
+        # The name of a scheme may have any case (RFC 9110).
+        allowed = hmac.compare_digest(token.strip().encode(), self._expected)
+        if scope["type"] == "lifespan" or (allowed and scheme.lower() == "bearer"):
             await self._app(scope, receive, send)
             return
         refusal = PlainTextResponse(

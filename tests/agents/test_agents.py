@@ -17,12 +17,14 @@ from PIL import Image
 from pydantic import ValidationError
 
 from dar_retriever.agents import (
+    FULL,
     MAX_HITS,
     THUMBNAIL,
     TOOL_DESCRIPTION,
     AgentSearch,
     Conversation,
     Event,
+    IncludeImages,
     Listing,
     SearchCall,
     Unread,
@@ -30,6 +32,7 @@ from dar_retriever.agents import (
     generated_picture,
     hit_picture,
     listed_ids,
+    pictures_shown,
     progress_events,
     reply_text,
     tool_description,
@@ -653,6 +656,22 @@ def test_where_nothing_is_close_the_first_generated_image_is_shown():
     assert generated_picture(result, "none") is None
     assert generated_picture(dataclasses.replace(result, close=True), "full") is None
     assert generated_picture(far(HITS, Trace("a dog")), "full") is None
+
+
+@pytest.mark.parametrize(("count", "include"), [(1, "full"), (5, "full"), (20, "thumbnail")])
+def test_the_pictures_of_a_result_stay_below_a_megabyte(
+    tmp_path: Path, count: int, include: IncludeImages
+):
+    photo = tmp_path / "camera.jpg"
+    Image.effect_noise((4000, 3000), 90).convert("RGB").save(photo, quality=95)
+    assert photo.stat().st_size > 2_000_000
+    hits = [Hit(str(number), 0.5, str(photo)) for number in range(count)]
+
+    shown = [picture for _, picture in pictures_shown(result_of(hits, Trace()), include)]
+
+    assert len(shown) == count
+    assert sum(map(len, shown)) < 1_000_000
+    assert all(max(image_from_data_url(picture).size) <= FULL for picture in shown)
 
 
 def test_progress_tells_whether_anything_is_close():

@@ -22,7 +22,7 @@ from fakes import DrawingGenerator, FailingGenerator, far_from
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_dar import create_server, http_app
+from mcp_dar import Conversations, create_server, http_app
 from slow_mcp_server import UntilStopped
 from starlette.testclient import TestClient
 
@@ -151,7 +151,8 @@ async def test_a_client_searches_and_gets_images_over_every_transport(connect: C
     async with connect() as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert tools.keys() == {"search_images", "more_like_this", "describe_store"}
-        assert all(tool.description for tool in tools.values())
+        assert all(tool.title and tool.description for tool in tools.values())
+        assert all(tool.annotations.read_only_hint for tool in tools.values())
 
         first = await call(client, "search_images", request=f"a {PRODUCT.kind}", k=3)
         pictures = [block for block in first.content if block.type == "image"]
@@ -254,7 +255,7 @@ async def test_conversations_of_one_client_do_not_see_each_other(
 async def test_an_unknown_conversation_is_an_error_that_says_what_to_do(
     demo: DiffusionAugmentedRetriever,
 ) -> None:
-    async with Client(create_server(demo, most_conversations=1)) as client:
+    async with Client(create_server(demo, conversations=Conversations(most=1))) as client:
         first = await call(client, "search_images", request="a handbag")
         await call(client, "search_images", request="a sofa")
 
@@ -425,8 +426,9 @@ def test_every_request_needs_the_token(demo: DiffusionAugmentedRetriever) -> Non
                 answer = client.post(path, json={}, headers=encoded)
                 assert answer.status_code == 401
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
-        allowed = client.post("/mcp", json={}, headers={"Authorization": f"Bearer {TOKEN}"})
-        assert allowed.status_code != 401
+        for scheme in ("Bearer", "bearer", "BEARER"):
+            allowed = client.post("/mcp", json={}, headers={"Authorization": f"{scheme} {TOKEN}"})
+            assert allowed.status_code != 401
 
 
 def test_on_loopback_other_hosts_names_are_refused(demo: DiffusionAugmentedRetriever) -> None:

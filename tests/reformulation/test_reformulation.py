@@ -231,6 +231,7 @@ def test_what_is_said_unasked_corrects_or_adds(said: str, then: str, caption: st
         "not the second one",
         "no, more like number 4",
         "like a72f559a258aae53585094efb4c7e0ec",
+        "More like number 2 (id=a72f559a258aae53585094efb4c7e0ec).",
         "show me more like result 2",
     ],
 )

@@ -361,3 +361,21 @@ def test_blank_images_are_those_of_one_colour() -> None:
     assert not is_blank(Image.fromarray(nearly))
     assert is_blank(Image.fromarray(nearly), tolerance=5)
     assert not is_blank(quarters())
+
+
+@pytest.mark.parametrize("most_bytes", [100_000, 20_000, 2_000])
+def test_a_data_url_stays_below_a_number_of_bytes(most_bytes: int):
+    noise = Image.effect_noise((900, 600), 100).convert("RGB")
+
+    url = data_url(noise, 800, most_bytes)
+
+    assert len(base64.b64decode(url.partition(",")[2])) <= most_bytes
+    picture = image_from_data_url(url)
+    assert max(picture.size) <= 800
+    assert picture.width / picture.height == pytest.approx(1.5, abs=0.1)
+
+
+def test_a_data_url_that_cannot_be_smaller_is_one_pixel():
+    url = data_url(Image.effect_noise((90, 60), 100), most_bytes=1)
+
+    assert image_from_data_url(url).size == (1, 1)
