@@ -102,6 +102,13 @@ def read_message(message: ChatMessage, number: int, open_url: OpenUrl) -> ReadMe
     return user_message(_parts(message, open_url), number)
 
 
+def summary_marked(message: ChatMessage) -> ChatMessage:
+    """A message of a memory that summarises; its system message is the summary of what went."""
+    if message.role != MessageRole.SYSTEM or is_summary(message.content or ""):
+        return message
+    return ChatMessage(role=message.role, content=f"Conversation summary: {message.content}")
+
+
 def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) -> Iterator[Event]:
     """An agent's messages as what happened in them.
 
@@ -122,16 +129,28 @@ def history_of(messages: Sequence[ChatMessage], tool: str, open_url: OpenUrl) ->
         if read.turn is not None:
             yield read.turn
         yield from (Unread(f"left out: {problem}") for problem in read.problems)
-        for place, block in enumerate(message.blocks):
-            if isinstance(block, ToolCallBlock) and block.tool_name == tool:
-                id_ = block.tool_call_id
+        for place, (name, id_, arguments) in enumerate(_calls(message)):
+            if name == tool:
                 key = (number, place) if id_ in nameless else id_
-                waiting[key] = judgements_of(_literal(block.tool_kwargs))
+                waiting[key] = judgements_of(_literal(arguments))
         if message.role == MessageRole.TOOL:
             call_id = message.additional_kwargs.get("tool_call_id")
             called = next(iter(waiting), None) if call_id in nameless else call_id
             if called in waiting:
                 yield from answered(waiting.pop(called), text)
+
+
+def _calls(message: ChatMessage) -> Iterator[tuple[Any, Any, Any]]:
+    """Names, ids and arguments of a message's calls of tools."""
+    blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
+    for block in blocks:
+        yield block.tool_name, block.tool_call_id, block.tool_kwargs
+    # Some providers keep the calls here alone, in the form of OpenAI's API or as its objects.
+    kept = () if blocks else message.additional_kwargs.get("tool_calls") or ()
+    for call in kept:
+        plain = call if isinstance(call, Mapping) else getattr(call, "model_dump", dict)()
+        function = plain.get("function") or {}
+        yield function.get("name"), plain.get("id"), function.get("arguments")
 
 
 def _literal(arguments: Any) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage, ContentBlock, ImageBlock, TextBlock
+from llama_index.core.memory import ChatSummaryMemoryBuffer
 from llama_index.core.tools import FunctionTool, ToolOutput
 from llama_index.core.workflow import Context, Event
 from pydantic import ValidationError
@@ -27,7 +28,7 @@ from dar_retriever.agents import (
 )
 from dar_retriever.agents import Event as History
 from dar_retriever.support.threads import in_threads
-from llama_index_dar.messages import history_of
+from llama_index_dar.messages import history_of, summary_marked
 from llama_index_dar.nodes import nodes_of
 from llama_index_dar.retriever import DARRetriever
 
@@ -151,6 +152,8 @@ class _Search:
         """The conversation: the memory, then the messages of the current run."""
         memory = await ctx.store.get("memory", default=None)
         messages = await memory.aget_all() if memory else []
+        if isinstance(memory, ChatSummaryMemoryBuffer):
+            messages = [summary_marked(message) for message in messages]
         steps = await ctx.store.get(self.reasoning_key, default=[])
         reasoning = "\n".join(step.get_content() for step in steps)
         return [

@@ -18,10 +18,12 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 from llama_index.core.llms.mock import MockFunctionCallingLLM
-from llama_index.core.memory import ChatMemoryBuffer, Memory
+from llama_index.core.memory import ChatMemoryBuffer, ChatSummaryMemoryBuffer, Memory
 from llama_index.core.tools import ToolOutput
 from llama_index.core.workflow import JsonSerializer
 from llama_index_dar import DARRetriever, ImageSearchProgress, create_image_search_tool
+from llama_index_dar.messages import history_of
+from openai.types.chat import ChatCompletionMessageToolCall
 
 from dar_retriever import (
     DARQueryEncoder,
@@ -31,7 +33,7 @@ from dar_retriever import (
     Question,
     SearchResult,
 )
-from dar_retriever.agents import GENERATED_LABEL, listed_ids
+from dar_retriever.agents import GENERATED_LABEL, Listing, SearchCall, listed_ids
 from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.support.images import image_from_data_url
 
@@ -476,3 +478,46 @@ async def test_what_is_close_shows_no_generated_image(retriever: DARRetriever) -
 
     assert output.raw_output["close"] is True
     assert GENERATED_LABEL not in output.content
+
+
+async def test_a_memory_that_summarises_carries_what_was_said(words: DARRetriever) -> None:
+    summariser = MockFunctionCallingLLM(
+        response_generator=lambda *_, **__: ChatMessage(
+            role="assistant", content="a teal handbag with a long strap"
+        )
+    )
+    memory = ChatSummaryMemoryBuffer.from_defaults(
+        chat_history=[
+            ChatMessage(role="user", content="I am looking for a teal handbag. " * 20),
+            ChatMessage(role="assistant", content="What else should it have? " * 20),
+        ],
+        llm=summariser,
+        token_limit=60,
+    )
+
+    output = await say(function_agent(words, judging), "on a mint background", memory=memory)
+
+    assert output.content.startswith(
+        "Searched for: a teal handbag with a long strap, on a mint background"
+    )
+
+
+@pytest.mark.parametrize("as_object", [True, False])
+async def test_calls_are_read_where_some_providers_keep_them(*, as_object: bool) -> None:
+    function = {"name": "search_images", "arguments": '{"request": "a mug", "less_like": ["ab"]}'}
+    call: Any = {"id": "1", "type": "function", "function": function}
+    if as_object:
+        call = ChatCompletionMessageToolCall.model_validate(call)
+    messages = [
+        ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]}),
+        ChatMessage(
+            role="tool",
+            content="Searched for: a mug\n1. id=cd score=0.9: a mug",
+            additional_kwargs={"tool_call_id": "1"},
+        ),
+    ]
+
+    asked, listing = history_of(messages, "search_images", image_from_data_url)
+
+    assert asked == SearchCall(request="a mug", less_like=["ab"])
+    assert listing == Listing(("cd",))
