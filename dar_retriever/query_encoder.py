@@ -30,7 +30,7 @@ from dar_retriever.reformulation.base import Condition, Reformulator
 from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.support.deadline import call_within
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
-from dar_retriever.understanding.composition import Captioner, Composition, PromptDirection
+from dar_retriever.understanding.composition import Captioner, Composition, composition_for
 from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
 from dar_retriever.understanding.meaning import Meaning, understand
 
@@ -87,7 +87,7 @@ class DARQueryEncoder:
         captioner: Any function that describes an image. The user's words then change the
             description of a reference image. Without it, references are combined with the words
             by their vectors only.
-        composition: Makes one vector of reference images and words.
+        composition: Makes one vector of reference images and words; the encoder where it can.
         feedback: Moves the query towards hits that were liked and away from rejected ones.
         exclusion: Bends the query away from what the user does not want.
         prior: Samples vectors of what the user seems to mean, for a second stage that reads them.
@@ -130,7 +130,7 @@ class DARQueryEncoder:
         self.fusion = fusion or paper_schedule()
         self.spending = spending
         self.captioner = captioner
-        self.composition = composition or PromptDirection()
+        self.composition = composition or composition_for(encoder)
         self.feedback = feedback or BoundedRocchio()
         self.exclusion = exclusion or BoundedExclusion()
         self.reformulator = reformulator or RuleReformulator(

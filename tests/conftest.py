@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from image_service import Service, running_service
 
 from dar_retriever import DiffusionAugmentedRetriever, OpenClipEncoder, from_preset, ingest
 from dar_retriever.demo.gallery import draw_gallery
@@ -148,3 +149,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def image_service() -> Iterator[Service]:
+    """A local image service, with the clients of services turned to it."""
+    with running_service() as service:
+        yield service

@@ -124,8 +124,9 @@ def reader(
     """Models that open without a network, and a page that does not wait for visitors."""
     encoder, generator = demo.query_encoder.encoder, demo.query_encoder.generator
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(presets, "open_encoder", lambda *_, **__: encoder)
-    monkeypatch.setattr(presets, "open_generator", lambda *_, **__: generator)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    monkeypatch.setattr(presets.opening, "open_encoder", lambda *_, **__: encoder)
+    monkeypatch.setattr(presets.opening, "open_generator", lambda *_, **__: generator)
     monkeypatch.setattr(dar_retriever, "OpenClipEncoder", lambda *_: encoder)
     monkeypatch.setattr(dar_retriever, "DiffusersGenerator", lambda *_, **__: generator)
     for module in ("langchain.chat_models", "langchain.agents.factory"):

@@ -40,7 +40,7 @@ LAYERS = [
 ]
 # Plain values that protocols speak of, too many for the protocol's own file.
 VALUES = {"stores.copies", "stores.hits", "stores.filters", "stores.fields", "stores.roots"}
-AT_THE_ROOT = {"__init__", "__main__", "errors", "trace", "query_encoder", "retriever", "presets"}
+AT_THE_ROOT = {"__init__", "__main__", "errors", "trace", "query_encoder", "retriever"}
 # The drawn catalogue is ground as well: nothing of the method is needed to draw it.
 CATALOGUE = {f"demo.{name}" for name in ("products", "patterns", "shapes", "drawing", "captions")}
 

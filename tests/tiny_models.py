@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderTiny,
     DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
@@ -41,6 +43,12 @@ from transformers import (
     CLIPTextModelWithProjection,
     CLIPTokenizer,
     GemmaTokenizer,
+    Qwen2Tokenizer,
+    Qwen2VLImageProcessor,
+    Qwen3VLConfig,
+    Qwen3VLModel,
+    Qwen3VLProcessor,
+    Qwen3VLVideoProcessor,
     Siglip2Config,
     Siglip2ImageProcessor,
     Siglip2Model,
@@ -186,6 +194,75 @@ def siglip2_naflex(folder: Path) -> None:
     Siglip2Processor(images, tokenizer).save_pretrained(folder)
 
 
+def sentence_clip(folder: Path) -> None:
+    """CLIP with the files of sentence-transformers, as clip-ViT-B-32 has them."""
+    from sentence_transformers import SentenceTransformer
+
+    clip(folder / "parts")
+    SentenceTransformer(str(folder / "parts"), device="cpu").save(str(folder))
+    shutil.rmtree(folder / "parts")
+
+
+def sentence_qwen3_vl(folder: Path) -> None:
+    """Qwen3-VL-Embedding: texts, images and both in one chat message; the last token's vector."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
+
+    torch.manual_seed(0)
+    specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>"]
+    specials += ["<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: number for number, token in enumerate([*alphabet, *specials])}
+    tokenizer = Qwen2Tokenizer(
+        vocab=vocabulary, merges=[], model_max_length=512, additional_special_tokens=specials[1:]
+    )
+    tower = {"hidden_size": 32, "intermediate_size": 37, "hidden_act": "silu"}
+    rope = {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 1, 1]}
+    config = Qwen3VLConfig(
+        text_config={
+            **tower,
+            "vocab_size": len(tokenizer),
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "max_position_embeddings": 512,
+            "rope_parameters": {**rope, "mrope_interleaved": True},
+        },
+        vision_config={
+            **tower,
+            "depth": 2,
+            "num_heads": 4,
+            "patch_size": 8,
+            "out_hidden_size": 32,
+            "num_position_embeddings": 16,
+            "deepstack_visual_indexes": [0, 1],
+        },
+        image_token_id=vocabulary["<|image_pad|>"],
+        video_token_id=vocabulary["<|video_pad|>"],
+        vision_start_token_id=vocabulary["<|vision_start|>"],
+        vision_end_token_id=vocabulary["<|vision_end|>"],
+    )
+    size = {"shortest_edge": 16 * 16, "longest_edge": 32 * 32}
+    processor = Qwen3VLProcessor(
+        Qwen2VLImageProcessor(patch_size=8, size=size),
+        tokenizer,
+        Qwen3VLVideoProcessor(patch_size=8, size=size),
+        chat_template=_QWEN_CHAT,
+    )
+    _lively(Qwen3VLModel(config)).save_pretrained(folder / "parts")
+    processor.save_pretrained(folder / "parts")
+    words = Transformer(str(folder / "parts"))
+    pooling = Pooling(words.get_embedding_dimension(), pooling_mode="lasttoken")
+    model = SentenceTransformer(
+        modules=[words, pooling, Normalize()],
+        device="cpu",
+        prompts={"query": "Find the picture. ", "document": ""},
+    )
+    model.save(str(folder))
+    shutil.rmtree(folder / "parts")
+
+
 def blip(folder: Path) -> None:
     """BLIP's image-text retrieval model."""
     torch.manual_seed(0)
@@ -239,6 +316,18 @@ def stable_diffusion(folder: Path, seed: int = 0) -> None:
         requires_safety_checker=False,
     )
     pipeline.save_pretrained(folder)
+
+
+def tiny_decoder(folder: Path) -> None:
+    """A tiny autoencoder as TAESD has it, for latents of half the size."""
+    torch.manual_seed(0)
+    AutoencoderTiny(
+        encoder_block_out_channels=(8, 8),
+        decoder_block_out_channels=(8, 8),
+        num_encoder_blocks=(1, 1),
+        num_decoder_blocks=(1, 1),
+        latent_channels=4,
+    ).save_pretrained(folder)
 
 
 def stable_diffusion_xl(folder: Path) -> None:
@@ -338,14 +427,26 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
         siglip,
         siglip2,
         siglip2_naflex,
+        sentence_clip,
+        sentence_qwen3_vl,
         blip,
         bert,
         stable_diffusion,
+        tiny_decoder,
         stable_diffusion_xl,
         stable_diffusion_3,
         flux,
     )
 }
+
+_QWEN_CHAT = (
+    "{% for message in messages %}<|im_start|>{{ message.role }}\n"
+    "{% if message.content is string %}{{ message.content }}{% else %}"
+    "{% for part in message.content %}{% if part.type == 'image' %}"
+    "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}"
+    "{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 
 _FLOW: dict[str, Any] = {
     "use_quant_conv": False,

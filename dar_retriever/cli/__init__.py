@@ -7,11 +7,11 @@ from typing import Final
 
 from rich.markup import escape
 
-from dar_retriever.cli import demo, evaluate, index, search, serve, store
+from dar_retriever.cli import demo, evaluate, index, models, search, serve, store
 from dar_retriever.cli.common import APP, ERR
 from dar_retriever.errors import DARError
 
-__all__ = ["demo", "evaluate", "index", "main", "search", "serve", "store"]
+__all__ = ["demo", "evaluate", "index", "main", "models", "search", "serve", "store"]
 
 _USER_ERROR: Final = 2
 

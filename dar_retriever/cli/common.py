@@ -15,8 +15,9 @@ from rich.console import Console
 from dar_retriever.encoders import JointEncoder
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.language_models import LocalLanguageModel
-from dar_retriever.presets import PRESETS, from_preset, is_server, open_encoder
+from dar_retriever.presets import PRESETS, from_preset, open_encoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.stores.opening import is_server
 from dar_retriever.support.progress import quiet_libraries
 
 APP: Final = typer.Typer(
@@ -49,7 +50,7 @@ def _options(
 Store = Annotated[
     str, typer.Option(help="Folder of the image store, or http://HOST:PORT/COLLECTION of a server.")
 ]
-PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}.")]
+PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}, or auto.")]
 Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
 Where = Annotated[str, typer.Option(help='Metadata filter as JSON, such as {"colour": "red"}.')]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -23,7 +23,7 @@ from dar_retriever.cli.common import (
 from dar_retriever.cli.display import one_line
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.ingest import IngestReport, ingest_on_ray, sync, watch
-from dar_retriever.presets import is_server, open_image_store, open_store
+from dar_retriever.stores.opening import is_server, open_image_store, open_store
 from dar_retriever.support.progress import progress_bar
 
 

@@ -10,8 +10,8 @@ import typer
 
 from dar_retriever.cli.common import APP, OUT, AsJson, Store, print_json
 from dar_retriever.cli.display import one_line
-from dar_retriever.presets import open_image_store
 from dar_retriever.stores.image_store import ImageStore
+from dar_retriever.stores.opening import open_image_store
 from dar_retriever.stores.upkeep import (
     copy_store,
     encoder_recorded_by,

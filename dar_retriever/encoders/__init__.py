@@ -1,13 +1,18 @@
 """Joint encoders: texts and images -> unit vectors in one space."""
 
-from dar_retriever.encoders.base import JointEncoder, PreprocessingEncoder, Vectors
+from dar_retriever.encoders.base import ComposedEncoder, JointEncoder, PreprocessingEncoder, Vectors
+from dar_retriever.encoders.functions import FunctionEncoder
 from dar_retriever.encoders.open_clip import OpenClipEncoder
+from dar_retriever.encoders.sentence_transformers import SentenceTransformersEncoder
 from dar_retriever.encoders.transformers import TransformersEncoder
 
 __all__ = [
+    "ComposedEncoder",
+    "FunctionEncoder",
     "JointEncoder",
     "OpenClipEncoder",
     "PreprocessingEncoder",
+    "SentenceTransformersEncoder",
     "TransformersEncoder",
     "Vectors",
 ]

@@ -75,3 +75,26 @@ class PreprocessingEncoder(JointEncoder, Protocol):
     def encode_preprocessed(self, images: Sequence[Any]) -> Vectors:
         """Encode the results of ``preprocess``: float32 (N, d), unit length."""
         ...
+
+
+@runtime_checkable
+class ComposedEncoder(JointEncoder, Protocol):
+    """An encoder that also encodes images and words in one input ("like this, but in blue").
+
+    Where an encoder does, its own vector replaces the combination of separate ones; models trained
+    for composed queries, such as MagicLens (arXiv 2403.19651), are used this way.
+    """
+
+    @property
+    def composes(self) -> bool:
+        """Whether the opened model takes such an input."""
+        ...
+
+    def encode_composed(self, images: Sequence[Image.Image], words: str) -> Vectors:
+        """Encode images and what is said about them: float32 (d,), unit length.
+
+        Args:
+            images: At least one RGB image.
+            words: What the user says; not empty.
+        """
+        ...

@@ -10,6 +10,7 @@ from dar_retriever.generation.base import (
     GeneratedImage,
     ImageGenerator,
     ImageRequest,
+    Outcome,
     requests_for,
 )
 from dar_retriever.reformulation.base import Reformulation
@@ -36,17 +37,22 @@ def generated_for(
     together = [request for turn in turns for request in turn]
     try:
         made = iter(generator.generate(together) if together else ())
-        images = [[image for _, image in zip(turn, made, strict=False)] for turn in turns]
+        outcomes = [[outcome for _, outcome in zip(turn, made, strict=False)] for turn in turns]
     except GenerationError:
         return [_generated_alone(generator, turn) for turn in turns]
-    complete = all(len(some) == len(turn) for some, turn in zip(images, turns, strict=True))
-    return images if complete else [_generated_alone(generator, turn) for turn in turns]
+    if any(len(some) < len(turn) for some, turn in zip(outcomes, turns, strict=True)):
+        return [_generated_alone(generator, turn) for turn in turns]
+    return [_images(some) for some in outcomes]
 
 
 def _generated_alone(
     generator: ImageGenerator, turn: Sequence[ImageRequest]
 ) -> list[GeneratedImage]:
     try:
-        return list(generator.generate(turn))[: len(turn)] if turn else []
+        return _images(generator.generate(turn))[: len(turn)] if turn else []
     except GenerationError:
         return []
+
+
+def _images(outcomes: Sequence[Outcome]) -> list[GeneratedImage]:
+    return [outcome for outcome in outcomes if isinstance(outcome, GeneratedImage)]

@@ -33,6 +33,8 @@ def preset_models(
         if stored is not None:
             return Models(encoder, stored, 1)
         generator = open_generator(preset_name, device=device, cache_folder=folder / "generated")
+        if generator is None:
+            return Models(encoder, None, 0)
         return Models(encoder, generator, chosen.images_per_turn, chosen.negative_prompts)
 
     return models_of

@@ -56,6 +56,24 @@ class GeneratedImage:
     cached: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class NotGenerated:
+    """Stands where a request has no image, so that the others of its turn are still used.
+
+    Attributes:
+        prompt: The prompt of the request.
+        seed: The seed of the request.
+        reason: Why there is no image, for the trace.
+    """
+
+    prompt: str
+    seed: int
+    reason: str
+
+
+Outcome: TypeAlias = GeneratedImage | NotGenerated
+
+
 def requests_for(
     prompts: Sequence[str],
     count: int,
@@ -124,6 +142,9 @@ def usable_images(made: Sequence[object], wanted: int) -> tuple[list[GeneratedIm
         )
     images = []
     for value in made[:wanted]:
+        if isinstance(value, NotGenerated):
+            wrong.append(f"an image was not generated: {value.reason}")
+            continue
         try:
             images.append(as_generated(value))
         except GenerationError as error:
@@ -146,9 +167,9 @@ def usable_samples(sampled: Samples, shape: tuple[int, int]) -> tuple[Samples, l
 
 
 def answered(
-    requests: Sequence[ImageRequest], images: Sequence[GeneratedImage]
-) -> list[tuple[ImageRequest, GeneratedImage]]:
-    """Pair each image with its request.
+    requests: Sequence[ImageRequest], images: Sequence[Outcome]
+) -> list[tuple[ImageRequest, Outcome]]:
+    """Pair each answer with its request.
 
     Args:
         requests: What a generator was asked for.
@@ -175,11 +196,11 @@ class ImageGenerator(Protocol):
         """A text that changes whenever the same request would give another image."""
         ...
 
-    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+    def generate(self, requests: Sequence[ImageRequest]) -> Sequence[Outcome]:
         """Make one image for each request, in the same order.
 
         If memory runs out, later images may be missing. Each image has its request's prompt and
-        seed.
+        seed. A request that fails while others succeed is answered with ``NotGenerated``.
 
         Raises:
             GenerationError: No image can be made.

@@ -9,7 +9,7 @@ from threading import Condition
 from typing import Final
 
 from dar_retriever.errors import GenerationError, InvalidInputError
-from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
+from dar_retriever.generation.base import ImageGenerator, ImageRequest, Outcome
 from dar_retriever.support.threads import Gone, waited_for_by, who_waits
 
 _LOOK: Final = 0.05
@@ -45,7 +45,7 @@ class BatchingGenerator:
         """See ``ImageGenerator``."""
         return self._generator.fingerprint
 
-    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+    def generate(self, requests: Sequence[ImageRequest]) -> Sequence[Outcome]:
         """See ``ImageGenerator``. Leaves the queue if nobody waits for the images any more."""
         if not requests:
             return []
@@ -93,7 +93,7 @@ class BatchingGenerator:
         requests = [request for waiting in batch for request in waiting.requests]
         context = waited_for_by(lambda: all(waiting.gone() for waiting in batch))
         try:
-            made = context.run(self._generator.generate, requests)
+            made = list(context.run(self._generator.generate, requests))
         # The generator may be third-party code; its error goes to the callers.
         except Exception as error:
             if len(batch) == 1:
@@ -116,5 +116,5 @@ class _Waiting:
     requests: tuple[ImageRequest, ...]
     gone: Gone
     done: bool = False
-    images: list[GeneratedImage] = field(default_factory=list)
+    images: list[Outcome] = field(default_factory=list)
     error: Exception | None = None

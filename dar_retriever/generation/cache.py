@@ -16,11 +16,13 @@ from typing import Final
 
 from PIL import Image
 
-from dar_retriever.errors import InvalidImageError
+from dar_retriever.errors import GenerationError, InvalidImageError
 from dar_retriever.generation.base import (
     GeneratedImage,
     ImageGenerator,
     ImageRequest,
+    NotGenerated,
+    Outcome,
     answered,
 )
 from dar_retriever.support.images import open_image, to_rgb
@@ -60,27 +62,42 @@ class CachedGenerator:
         """See ``ImageGenerator``."""
         return self._generator.fingerprint
 
-    def generate(self, requests: Sequence[ImageRequest]) -> list[GeneratedImage]:
+    def generate(self, requests: Sequence[ImageRequest]) -> Sequence[Outcome]:
         """See ``ImageGenerator``. Images from the cache have ``cached`` set.
 
-        If the generator returns no image for a request, nothing is cached for it.
+        If the generator returns no image for a request, nothing is cached for it. If it fails as
+        a whole, the images that are in the cache are still returned.
         """
         keys = [self._key(request) for request in requests]
         found = {key: self._look_up(key) for key in dict.fromkeys(keys)}
         # Requests that differ only in dialogue and round give the same image; make it once.
         missing = {k: r for k, r in zip(keys, requests, strict=True) if found[k] is None}
-        new = self._generator.generate(list(missing.values())) if missing else []
+        new = self._made(list(missing.values()), alone=len(missing) == len(found))
         made = {self._key(r): image for r, image in answered(list(missing.values()), new)}
         for key, generated in made.items():
-            self._keep(key, generated.image)
-        result = []
+            if isinstance(generated, GeneratedImage):
+                self._keep(key, generated.image)
+        result: list[Outcome] = []
         for key, request in zip(keys, requests, strict=True):
             image = found[key]
             if image is not None:
                 result.append(GeneratedImage(image, request.prompt, request.seed, cached=True))
             elif key in made:
-                result.append(dataclasses.replace(made[key], cached=False))
+                outcome = made[key]
+                if isinstance(outcome, GeneratedImage):
+                    outcome = dataclasses.replace(outcome, cached=False)
+                result.append(outcome)
         return result
+
+    def _made(self, requests: Sequence[ImageRequest], *, alone: bool) -> Sequence[Outcome]:
+        if not requests:
+            return []
+        try:
+            return self._generator.generate(requests)
+        except GenerationError as error:
+            if alone:
+                raise
+            return [NotGenerated(each.prompt, each.seed, str(error)) for each in requests]
 
     def _key(self, request: ImageRequest) -> str:
         parts = [self.fingerprint, request.prompt, request.negative_prompt, request.seed]

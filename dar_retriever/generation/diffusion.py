@@ -38,6 +38,8 @@ class DiffusersGenerator:
         device: "cuda", "mps" or "cpu"; the best one available by default.
         dtype: "float16", "bfloat16" or "float32"; by default half precision on accelerators.
         variant: Weight file variant on the hub, such as "fp16".
+        decoder: Hub id or folder of an ``AutoencoderTiny`` that decodes in place of the pipeline's
+            own autoencoder: much faster on CPUs, a little less sharp.
         batch_size: Maximum number of images made at once.
         acceleration: Makes generation faster, or saves memory.
 
@@ -57,6 +59,7 @@ class DiffusersGenerator:
         device: str | None = None,
         dtype: str | None = None,
         variant: str | None = None,
+        decoder: str | None = None,
         batch_size: int = 8,
         acceleration: Acceleration | None = None,
     ) -> None:
@@ -71,7 +74,8 @@ class DiffusersGenerator:
         if size is not None:
             self._options |= {"width": size[0], "height": size[1]}
         with loading("the text-to-image pipeline", model):
-            self._pipeline = _open_pipeline(model, choose_dtype(dtype, self._device), variant)
+            chosen = choose_dtype(dtype, self._device)
+            self._pipeline = _open_pipeline(model, chosen, variant, decoder)
             # Before offloading, because offloaded weights cannot be read.
             self._fingerprint = _fingerprint(self._pipeline, self._options)
             place(self._pipeline, self._device, acceleration)
@@ -184,10 +188,12 @@ def _after_step(_pipeline: Any, _step: int, _time: Any, values: dict[str, Any]) 
     return values
 
 
-def _open_pipeline(model: str, dtype: Any, variant: str | None) -> Any:
-    from diffusers import AutoPipelineForText2Image, DiffusionPipeline
+def _open_pipeline(model: str, dtype: Any, variant: str | None, decoder: str | None) -> Any:
+    from diffusers import AutoencoderTiny, AutoPipelineForText2Image, DiffusionPipeline
 
     options = {"dtype": dtype, "variant": variant, "use_safetensors": True}
+    if decoder is not None:
+        options["vae"] = AutoencoderTiny.from_pretrained(decoder, dtype=dtype, use_safetensors=True)
     try:
         return AutoPipelineForText2Image.from_pretrained(model, **options)
     except ValueError:

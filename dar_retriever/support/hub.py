@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from http import HTTPStatus
 from typing import Final
 
+_HUB: Final = "https://huggingface.co"
 _SECONDS: Final = 3.0
+_REMEMBERED: Final = 30.0
 
 
 @contextmanager
@@ -21,7 +26,7 @@ def offline_where_needed(model: str) -> Iterator[bool]:
     """
     from huggingface_hub import constants
 
-    if not model or constants.HF_HUB_OFFLINE or _is_reachable(constants.ENDPOINT):
+    if not model or constants.HF_HUB_OFFLINE or is_reachable():
         yield bool(constants.HF_HUB_OFFLINE)
         return
     constants.HF_HUB_OFFLINE = True
@@ -31,11 +36,20 @@ def offline_where_needed(model: str) -> Iterator[bool]:
         constants.HF_HUB_OFFLINE = False
 
 
-def _is_reachable(address: str) -> bool:
+def is_reachable() -> bool:
+    """Whether the hub answers; asked again after half a minute at the earliest."""
+    from huggingface_hub import constants
+
+    return _answers(constants.ENDPOINT, int(time.monotonic() / _REMEMBERED))
+
+
+@lru_cache(maxsize=1)
+def _answers(address: str, _moment: int) -> bool:
     import httpx
 
     try:
-        httpx.head(address, timeout=_SECONDS)
+        answer = httpx.head(address, timeout=_SECONDS)
     except httpx.HTTPError:
         return False
-    return True
+    # A proxy that keeps the hub out also answers; a mirror may have nothing at its root.
+    return address != _HUB or answer.status_code < HTTPStatus.BAD_REQUEST

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from dar_retriever.encoders.base import Vectors
+from dar_retriever.encoders.base import ComposedEncoder, JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
 
 Captioner = Callable[[Image.Image], str]
@@ -17,19 +17,23 @@ Captioner = Callable[[Image.Image], str]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a query with reference images, all of unit length.
+    """The parts of a query with reference images; all vectors have unit length.
 
     Attributes:
         references: Vectors of the images: (S, d), at least one.
         words: Vector of the user's words by themselves: (d,); None if nothing was said.
         before: Vector of the references' captions: (d,); None without a captioner.
         after: Vector of those captions changed by the words: (d,); None without a captioner.
+        images: The images themselves.
+        said: The user's words themselves; empty if nothing was said.
     """
 
     references: Vectors
     words: Vectors | None = None
     before: Vectors | None = None
     after: Vectors | None = None
+    images: tuple[Image.Image, ...] = ()
+    said: str = ""
 
 
 class Composition(Protocol):
@@ -97,6 +101,30 @@ class CaptionedReference:
     def compose(self, parts: Parts) -> Vectors:
         """See ``Composition``. Without captions, as ``WeightedModalities``."""
         return WeightedModalities().compose(parts) if parts.after is None else parts.after
+
+
+class EncodedTogether:
+    """Images and words in one input of the encoder, where it takes one.
+
+    Args:
+        encoder: The encoder that also filled the store.
+    """
+
+    def __init__(self, encoder: ComposedEncoder) -> None:
+        self._encoder = encoder
+
+    def compose(self, parts: Parts) -> Vectors:
+        """See ``Composition``. Without words only the images count."""
+        if not parts.said or not parts.images:
+            return WeightedModalities().compose(parts)
+        return unit(self._encoder.encode_composed(parts.images, parts.said))
+
+
+def composition_for(encoder: JointEncoder) -> Composition:
+    """The composition that suits an encoder best."""
+    if isinstance(encoder, ComposedEncoder) and encoder.composes:
+        return EncodedTogether(encoder)
+    return PromptDirection()
 
 
 def unit(vector: Vectors) -> Vectors:

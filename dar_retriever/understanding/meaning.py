@@ -92,7 +92,8 @@ def understand(
         words, before, text = _texts(encoder, said.caption, ", ".join(captions), told.caption)
         if len(references):
             after = text if captions else None
-            vector = composition.compose(Parts(references, words, before, after))
+            parts = Parts(references, words, before, after, dialogue.images, said.caption)
+            vector = composition.compose(parts)
         else:
             vector = unit(liked.mean(0)) if text is None else text
         excluded = _excluded(encoder, told, text)

@@ -4,6 +4,7 @@ from dar_retriever.support.extras import needs_extra
 
 with needs_extra("langchain"):
     from langchain_dar.chains import DialogueRetriever, content_blocks
+    from langchain_dar.encoder import joint_encoder
     from langchain_dar.language_model import language_model
     from langchain_dar.messages import dialogue_from_messages
     from langchain_dar.pictures import ImagesForModel, place_of, with_pictures
@@ -25,6 +26,7 @@ __all__ = [
     "content_blocks",
     "create_image_search_tool",
     "dialogue_from_messages",
+    "joint_encoder",
     "language_model",
     "place_of",
     "predicate_filter",

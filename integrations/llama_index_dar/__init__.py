@@ -3,6 +3,7 @@
 from dar_retriever.support.extras import needs_extra
 
 with needs_extra("llama-index"):
+    from llama_index_dar.encoder import joint_encoder
     from llama_index_dar.language_model import language_model
     from llama_index_dar.messages import dialogue_from_chat_messages
     from llama_index_dar.pictures import ImagesForModel, place_of, with_pictures
@@ -19,6 +20,7 @@ __all__ = [
     "LlamaIndexImageStore",
     "create_image_search_tool",
     "dialogue_from_chat_messages",
+    "joint_encoder",
     "language_model",
     "place_of",
     "with_pictures",

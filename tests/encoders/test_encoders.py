@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +60,6 @@ def encoder(request: pytest.FixtureRequest, encoders: Callable[[str], TorchEncod
     return encoders(request.param)
 
 
-def assert_unit(vectors: np.ndarray, rows: int, dimension: int) -> None:
-    assert vectors.dtype == np.float32
-    assert vectors.shape == (rows, dimension)
-    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-
-
 def cosines(left: torch.Tensor, right: torch.Tensor) -> np.ndarray:
     left, right = (torch.nn.functional.normalize(v.float(), dim=-1) for v in (left, right))
     return (left @ right.T).numpy()
@@ -82,32 +74,6 @@ def test_dimension_and_length_are_those_of_the_checkpoint(
     assert encoder.max_tokens == LENGTHS.get(name, 64)
 
 
-def test_texts_and_images_become_float32_unit_vectors(encoder: TorchEncoder) -> None:
-    assert_unit(encoder.encode_texts(TEXTS), 3, encoder.dimension)
-    assert_unit(encoder.encode_images(pictures()), 3, encoder.dimension)
-
-
-def test_empty_lists_give_no_rows(encoder: TorchEncoder) -> None:
-    assert encoder.encode_texts([]).shape == (0, encoder.dimension)
-    assert encoder.encode_images([]).shape == (0, encoder.dimension)
-    assert encoder.encode_images([]).dtype == np.float32
-
-
-def test_a_batch_equals_its_items_one_by_one(encoder: TorchEncoder) -> None:
-    texts = [encoder.encode_texts([text])[0] for text in TEXTS]
-    images = [encoder.encode_images([image])[0] for image in pictures()]
-    np.testing.assert_allclose(encoder.encode_texts(TEXTS), texts, atol=1e-5)
-    np.testing.assert_allclose(encoder.encode_images(pictures()), images, atol=1e-5)
-
-
-def test_different_inputs_give_different_vectors(encoder: TorchEncoder) -> None:
-    for vectors in (encoder.encode_texts(TEXTS), encoder.encode_images(pictures())):
-        products = vectors @ vectors.T
-        assert products[~np.eye(3, dtype=bool)].max() < 0.999
-    first, again = encoder.encode_images([pictures()[0]] * 2)
-    np.testing.assert_allclose(first, again, atol=1e-6)
-
-
 def test_batches_are_split_without_a_trace(checkpoint: Checkpoint) -> None:
     whole = open_encoder("clip", checkpoint("clip"))
     split = open_encoder("clip", checkpoint("clip"), batch_size=2)
@@ -118,7 +84,6 @@ def test_batches_are_split_without_a_trace(checkpoint: Checkpoint) -> None:
 def test_texts_beyond_the_limit_are_cut_off(encoder: TorchEncoder) -> None:
     text = "abc " * encoder.max_tokens
     vectors = encoder.encode_texts([text, text + "and something else"])
-    assert_unit(vectors, 2, encoder.dimension)
     np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-5)
 
 
@@ -329,25 +294,3 @@ def test_a_model_of_another_type_is_named(checkpoint: Checkpoint) -> None:
 def test_meaningless_options_are_refused(options: dict[str, Any], checkpoint: Checkpoint) -> None:
     with pytest.raises(InvalidInputError, match=str(next(iter(options.values())))):
         open_encoder("clip", checkpoint("clip"), **options)
-
-
-def test_threads_do_not_disturb_each_others_tokens(encoder: TorchEncoder) -> None:
-    texts = ["a red mug", "one blue sofa with two long and narrow cushions"]
-    alone = [encoder.encode_texts([text])[0] for text in texts]
-    counts = [encoder.count_tokens(text) for text in texts]
-
-    def ask(number: int) -> bool:
-        which = number % 2
-        if number % 3:
-            return encoder.count_tokens(texts[which]) == counts[which]
-        vector = encoder.encode_texts([texts[which]])[0]
-        return np.allclose(vector, alone[which], atol=1e-5)
-
-    # Threads change places as often as they can.
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(8) as threads:
-            assert all(threads.map(ask, range(400)))
-    finally:
-        sys.setswitchinterval(before)

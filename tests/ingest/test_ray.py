@@ -19,8 +19,9 @@ from dar_retriever.cli.common import APP
 from dar_retriever.encoders import OpenClipEncoder
 from dar_retriever.errors import IngestError, InvalidInputError
 from dar_retriever.ingest import ingest, ingest_on_ray
-from dar_retriever.presets import open_encoder, open_store
+from dar_retriever.presets import open_encoder
 from dar_retriever.stores.image_store import ImageStore
+from dar_retriever.stores.opening import open_store
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 

@@ -858,8 +858,8 @@ def test_a_preset_asks_a_model_for_what_its_encoder_and_generator_take(
 ):
     narrow: Any = PickyEncoder(tiny_encoder, lambda _: False)
     narrow.max_tokens, narrow.count_tokens = 20, words
-    monkeypatch.setattr(presets, "open_encoder", lambda *_, **__: narrow)
-    monkeypatch.setattr(presets, "open_generator", lambda *_, **__: DrawingGenerator())
+    monkeypatch.setattr(presets.opening, "open_encoder", lambda *_, **__: narrow)
+    monkeypatch.setattr(presets.opening, "open_generator", lambda *_, **__: DrawingGenerator())
     # Few words for this encoder, many tokens for CLIP.
     caption = " ".join(["antidisestablishmentarianism"] * 18)
     model = ScriptedModel(answer(caption=caption, prompts=["one", "two", "three"]))

@@ -1,0 +1,216 @@
+"""The checks of ``dar doctor``: each looks at one thing and says what to do if it is wrong."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from dar_retriever.errors import DARError
+from dar_retriever.generation.base import GeneratedImage, ImageRequest
+from dar_retriever.presets import (
+    DRAWING_KEY,
+    PRESETS,
+    choose_preset,
+    open_encoder,
+    open_generator,
+    preset,
+)
+from dar_retriever.support.hub import is_reachable
+from dar_retriever.support.images import is_blank
+from dar_retriever.support.machine import this_machine
+
+_GB: Final = 1e9
+_LITTLE_MEMORY: Final = 4.0
+_LITTLE_DISK: Final = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is examined.
+
+    Attributes:
+        preset: The preset whose models are tried.
+        device: The device of the models; the best one available by default.
+    """
+
+    preset: str
+    device: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        name: What was looked at.
+        state: "good"; "note" if something could be better; "wrong" if something does not work.
+        found: What was found.
+        advice: What to do; empty where nothing has to be done.
+    """
+
+    name: str
+    state: Literal["good", "note", "wrong"]
+    found: str
+    advice: str = ""
+
+
+Check: TypeAlias = Callable[[Subject], Finding]
+
+
+def python(_: Subject) -> Finding:
+    """Python's version and the machine's system."""
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    return Finding("Python", "good", found)
+
+
+def torch(_: Subject) -> Finding:
+    """Whether PyTorch can use the machine's GPU."""
+    import torch
+
+    build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built for CPUs"
+    found = f"{torch.__version__}, {build}, {torch.get_num_threads()} threads"
+    if torch.cuda.is_available() or not shutil.which("nvidia-smi"):
+        return Finding("PyTorch", "good", found)
+    advice = (
+        "this machine has an NVIDIA driver, but PyTorch does not reach the GPU; check that "
+        "nvidia-smi shows it, and install PyTorch as https://pytorch.org/get-started says"
+    )
+    return Finding("PyTorch", "wrong", found, advice)
+
+
+def device(subject: Subject) -> Finding:
+    """The device that the models run on."""
+    machine = this_machine(subject.device)
+    found = f"{machine.device} ({machine.name}), {machine.memory:.1f} GB"
+    if machine.device != "cpu":
+        return Finding("Device", "good", found)
+    advice = f"drawing is slow without a GPU: 'laptop' is made for that, faster with {DRAWING_KEY}"
+    return Finding("Device", "note", found, advice)
+
+
+def memory(subject: Subject) -> Finding:
+    """Free memory of the machine."""
+    machine = this_machine(subject.device)
+    found = f"{machine.free:.1f} GB free"
+    if machine.free >= _LITTLE_MEMORY:
+        return Finding("Memory", "good", found)
+    return Finding("Memory", "note", found, "close other programs before you open models")
+
+
+def hub(_: Subject) -> Finding:
+    """Whether models can be downloaded."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        advice = "unset HF_HUB_OFFLINE to download models; what was downloaded before still opens"
+        return Finding("Model hub", "note", "offline, because HF_HUB_OFFLINE is set", advice)
+    if is_reachable():
+        return Finding("Model hub", "good", f"{constants.ENDPOINT} answers")
+    advice = (
+        "connect to the network once to download models, or set HTTPS_PROXY or HF_ENDPOINT for "
+        "your network; the 'demo' preset needs no download"
+    )
+    return Finding("Model hub", "note", f"{constants.ENDPOINT} cannot be reached", advice)
+
+
+def cache(_: Subject) -> Finding:
+    """Where downloaded models go, and whether there is room."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE)
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free / _GB
+    models = sum(1 for _ in folder.glob("models--*")) if folder.is_dir() else 0
+    found = f"{folder}: {models} models, {free:.0f} GB of disk free"
+    if not os.access(there, os.W_OK):
+        return Finding("Cache", "wrong", found, "it cannot be written; set HF_HOME to a folder")
+    if free >= _LITTLE_DISK:
+        return Finding("Cache", "good", found)
+    advice = "the larger presets download up to 21 GB; set HF_HOME to a disk with more room"
+    return Finding("Cache", "note", found, advice)
+
+
+def key(_: Subject) -> Finding:
+    """Whether a hosted model draws."""
+    if os.environ.get(DRAWING_KEY):
+        return Finding("Key", "good", f"{DRAWING_KEY} is set, so a hosted model draws for 'laptop'")
+    return Finding("Key", "good", f"no {DRAWING_KEY} is set, so nothing is sent to a service")
+
+
+def presets(subject: Subject) -> Finding:
+    """Which presets fit, and which one "auto" takes."""
+    machine = this_machine(subject.device)
+    fit = [
+        name
+        for name, each in PRESETS.items()
+        if each.needs.memory <= machine.memory
+        and (each.needs.device == "cpu" or machine.device != "cpu")
+    ]
+    choice = choose_preset(machine)
+    return Finding("Presets", "good", f"{', '.join(fit)} fit; 'auto' is {choice.name!r}")
+
+
+def encoding(subject: Subject) -> Finding:
+    """Opens the encoder and encodes a text and an image."""
+    from PIL import Image
+
+    began = time.perf_counter()
+    encoder = open_encoder(subject.preset, device=subject.device)
+    opened = time.perf_counter()
+    encoder.encode_texts(["a red dress"])
+    encoder.encode_images([Image.effect_noise((256, 256), 50).convert("RGB")])
+    took = time.perf_counter() - opened
+    what = f"opened in {opened - began:.1f} s, a text and an image in {took:.2f} s"
+    return Finding("Encoding", "good", f"{subject.preset}: {what}")
+
+
+def drawing(subject: Subject) -> Finding:
+    """Opens the generator and draws one image."""
+    began = time.perf_counter()
+    generator = open_generator(subject.preset, device=subject.device)
+    opened = time.perf_counter()
+    if generator is None:
+        advice = f"set {DRAWING_KEY}, or free {preset(subject.preset).needs.memory:.0f} GB"
+        return Finding("Drawing", "note", "nothing is drawn on this machine", advice)
+    [made] = generator.generate([ImageRequest("a red dress")])
+    took = time.perf_counter() - opened
+    found = f"{subject.preset}: opened in {opened - began:.1f} s, an image in {took:.1f} s"
+    if not isinstance(made, GeneratedImage):
+        return Finding("Drawing", "wrong", made.reason, "searches go on with the words alone")
+    if is_blank(made.image):
+        advice = "try another device or precision; a blank drawing is left out of a search"
+        return Finding("Drawing", "wrong", f"{found}, but it is blank", advice)
+    return Finding("Drawing", "good", found)
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    python,
+    torch,
+    device,
+    memory,
+    hub,
+    cache,
+    key,
+    presets,
+    encoding,
+    drawing,
+)
+
+
+def examine(check: Check, subject: Subject) -> Finding:
+    """Run a check; one that fails is a finding too."""
+    name = check.__name__.capitalize()
+    try:
+        return check(subject)
+    except DARError as error:
+        return Finding(name, "wrong", f"{subject.preset}: does not work", str(error))
+    # Whatever a library raises on a machine that is not as it should be.
+    except Exception as error:
+        found = f"{subject.preset}: {type(error).__name__}: {error}"
+        return Finding(name, "wrong", found, "see whether another --preset or --device works")

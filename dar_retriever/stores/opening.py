@@ -1,0 +1,83 @@
+"""Opens the store at a folder, an address, or wherever a function finds it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final, TypeGuard
+from urllib.parse import urlsplit
+
+from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.stores.base import SearchableStore, StoreOpener
+from dar_retriever.stores.image_store import DEFAULT_COLLECTION, ImageStore
+from dar_retriever.stores.roots import NOWHERE_ELSE, Folders
+
+_SERVERS: Final = ("http://", "https://")
+
+
+def open_store(
+    place: str | os.PathLike[str] | StoreOpener | None, encoder: JointEncoder
+) -> SearchableStore:
+    """Open the store at a folder or address.
+
+    Args:
+        place: Folder of the image store; address of a Chroma server, such as
+            "http://localhost:8000" or "http://localhost:8000/COLLECTION"; or a function that opens
+            a store for the encoder. None for a store in memory.
+        encoder: The encoder of the store.
+
+    Raises:
+        InvalidInputError: An address has no host, or its port is not valid.
+        EncoderMismatchError: Another encoder filled the store.
+        StoreUnavailableError: The server does not answer, or the folder cannot be used.
+    """
+    if place is None:
+        return ImageStore.in_memory(encoder)
+    if isinstance(place, str | os.PathLike):
+        return open_image_store(place, encoder)
+    return place(encoder)
+
+
+def open_image_store(
+    place: str | os.PathLike[str],
+    encoder: JointEncoder | None,
+    roots: Folders = NOWHERE_ELSE,
+) -> ImageStore:
+    """Open the ``ImageStore`` in a folder, or on a server at http://HOST:PORT/COLLECTION.
+
+    Args:
+        place: The folder or address.
+        encoder: The encoder of the store; None opens one that is there as it is.
+        roots: See ``ImageStore``.
+
+    Raises:
+        InvalidInputError: An address has no host, or its port is not valid; or the folder is
+            missing, and there is no encoder to create a store for.
+        EncoderMismatchError: Another encoder filled the store.
+        StoreUnavailableError: The server does not answer.
+        StoreError: The folder cannot be used.
+    """
+    if is_server(place):
+        return _on_server(place, encoder, roots)
+    if encoder is None and not Path(place).is_dir():
+        raise InvalidInputError(f"store={os.fspath(place)!r} does not exist; name a store's folder")
+    return ImageStore.on_disk(Path(place), encoder, roots=roots)
+
+
+def is_server(place: object) -> TypeGuard[str]:
+    """Whether this is the address of a server."""
+    return isinstance(place, str) and place.lower().startswith(_SERVERS)
+
+
+def _on_server(address: str, encoder: JointEncoder | None, roots: Folders) -> ImageStore:
+    try:
+        url = urlsplit(address)
+        host, port = url.hostname, url.port or (443 if url.scheme == "https" else 8000)
+    except ValueError as error:
+        raise InvalidInputError(f"store={address!r}: {error}; use http://HOST:PORT") from error
+    if not host:
+        raise InvalidInputError(f"store={address!r} names no host; use http://HOST:PORT")
+    collection = url.path.strip("/") or DEFAULT_COLLECTION
+    ssl = url.scheme == "https"
+    return ImageStore.on_server(encoder, host, port, collection, ssl=ssl, roots=roots)
