@@ -86,13 +86,22 @@ from dar_retriever.questions import (
     Questioner,
 )
 from dar_retriever.ranking import (
+    BlipMatcher,
     Candidates,
     Closeness,
+    CrossEncoderReranker,
     DensityRatioReranker,
+    Ending,
+    Explainer,
+    Matcher,
     MatchingReranker,
+    PropositionReader,
+    PropositionReranker,
     Reranker,
     SecondStage,
+    SentenceTransformersMatcher,
     StoreCloseness,
+    StoreEnding,
     Verdict,
 )
 from dar_retriever.reformulation import (
@@ -105,7 +114,7 @@ from dar_retriever.reformulation import (
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores import EngineStore, FillableStore, SearchableStore, StoreOpener
 from dar_retriever.stores.filters import Filter
-from dar_retriever.stores.hits import Hit, StoredImage
+from dar_retriever.stores.hits import Hit, Shown, StoredImage
 from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.support import telemetry as telemetry  # First: some libraries read it on import.
 from dar_retriever.trace import Trace
@@ -127,6 +136,7 @@ __all__ = [
     "AdaptiveFusion",
     "BatchingGenerator",
     "BentQuery",
+    "BlipMatcher",
     "BoundedExclusion",
     "BoundedRocchio",
     "Budget",
@@ -139,6 +149,7 @@ __all__ = [
     "Closeness",
     "ComposedEncoder",
     "Composition",
+    "CrossEncoderReranker",
     "DARError",
     "DARQueryEncoder",
     "DensityRatioReranker",
@@ -151,8 +162,10 @@ __all__ = [
     "EncodedQuery",
     "EncodedTogether",
     "EncoderMismatchError",
+    "Ending",
     "EngineStore",
     "Exclusion",
+    "Explainer",
     "FacetQuestions",
     "Feedback",
     "FillableStore",
@@ -183,6 +196,7 @@ __all__ = [
     "LanguageModel",
     "LanguageModelError",
     "LeftOut",
+    "Matcher",
     "MatchingReranker",
     "MissingExtraError",
     "ModelLoadError",
@@ -197,6 +211,8 @@ __all__ = [
     "PreprocessingEncoder",
     "Preset",
     "PromptDirection",
+    "PropositionReader",
+    "PropositionReranker",
     "Question",
     "Questioner",
     "Reformulation",
@@ -210,9 +226,12 @@ __all__ = [
     "SearchableStore",
     "SecondStage",
     "SentenceTransformersEncoder",
+    "SentenceTransformersMatcher",
     "ServiceLimits",
+    "Shown",
     "Spending",
     "StoreCloseness",
+    "StoreEnding",
     "StoreError",
     "StoreOpener",
     "StoreUnavailableError",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -13,62 +12,19 @@ import numpy as np
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
-from dar_retriever.ranking.closeness import Closeness, Verdict
+from dar_retriever.ranking.base import Explainer
+from dar_retriever.ranking.closeness import Closeness
+from dar_retriever.ranking.ending import Ending
+from dar_retriever.ranking.findings import Judges
+from dar_retriever.ranking.result import SearchResult
 from dar_retriever.ranking.second_stage import SecondStage
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
 from dar_retriever.support.threads import in_thread, in_threads
-from dar_retriever.trace import Trace, of_error
 
-
-@dataclass(frozen=True, slots=True)
-class SearchResult:
-    """The result of a search.
-
-    Attributes:
-        hits: The hits, best first.
-        trace: A record of the search.
-        query: The query, with its vectors.
-        where: The metadata filter of the search: the caller's and ``word_filter``.
-        exclude: Ids of images that were left out.
-        close: False if nothing in the store is close to the request. Then better show the generated
-            images, and say that they are generated.
-        nothing: If there are no hits, the reason in one sentence. Then nothing is drawn.
-    """
-
-    hits: tuple[Hit, ...]
-    trace: Trace
-    query: EncodedQuery
-    where: Filter | None = None
-    exclude: frozenset[str] = frozenset()
-    close: bool = True
-    word_filter: Filter | None = None
-    nothing: str = ""
-
-    @property
-    def final(self) -> bool:
-        """False if images are still being generated, and better hits may follow."""
-        return self.query.final
-
-    def above(self, min_score: float | None) -> SearchResult:
-        """This result without hits below a score; unchanged if the score is None."""
-        if min_score is None:
-            return self
-        return dataclasses.replace(
-            self, hits=tuple(hit for hit in self.hits if hit.score >= min_score)
-        )
-
-    @property
-    def subject(self) -> Dialogue:
-        """The part of the dialogue that is about the current subject."""
-        return self.dialogue.since(self.query.since)
-
-    @property
-    def dialogue(self) -> Dialogue:
-        """The dialogue of the search; add turns to it to continue."""
-        return self.query.dialogue
+__all__ = ["DiffusionAugmentedRetriever", "SearchResult"]
 
 
 class DiffusionAugmentedRetriever:
@@ -79,6 +35,8 @@ class DiffusionAugmentedRetriever:
         store: An ``ImageStore`` or another store, filled by the query encoder's own encoder.
         closeness: Decides whether the hits are close to the request; by default they always are.
         second_stage: Orders the best hits anew; by default the order of the search stands.
+        ending: Decides how many hits fit, so that ``SearchResult.cut`` can end the list there.
+        explainer: Says which parts of the request each hit shows.
         reopen: Opens the same models and the same store once more, in another process; a function
             that can be pickled. Without it, the retriever cannot be pickled. A deep copy is the
             retriever itself, as nobody wants its models twice.
@@ -99,6 +57,8 @@ class DiffusionAugmentedRetriever:
         *,
         closeness: Closeness | None = None,
         second_stage: SecondStage | None = None,
+        ending: Ending | None = None,
+        explainer: Explainer | None = None,
         word_filters: bool = True,
         reopen: Callable[[], DiffusionAugmentedRetriever] | None = None,
     ) -> None:
@@ -106,6 +66,8 @@ class DiffusionAugmentedRetriever:
         self.store = store
         self.closeness = closeness
         self.second_stage = second_stage
+        self.ending = ending
+        self.explainer = explainer
         self.word_filters = WordFilters() if word_filters else None
         self.reopen = reopen
 
@@ -164,7 +126,7 @@ class DiffusionAugmentedRetriever:
                 # There is nothing that a drawing could help to find.
                 yield _without_hits(found)
                 return
-            yield self._judged(self._ordered(found, k))
+            yield self._judged(self._ordered(found), k)
 
     async def asearch(
         self,
@@ -229,11 +191,11 @@ class DiffusionAugmentedRetriever:
             word_filter=found.where,
         )
 
-    def _ordered(self, found: SearchResult, k: int) -> SearchResult:
-        """The first k hits, ordered by the second stage."""
+    def _ordered(self, found: SearchResult) -> SearchResult:
+        """The hits, ordered by the second stage."""
         stage = self.second_stage
         if stage is None or (stage.reranker.reads_pictures and not found.final):
-            return dataclasses.replace(found, hits=found.hits[:k])
+            return found
         ordered = stage.ordered(found.query, found.hits, self.store)
         trace = dataclasses.replace(
             found.trace,
@@ -241,13 +203,24 @@ class DiffusionAugmentedRetriever:
             reasons=(*found.trace.reasons, *filter(None, (ordered.reason,))),
             fallbacks=(*found.trace.fallbacks, *filter(None, (ordered.fallback,))),
         )
-        return dataclasses.replace(found, hits=ordered.hits[:k], trace=trace)
+        return dataclasses.replace(found, hits=ordered.hits, trace=trace)
 
-    def _judged(self, result: SearchResult) -> SearchResult:
+    def _judged(self, found: SearchResult, k: int) -> SearchResult:
+        """The first k hits, and what can be said of them."""
+        judges = Judges(self.closeness, self.ending, self.explainer)
         # Only the final result is judged, so that the first hits appear at once.
-        if self.closeness is None or not result.final:
-            return result
-        return _judged(result, self.closeness)
+        if not found.final or judges == Judges():
+            return dataclasses.replace(found, hits=found.hits[:k])
+        told = judges.findings(found.query, found.hits, k, self.store, found.where)
+        trace = dataclasses.replace(
+            found.trace,
+            timings=MappingProxyType({**found.trace.timings, "judge": told.seconds}),
+            reasons=(*found.trace.reasons, *filter(None, (told.verdict.reason,))),
+            fallbacks=(*found.trace.fallbacks, *told.fallbacks),
+        )
+        return dataclasses.replace(
+            found, hits=told.hits, trace=trace, close=told.verdict.close, fitting=told.fitting
+        )
 
 
 def _require_hits(k: int) -> None:
@@ -277,22 +250,3 @@ def _without_hits(result: SearchResult) -> SearchResult:
         nothing = "The store is empty; index some images first."
     query = dataclasses.replace(result.query, final=True)
     return dataclasses.replace(result, query=query, close=False, nothing=nothing)
-
-
-def _judged(result: SearchResult, closeness: Closeness) -> SearchResult:
-    """A result with its verdict. If the judge fails, it counts as close; the trace says so."""
-    trace, began = result.trace, time.perf_counter()
-    try:
-        verdict, fallbacks = closeness.verdict(result.query), trace.fallbacks
-    # The judge may be third-party code, and the hits do not need it.
-    except Exception as error:
-        why = f"whether anything is close was not judged: {of_error(error)}"
-        verdict, fallbacks = Verdict(), (*trace.fallbacks, why)
-    timings = {**trace.timings, "judge": time.perf_counter() - began}
-    trace = dataclasses.replace(
-        trace,
-        timings=MappingProxyType(timings),
-        reasons=(*trace.reasons, *filter(None, (verdict.reason,))),
-        fallbacks=fallbacks,
-    )
-    return dataclasses.replace(result, trace=trace, close=verdict.close)

@@ -17,6 +17,7 @@ from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.ranking.closeness import Verdict
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.stores.filters import Filter
 
 _SIZE = 64
 _PRODUCTS = sample_products(40, unseen=False, seed=0)
@@ -182,7 +183,7 @@ class FarFrom:
     def __init__(self, word: str) -> None:
         self._word = word
 
-    def verdict(self, query: EncodedQuery) -> Verdict:
+    def verdict(self, query: EncodedQuery, where: Filter | None = None) -> Verdict:
         far = self._word in query.trace.caption
         return Verdict(not far, "nothing is close: it is far" if far else "")
 

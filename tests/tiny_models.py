@@ -28,6 +28,7 @@ from safetensors.torch import save_file
 from tokenizers import pre_tokenizers
 from transformers import (
     BertConfig,
+    BertForSequenceClassification,
     BertModel,
     BertTokenizer,
     BlipConfig,
@@ -46,6 +47,7 @@ from transformers import (
     Qwen2Tokenizer,
     Qwen2VLImageProcessor,
     Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
     Qwen3VLModel,
     Qwen3VLProcessor,
     Qwen3VLVideoProcessor,
@@ -294,6 +296,64 @@ def bert(folder: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def bert_cross_encoder(folder: Path) -> None:
+    """A cross-encoder of texts alone."""
+    tokenizer = _bert_tokenizer()
+    config = BertConfig(**_tower(), vocab_size=len(tokenizer), num_labels=1)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def qwen3_vl_reranker(folder: Path) -> None:
+    """Qwen3-VL-Reranker's class as a cross-encoder of sentence-transformers."""
+    from sentence_transformers import CrossEncoder
+    from sentence_transformers.base.modules import Transformer
+    from sentence_transformers.cross_encoder.modules import LogitScore
+
+    torch.manual_seed(0)
+    specials = ["endoftext", "im_start", "im_end", "vision_start", "vision_end"]
+    specials = [f"<|{name}|>" for name in (*specials, "image_pad", "video_pad")]
+    tokens = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "yes", "no", *specials]
+    ids = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Qwen2Tokenizer(vocab=ids, merges=[], additional_special_tokens=specials)
+    tokenizer.padding_side = "left"
+    pixels = {"shortest_edge": 32 * 32, "longest_edge": 32 * 32}
+    images = Qwen2VLImageProcessor(patch_size=8, merge_size=2, temporal_patch_size=2, size=pixels)
+    processor = Qwen3VLProcessor(
+        images, tokenizer, Qwen3VLVideoProcessor(), chat_template=_PAIR_TEMPLATE
+    )
+    rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_interleaved": True}
+    config = Qwen3VLConfig(
+        text_config={
+            **_tower(),
+            "vocab_size": len(tokenizer),
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "rope_parameters": {**rope, "mrope_section": [4, 2, 2]},
+            "pad_token_id": ids["<|endoftext|>"],
+        },
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "intermediate_size": 37,
+            "num_heads": 4,
+            "patch_size": 8,
+            "out_hidden_size": 32,
+            "num_position_embeddings": 16,
+            "deepstack_visual_indexes": [0],
+        },
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )
+    base = str(folder / "base")
+    _lively(Qwen3VLForConditionalGeneration(config)).save_pretrained(base)
+    processor.save_pretrained(base)
+    modules = [Transformer(base, transformer_task="any-to-any"), LogitScore(ids["yes"], ids["no"])]
+    CrossEncoder(modules=modules, device="cpu").save_pretrained(str(folder))
+
+
 def stable_diffusion(folder: Path, seed: int = 0) -> None:
     """Stable Diffusion 1's class."""
     torch.manual_seed(seed)
@@ -431,6 +491,8 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
         sentence_qwen3_vl,
         blip,
         bert,
+        bert_cross_encoder,
+        qwen3_vl_reranker,
         stable_diffusion,
         tiny_decoder,
         stable_diffusion_xl,
@@ -446,6 +508,14 @@ _QWEN_CHAT = (
     "<|vision_start|><|image_pad|><|vision_end|>{% else %}{{ part.text }}{% endif %}{% endfor %}"
     "{% endif %}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+# Query and document as messages of their own, which is how sentence-transformers passes a pair.
+_PAIR_TEMPLATE = (
+    "{%- macro content(role) -%}{%- for message in messages if message.role == role -%}"
+    "{%- for part in message.content -%}{%- if part.type == 'image' -%}"
+    "<|vision_start|><|image_pad|><|vision_end|>{%- else -%}{{ part.text }}{%- endif -%}"
+    "{%- endfor -%}{%- endfor -%}{%- endmacro -%}<|im_start|>user\n{{ content('query') }}\n"
+    "{{ content('document') }}<|im_end|>\n<|im_start|>assistant\n"
 )
 
 _FLOW: dict[str, Any] = {

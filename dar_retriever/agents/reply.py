@@ -89,7 +89,8 @@ def reply_text(
         lines.append(_NOT_CLOSE + _GENERATED * bool(trace.generated))
     for rank, hit in enumerate(result.hits, 1):
         gone = _GONE * hit.missing
-        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}{gone}")
+        shows = f" (shows: {', '.join(map(str, hit.shows))})" if hit.shows else ""
+        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}{shows}{gone}")
     if question is not None:
         lines.append(f"To narrow it down, ask the user: {question}")
     # Captions and errors may have line breaks, and one of their lines could look like a hit.

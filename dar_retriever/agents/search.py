@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from dar_retriever.agents.arguments import SearchCall
 from dar_retriever.agents.conversation import Conversation, Event
@@ -20,6 +21,7 @@ class AgentSearch:
         k: Number of hits if the model does not ask for another number.
         where: A filter that applies to every search, in addition to the model's own.
         questioner: Proposes questions to the user; from the store's metadata by default.
+        cut: Whether the list ends where nothing more fits; see ``SearchResult.cut``.
     """
 
     def __init__(
@@ -28,19 +30,22 @@ class AgentSearch:
         k: int = 5,
         where: Filter | None = None,
         questioner: Questioner | None = None,
+        *,
+        cut: bool = False,
     ) -> None:
         self._retriever = retriever
         self._k = k
         self._where = where
         self._questioner = questioner or FacetQuestions(retriever)
+        self._cut = cut
         self._made_with = (retriever, k, where, questioner)
 
     def __deepcopy__(self, memo: dict[int, object]) -> AgentSearch:
         """Itself, since it has no state and shares its models; see ``retriever``."""
         return self
 
-    def __reduce__(self) -> tuple[type[AgentSearch], tuple[object, ...]]:
-        return type(self), self._made_with
+    def __reduce__(self) -> tuple[Callable[..., AgentSearch], tuple[object, ...]]:
+        return partial(type(self), cut=self._cut), self._made_with
 
     def named(self, history: Sequence[Event], call: SearchCall) -> SearchCall:
         """A call with the ids of hits in place of their numbers in the last list."""
@@ -68,7 +73,8 @@ class AgentSearch:
         for result in self._retriever.stream(dialogue, k, where, conversation.rejected):
             fallbacks = (*notes, *result.trace.fallbacks)
             trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
-            yield dataclasses.replace(result, trace=trace)
+            found = dataclasses.replace(result, trace=trace)
+            yield found.cut() if self._cut else found
 
     def asking(self, result: SearchResult) -> tuple[SearchResult, Question | None]:
         """A final result and a question for the user; see ``ask_back``."""

@@ -52,6 +52,9 @@ Store = Annotated[
 ]
 PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}, or auto.")]
 Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
+Cut = Annotated[
+    bool, typer.Option("--cut", help="End the list where nothing more fits the request.")
+]
 Where = Annotated[str, typer.Option(help='Metadata filter as JSON, such as {"colour": "red"}.')]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 DemoFolder = Annotated[

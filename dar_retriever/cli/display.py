@@ -26,6 +26,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
         "final": result.final,
         "close": result.close,
         **({"nothing": result.nothing} if result.nothing else {}),
+        **({} if result.fitting is None else {"fitting": result.fitting}),
         "hits": [
             {
                 "rank": rank,
@@ -34,6 +35,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
                 "uri": hit.uri,
                 "caption": hit.caption,
                 "metadata": dict(hit.metadata),
+                **({"shows": list(map(str, hit.shows))} if hit.shows else {}),
                 **({"missing": True} if hit.missing else {}),
             }
             for rank, hit in enumerate(result.hits, 1)
@@ -54,6 +56,8 @@ def hits_table(hits: Sequence[Hit], marked: str = "") -> Table:
         style = "bold green" if hit.id == marked else ""
         said = f"{_GONE * hit.missing}{one_line(hit.caption)}"
         lines = [Text(said, no_wrap=True, overflow="ellipsis")] if said else []
+        if hit.shows:
+            lines.append(Text(one_line(", ".join(map(str, hit.shows))), style="cyan"))
         lines.append(Text(one_line(hit.uri or hit.id), style="dim", overflow="fold"))
         table.add_row(str(rank), f"{hit.score:.3f}", Group(*lines), style=style)
     return table

@@ -24,7 +24,9 @@ def evaluate_(
     ] = "demo",
     methods: Annotated[
         str,
-        typer.Option(help=f"Of {', '.join(METHODS)}, weights:TEXT/IMAGES; @PRESET behind one."),
+        typer.Option(
+            help=f"Of {', '.join(METHODS)}, weights:TEXT/IMAGES, reranked:NAME; @PRESET behind one."
+        ),
     ] = "joined,text,images,dar,adaptive",
     pool: Annotated[Path | None, typer.Option(help="JSON list of images, or a folder.")] = None,
     root: Annotated[

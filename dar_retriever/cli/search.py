@@ -14,6 +14,7 @@ from dar_retriever.cli.common import (
     ERR,
     OUT,
     AsJson,
+    Cut,
     Device,
     Hits,
     Labels,
@@ -39,6 +40,7 @@ def search(
     store: Store = "dar-store",
     preset: PresetName = "demo",
     k: Hits = 10,
+    cut: Cut = False,  # noqa: FBT002
     where: Where = "",
     image: Annotated[list[Path], typer.Option(help="Reference image; repeatable.")] = [],  # noqa: B006
     sheet: Annotated[Path | None, typer.Option(help="Save a contact sheet here.")] = None,
@@ -56,7 +58,7 @@ def search(
     dialogue.require_content()
     retriever = open_retriever(preset, store, device, language_model)
     result = retriever.search(dialogue, k, filter_)
-    _show(result, as_json_=json_, sheet=sheet)
+    _show(result.cut() if cut else result, as_json_=json_, sheet=sheet)
 
 
 @APP.command()
@@ -64,6 +66,7 @@ def chat(
     store: Store = "dar-store",
     preset: PresetName = "demo",
     k: Hits = 10,
+    cut: Cut = False,  # noqa: FBT002
     where: Where = "",
     sheet: Annotated[Path, typer.Option(help="The contact sheet, new at each turn.")] = Path(
         "dar-sheet.png"
@@ -89,7 +92,7 @@ def chat(
             dialogue = dialogue.ask(question.text)
         dialogue = dialogue.say(answer or text)
         found = retriever.search(dialogue, k, filter_)
-        result, question = ask_back(questioner, found)
+        result, question = ask_back(questioner, found.cut() if cut else found)
         _show(result, as_json_=json_, sheet=sheet, question=question)
 
 

@@ -12,6 +12,7 @@ import typer
 from dar_retriever.cli.common import (
     APP,
     ERR,
+    Cut,
     DemoFolder,
     Device,
     Hits,
@@ -55,6 +56,7 @@ def user(name: Annotated[str, typer.Argument(help="Who may use the page.")]) -> 
 def mcp(
     store: Store = "dar-store",
     preset: PresetName = "demo",
+    cut: Cut = False,  # noqa: FBT002
     http: Annotated[bool, typer.Option("--http", help="Over HTTP at /mcp, not stdio.")] = False,  # noqa: FBT002
     host: Annotated[str, typer.Option(help="With --http: where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="With --http: where to listen.")] = 8000,
@@ -76,7 +78,7 @@ def mcp(
 
     kept = SharedConversations(conversations) if conversations else None
     retriever = open_retriever(preset, store, device, language_model)
-    server = create_server(retriever, conversations=kept)
+    server = create_server(retriever, conversations=kept, cut=cut)
     if http:
         ERR.print(f"The server: http://{host}:{port}/mcp  (Ctrl-C ends it)", highlight=False)
         serve_http(

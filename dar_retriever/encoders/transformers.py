@@ -76,14 +76,25 @@ class TransformersEncoder(TorchEncoder):
             batch_size=batch_size,
         )
 
+    @property
+    def model(self) -> Any:
+        """The transformers model, for what else it can do; such as ``BlipMatcher``."""
+        return self._model
+
+    @property
+    def model_type(self) -> str:
+        """The type in the model's configuration, such as "blip"."""
+        return self._type
+
     def count_tokens(self, text: str) -> int:
         """See ``JointEncoder``."""
         with self._tokenizing:
             return len(self._processor.tokenizer(text).input_ids)
 
-    def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
+    def tokens(self, texts: Sequence[str]) -> Any:
+        """The model's inputs for texts: "input_ids" (N, L) and "attention_mask", on its device."""
         with self._tokenizing:
-            tokens = self._processor.tokenizer(
+            return self._processor.tokenizer(
                 list(texts),
                 # SigLIP was trained on texts padded to full length, without an attention mask.
                 padding="max_length" if self._type in _SIGLIP_TYPES else True,
@@ -91,6 +102,9 @@ class TransformersEncoder(TorchEncoder):
                 max_length=self.max_tokens,
                 return_tensors="pt",
             ).to(self.device)
+
+    def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
+        tokens = self.tokens(texts)
         if self._type == "blip":
             hidden = self._model.text_encoder(
                 input_ids=tokens.input_ids, attention_mask=tokens.attention_mask

@@ -16,6 +16,7 @@ from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.drawing import generated_for, requests_of
 from dar_retriever.evaluation.methods import Method
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
+from dar_retriever.evaluation.reranking import RERANKERS, encoded, reranked
 from dar_retriever.evaluation.row_cache import RowCache, Rows
 from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
 from dar_retriever.fusion import BoundedExclusion, Calibration
@@ -107,6 +108,18 @@ class Bench:
         targets = np.repeat([case.target for case in dataset.cases], dataset.rounds)
         told = self._told(f"Ranking: {method.name}")
         ranks = target_ranks(queries, np.asarray(self.pool), targets, told)
+        if method.reranker:
+            ranks = reranked(
+                RERANKERS[method.reranker](encoder, PoolNeighbours(self.pool)),
+                encoded(made, [state for *_, state in self._states], texts.values, drawn, queries),
+                ranks,
+                np.asarray(self.pool),
+                [dataset.path(place) for place in range(len(dataset.pool))],
+                targets.tolist(),
+                self._told(f"Ordering: {method.name}"),
+            )
+        if method.name.startswith("ceiling"):
+            ranks = np.concatenate([case.ceiling for case in dataset.cases])
         seconds["rank"] = (time.perf_counter() - began) / turns
         shape = (len(dataset.cases), dataset.rounds)
         generator = self.models.generator

@@ -24,11 +24,14 @@ class Case:
         id: Names images that were generated beforehand: "{id}_{round}.jpg".
         target: Index of the target in the pool.
         rounds: The dialogue after 0, 1, ... answers.
+        ceiling: The target's rank after each round for a perfect reader of what was told, from 1;
+            empty if that is not known.
     """
 
     id: str
     target: int
     rounds: tuple[Dialogue, ...]
+    ceiling: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from dar_retriever.demo.captions import FIELDS
 from dar_retriever.demo.gallery import draw_gallery, gallery_products, picture_name
 from dar_retriever.demo.products import Product
 from dar_retriever.demo.simulated_user import ROUNDS, simulate
@@ -49,10 +53,23 @@ def demo_dataset(
     gallery = gallery_products(products)
     # Of one order, so that more dialogues are the same ones and some more.
     targets = Random(_TARGET_SEED).sample(range(products), products)[:dialogues]
-    cases = tuple(_case(number, target, gallery[target]) for number, target in enumerate(targets))
+    fields = {name: np.array([getattr(p, name) for p in gallery]) for name in ("kind", *FIELDS)}
+    cases = tuple(_case(number, target, gallery, fields) for number, target in enumerate(targets))
     return Dataset("demo", cases, tuple(map(picture_name, range(products))), pictures)
 
 
-def _case(number: int, target: int, product: Product) -> Case:
-    dialogue = simulate(product, number).dialogue
-    return Case(dialogue.id, target, tuple(dialogue.at_round(n) for n in range(ROUNDS + 1)))
+def _case(
+    number: int, target: int, gallery: list[Product], fields: Mapping[str, NDArray[np.str_]]
+) -> Case:
+    simulated = simulate(gallery[target], number)
+    dialogue = simulated.dialogue
+    rounds = tuple(dialogue.at_round(n) for n in range(ROUNDS + 1))
+    # Products that match equally well come in one random order for each dialogue, so that on
+    # average they share their places.
+    place = np.random.default_rng(number).permutation(len(gallery))
+    ceiling = []
+    for told in simulated.told:
+        names = ("kind", *told)
+        match = np.all([fields[name] == fields[name][target] for name in names], axis=0)
+        ceiling.append(int(np.count_nonzero(match & (place <= place[target]))))
+    return Case(dialogue.id, target, rounds, tuple(ceiling))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.evaluation.reranking import RERANKERS
 from dar_retriever.fusion import (
     AdaptiveFusion,
     Calibration,
@@ -22,6 +23,7 @@ from dar_retriever.fusion import (
 from dar_retriever.presets import preset
 
 _WEIGHTS: Final = "weights:"
+_RERANKED: Final = "reranked:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Method:
         spending: Creates the component that decides how many images to generate for a turn; None
             for the preset's number.
         excludes: Whether exclusions bend the query, as in the presets.
+        reranker: What orders the best images anew, one of ``RERANKERS``; empty for nothing.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Method:
     preset: str
     spending: Callable[[Calibration], Spending] | None = None
     excludes: bool = False
+    reranker: str = ""
 
 
 METHODS: Final = MappingProxyType(
@@ -57,6 +61,7 @@ METHODS: Final = MappingProxyType(
         "dar": "text and generated images by the paper's schedule",
         "adaptive": "text and generated images, weighted by how well they agree",
         "sparing": "adaptive, with only as many images as the text needs",
+        "ceiling": "a perfect reader of what was told, over the demo's products",
     }
 )
 
@@ -66,8 +71,9 @@ def method(spec: str, default_preset: str) -> Method:
 
     Args:
         spec: One of ``METHODS``, or "weights:TEXT/IMAGES" with a pair of weights for each round,
-            separated by commas; the last pair is used for all further rounds. Add "@PRESET" to use
-            that preset's models.
+            separated by commas; the last pair is used for all further rounds; or "reranked:NAME"
+            for "adaptive" with a re-ranker of ``RERANKERS`` after it. Add "@PRESET" to use that
+            preset's models.
         default_preset: The preset to use if the spec does not name one.
 
     Raises:
@@ -79,9 +85,13 @@ def method(spec: str, default_preset: str) -> Method:
     if name.startswith(_WEIGHTS):
         weighted = _weighted(name)
         return Method(spec, False, lambda _: weighted, True, chosen)
+    reranker = name.removeprefix(_RERANKED) if name.startswith(_RERANKED) else ""
+    if reranker in RERANKERS:
+        name = "adaptive"
     if name not in METHODS:
         raise InvalidInputError(
-            f"method {spec!r} is not one of {', '.join(METHODS)}, or such as weights:0.7/0.3"
+            f"method {spec!r} is not one of {', '.join(METHODS)}, or such as weights:0.7/0.3, or "
+            f"reranked: with one of {', '.join(RERANKERS)}"
         )
     fusions: dict[str, Callable[[Calibration], Fusion]] = {
         "images": lambda _: image_only(),
@@ -92,7 +102,8 @@ def method(spec: str, default_preset: str) -> Method:
     fusion = fusions.get(name, lambda _: text_only())
     spending = UncertaintySpending if name == "sparing" else None
     excludes = name in {"excluding", "adaptive", "sparing"}
-    return Method(spec, name == "joined", fusion, name in fusions, chosen, spending, excludes)
+    draws = name in fusions
+    return Method(spec, name == "joined", fusion, draws, chosen, spending, excludes, reranker)
 
 
 def _weighted(name: str) -> Fusion:

@@ -36,9 +36,16 @@ def evaluate(
         progress: Takes the name of a step and returns a progress callback for it.
 
     Raises:
-        InvalidInputError: A method joins turns, but the data set holds whole queries.
+        InvalidInputError: A method joins turns, but the data set holds whole queries; or a method
+            needs a ceiling that the data set does not have.
         InvalidImageError: An image of the pool cannot be read.
     """
+    known = all(case.ceiling for case in dataset.cases)
+    if not known and any(method.name.startswith("ceiling") for method in methods):
+        raise InvalidInputError(
+            f"{dataset.name}: what a perfect reader would find is known of the demo's data set "
+            "only; leave the method 'ceiling' out"
+        )
     if dataset.whole_queries and any(method.joined for method in methods):
         raise InvalidInputError(
             f"{dataset.name}: each round is a whole query, there are no turns to join; leave the "

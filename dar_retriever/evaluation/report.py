@@ -78,7 +78,7 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    drawing = next((o for o in reversed(evaluation.outcomes) if o.method.draws), None)
+    drawing = next((o for o in reversed(evaluation.outcomes) if _draws(o)), None)
     helped, hurt = examples(evaluation, drawing) if drawing else ([], [])
     html = environment.get_template(_TEMPLATE).render(
         figures=figures,
@@ -90,6 +90,11 @@ def write_report(
     )
     path.write_text(html, encoding="utf-8")
     return path
+
+
+def _draws(outcome: Outcome) -> bool:
+    # The page shows the best images of the query, before anything orders them anew.
+    return outcome.method.draws and not outcome.method.reranker
 
 
 def examples(evaluation: Evaluation, outcome: Outcome) -> tuple[list[Example], list[Example]]:

@@ -88,6 +88,14 @@ class Calibration:
                 self._known.popitem(last=False)
         return found
 
+    def sample(self) -> Vectors | None:
+        """What everything is compared with; None if the store is too small to tell what is usual.
+
+        See ``Neighbours``.
+        """
+        sample = self._neighbours.sample()
+        return sample if len(sample) >= _FEWEST else None
+
     def spread(self, vector: Vectors) -> float:
         """The standard deviation of a vector's scores over the store."""
         return float((self._neighbours.sample() @ vector).std())

@@ -1,19 +1,34 @@
-"""After the search: the second stage, and whether anything is close to what was asked for."""
+"""After the search: the second stage, where the list ends, and what each hit shows."""
 
-from dar_retriever.ranking.base import Candidates, Reranker
+from dar_retriever.ranking.base import Candidates, Explainer, Matcher, Reranker
+from dar_retriever.ranking.blip_matcher import BlipMatcher
 from dar_retriever.ranking.closeness import Closeness, StoreCloseness, Verdict
+from dar_retriever.ranking.cross_encoder import CrossEncoderReranker
 from dar_retriever.ranking.density_ratio import DensityRatioReranker
+from dar_retriever.ranking.ending import Ending, StoreEnding
 from dar_retriever.ranking.matching import MatchingReranker
+from dar_retriever.ranking.proposition_reranker import PropositionReranker
+from dar_retriever.ranking.reading import PropositionReader
 from dar_retriever.ranking.second_stage import Ordered, SecondStage
+from dar_retriever.ranking.sentence_transformers_matcher import SentenceTransformersMatcher
 
 __all__ = [
+    "BlipMatcher",
     "Candidates",
     "Closeness",
+    "CrossEncoderReranker",
     "DensityRatioReranker",
+    "Ending",
+    "Explainer",
+    "Matcher",
     "MatchingReranker",
     "Ordered",
+    "PropositionReader",
+    "PropositionReranker",
     "Reranker",
     "SecondStage",
+    "SentenceTransformersMatcher",
     "StoreCloseness",
+    "StoreEnding",
     "Verdict",
 ]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.stores.hits import Hit
+from dar_retriever.stores.hits import Hit, Shown
+
+Scores: TypeAlias = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,31 @@ class Reranker(Protocol):
         """
         ...
 
-    def scores(self, candidates: Candidates) -> NDArray[np.floating[Any]]:
-        """One score for each candidate, higher is better: (N,)."""
+    def scores(self, candidates: Candidates) -> Scores:
+        """One score for each candidate, higher is better: (N,).
+
+        NaN where a candidate could not be scored, such as for want of its picture; it then comes
+        last.
+        """
+        ...
+
+
+class Explainer(Protocol):
+    """Says which parts of the request each hit shows; implemented by ``PropositionReranker``."""
+
+    def shown(self, candidates: Candidates) -> Sequence[tuple[Shown, ...]]:
+        """For each candidate, what was asked for and whether it fits; may be empty."""
+        ...
+
+
+class Matcher(Protocol):
+    """A model that reads a text and a picture together, such as a cross-encoder."""
+
+    @property
+    def name(self) -> str:
+        """The model's name for people."""
+        ...
+
+    def match(self, texts: Sequence[str], images: Sequence[Image.Image]) -> Scores:
+        """How well each text fits each RGB image, higher is better: (T, N), on any scale."""
         ...

@@ -12,6 +12,7 @@ from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.fusion.calibration import FLAT, Calibration
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.stores.base import SearchableStore
+from dar_retriever.stores.filters import Filter
 
 # Chosen on simulated dialogues. For the error rates see examples/benchmarks/nothing_close.py.
 _ODD: Final = 0.05
@@ -35,8 +36,8 @@ class Verdict:
 class Closeness(Protocol):
     """Decides whether the hits of a query are worth showing."""
 
-    def verdict(self, query: EncodedQuery) -> Verdict:
-        """Whether anything in the store is close to a query."""
+    def verdict(self, query: EncodedQuery, where: Filter | None) -> Verdict:
+        """Whether anything in the store that matches a metadata filter is close to a query."""
         ...
 
 
@@ -56,8 +57,9 @@ class StoreCloseness:
       deviation. This is only checked if the store has captions, and never decides by itself,
       because a short text such as "something red" fits no image as well as a full caption does.
 
-    Without generated images, or in a very small store, everything counts as close. Filters of a
-    search are ignored.
+    What is usual is measured on the whole store; what is near is looked for among the images that
+    match the filter of the search. Without generated images, or in a store of less than 20 images,
+    everything counts as close.
 
     Args:
         store: The store that is searched.
@@ -74,18 +76,19 @@ class StoreCloseness:
         self._usual: _Usual | None = None
         self._lock = Lock()
 
-    def verdict(self, query: EncodedQuery) -> Verdict:
+    def verdict(self, query: EncodedQuery, where: Filter | None = None) -> Verdict:
         """See ``Closeness``."""
         text, drawn = query.text_vector, query.image_vectors
         around = None if text is None or not len(drawn) else self._calibration.around(text)
         if text is None or around is None or not len(around.scores):
             return Verdict()
+        best = float(around.scores[0]) if where is None else self._nearness(text, where)
         usual = self._usual_nearness()
-        words = usual.deviation(float(around.scores[0]))
+        words = usual.deviation(best)
         if words is not None and words > _AGREES:
             return Verdict()
-        rank = float((usual.images < np.mean([self._nearness(v) for v in drawn])).mean())
-        better = float(around.scores[0] - (drawn @ text).mean()) / around.spread
+        rank = float((usual.images < np.mean([self._nearness(v, where) for v in drawn])).mean())
+        better = (best - float((drawn @ text).mean())) / around.spread
         if rank >= _ODD or better > _MARGIN:
             return Verdict()
         return Verdict(
@@ -94,8 +97,10 @@ class StoreCloseness:
             "neighbour than what was generated",
         )
 
-    def _nearness(self, vector: Vectors) -> float:
-        return float((self._store.nearest(vector, 1) @ vector).max())
+    def _nearness(self, vector: Vectors, where: Filter | None = None) -> float:
+        if where is None:
+            return float((self._store.nearest(vector, 1) @ vector).max())
+        return max((hit.score for hit in self._store.search(vector, 1, where)), default=-1.0)
 
     def _nearest_other(self, vector: Vectors) -> float:
         """The score of the nearest image that is not the vector's own image or a copy of it."""

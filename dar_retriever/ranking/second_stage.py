@@ -7,14 +7,13 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dar_retriever.errors import InvalidInputError, UndecidedError
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.ranking.base import Candidates, Reranker
+from dar_retriever.ranking.base import Candidates, Reranker, Scores
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.hits import Hit
 from dar_retriever.support.deadline import call_within
@@ -31,7 +30,8 @@ class Ordered:
         hits: The hits, best first.
         seconds: How long it took.
         reason: Why the re-ranker left the order of the search as it is; empty if it did not.
-        fallback: What failed, so that the order of the search stands; empty if nothing did.
+        fallback: What failed, so that the order of the search stands, or how many hits could not be
+            scored; empty if nothing did.
     """
 
     hits: tuple[Hit, ...]
@@ -67,7 +67,7 @@ class SecondStage:
             store: The store that they come from.
         """
         some, rest = tuple(hits[: self.reranker.depth]), tuple(hits[self.reranker.depth :])
-        began = time.perf_counter()
+        began, name = time.perf_counter(), self.reranker.name
         try:
             vectors = store.vectors_of([hit.id for hit in some])
             candidates = Candidates(query, some, vectors)
@@ -78,16 +78,26 @@ class SecondStage:
             return Ordered((*some, *rest), time.perf_counter() - began, reason=why)
         # The re-ranker may be third-party code, and the hits are there without it.
         except Exception as error:
-            why = f"the hits were not re-ranked by {self.reranker.name}: {of_error(error)}"
+            why = f"the hits were not re-ranked by {name}: {of_error(error)}"
             self._warn(why)
             return Ordered((*some, *rest), time.perf_counter() - began, fallback=why)
+        # Those without a score come last, in the order of the search.
         order = np.argsort(-scores, kind="stable")
-        best = [dataclasses.replace(some[n], relevance=float(scores[n])) for n in order]
-        return Ordered((*best, *rest), time.perf_counter() - began)
+        best = [_scored(some[n], float(scores[n])) for n in order]
+        unscored = int(np.isnan(scores).sum())
+        why = f"{unscored} of {len(some)} hits could not be read by {name}: they come last"
+        if unscored:
+            self._warn(why)
+        seconds = time.perf_counter() - began
+        return Ordered((*best, *rest), seconds, fallback=why if unscored else "")
 
 
-def _checked(scores: object, count: int) -> NDArray[np.floating[Any]]:
+def _scored(hit: Hit, score: float) -> Hit:
+    return dataclasses.replace(hit, relevance=None if np.isnan(score) else score)
+
+
+def _checked(scores: object, count: int) -> Scores:
     found = np.asarray(scores, float)
-    if found.shape != (count,) or not np.isfinite(found).all():
+    if found.shape != (count,) or np.isinf(found).any() or (count and np.isnan(found).all()):
         raise ValueError(f"{count} finite scores were expected, not {str(scores)[:80]}")
     return found

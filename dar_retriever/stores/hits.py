@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -29,6 +29,8 @@ _TAKEN: Final = (
     "uri",
     "score",
     "relevance",
+    "shows",
+    "propositions",
     "size",
     "missing",
     "copies",
@@ -50,6 +52,27 @@ _BASE64: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Whether an image shows one thing that was said of the wanted one.
+
+    Attributes:
+        phrase: What was said: "blue".
+        fits: Whether it is as wanted: shown, or not shown if it was excluded.
+        score: How sure it is that the image shows it, 0 to 1.
+        wanted: False if it was excluded.
+    """
+
+    phrase: str
+    fits: bool
+    score: float
+    wanted: bool = True
+
+    def __str__(self) -> str:
+        """For people: "blue: yes"; "not red: no" if the image is red."""
+        return f"{'' if self.wanted else 'not '}{self.phrase}: {'yes' if self.fits else 'no'}"
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One retrieved image.
 
@@ -61,6 +84,7 @@ class Hit:
         metadata: Metadata stored with the image.
         copies: Where the same picture also lies.
         relevance: The re-ranker's score, higher is better; None if the hit was not re-ranked.
+        shows: Which parts of the request it shows and which not; empty if that was not read.
     """
 
     id: str
@@ -70,6 +94,7 @@ class Hit:
     metadata: Metadata = field(default_factory=dict)
     copies: tuple[str, ...] = ()
     relevance: float | None = None
+    shows: tuple[Shown, ...] = ()
 
     @property
     def title(self) -> str:
@@ -98,9 +123,10 @@ class Hit:
 
         Returns:
             The stored metadata with "uri", "score" and "size" ([width, height] or None), "copies"
-            if there are any, "relevance" if the hit was re-ranked, and "missing": True if the file
-            is gone. Stored fields with one of
-            these names, or named "id", "trace" or "image", which adapters add, are renamed to
+            if there are any, "relevance" if the hit was re-ranked, "shows" ("blue: yes") and
+            "propositions" (the same as a list of plain data, see ``Shown``) if that was read, and
+            "missing": True if the file is gone. Stored fields with one of these names, or named
+            "id", "trace" or "image", which adapters add, are renamed to
             ``stored_NAME``.
         """
         stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}
@@ -108,6 +134,9 @@ class Hit:
         size = [width, height] if width and height else None
         further: dict[str, Any] = {"copies": list(self.copies)} if self.copies else {}
         further |= {} if self.relevance is None else {"relevance": self.relevance}
+        if self.shows:
+            said = ", ".join(map(str, self.shows))
+            further |= {"shows": said, "propositions": [asdict(each) for each in self.shows]}
         further |= {"missing": True} if self.missing else {}
         return {**stored, "uri": self.uri, "score": self.score, "size": size, **further}
 

@@ -54,7 +54,12 @@ class AgentResponder:
         build: Callable[[DiffusionAugmentedRetriever], Any],
     ) -> None:
         watched = _WatchedRetriever(
-            retriever.query_encoder, retriever.store, closeness=retriever.closeness
+            retriever.query_encoder,
+            retriever.store,
+            closeness=retriever.closeness,
+            second_stage=retriever.second_stage,
+            ending=retriever.ending,
+            explainer=retriever.explainer,
         )
         self._agent = build(watched)
 

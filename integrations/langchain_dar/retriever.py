@@ -41,6 +41,8 @@ class DARRetriever(BaseRetriever):
         k: Maximum number of documents.
         filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
         min_score: Documents with a lower score are left out. Scores depend on encoder and fusion.
+        only_fitting: Whether documents that do not fit the query are left out, so that no model
+            sees them; see ``SearchResult.cut``.
         include_images: Whether ``metadata["image"]`` holds the document's image as a data URL:
             "none", "thumbnail" (at most 256 pixels per side) or "full".
         open_url: Opens URLs of images in the messages; see ``dialogue_from_messages``.
@@ -57,6 +59,7 @@ class DARRetriever(BaseRetriever):
     k: int = Field(default=5, ge=1)
     filter: dict[str, Any] | None = None
     min_score: float | None = None
+    only_fitting: bool = False
     include_images: IncludeImages = "none"
     open_url: OpenUrl = image_from_data_url
 
@@ -145,5 +148,5 @@ def _stages(
         messages.append(HumanMessage(query))
     dialogue = dialogue_from_messages(messages, open_url=retriever.open_url)
     for result in retriever.retriever.stream(dialogue, retriever.k, retriever.filter):
-        kept = result.above(retriever.min_score)
+        kept = (result.cut() if retriever.only_fitting else result).above(retriever.min_score)
         yield [*documents_of(kept, retriever.include_images)], list(progress_events(kept))

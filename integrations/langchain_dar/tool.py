@@ -94,7 +94,7 @@ def create_image_search_tool(
 
     Args:
         retriever: The retriever. Its ``k`` is the default for calls without one, and its
-            ``filter`` applies to all calls.
+            ``filter`` and ``only_fitting`` apply to all calls.
         images: How the model sees the hits; "none" for models that read only text.
         name: Name of the tool.
         description: Description for the model; by default it says when to search and which
@@ -109,7 +109,13 @@ def create_image_search_tool(
         A tool for ``create_agent``, LangGraph's ``ToolNode`` or any chat model.
     """
     search = _Search(
-        AgentSearch(retriever.retriever, retriever.k, retriever.filter, questioner),
+        AgentSearch(
+            retriever.retriever,
+            retriever.k,
+            retriever.filter,
+            questioner,
+            cut=retriever.only_fitting,
+        ),
         retriever,
         images,
         name,

@@ -9,7 +9,16 @@ from llama_index.core.schema import ImageNode, NodeWithScore, TextNode
 from dar_retriever import Hit, SearchResult
 from dar_retriever.agents import IncludeImages, hit_picture
 
-_NOT_FOR_MODELS: Final = ["uri", "copies", "score", "size", "width", "height", "trace"]
+_NOT_FOR_MODELS: Final = [
+    "uri",
+    "copies",
+    "score",
+    "size",
+    "width",
+    "height",
+    "trace",
+    "propositions",
+]
 
 
 def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> list[NodeWithScore]:

@@ -69,6 +69,8 @@ class DARRetriever(BaseRetriever):
         k: Maximum number of nodes.
         filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
         min_score: Nodes with a lower score are left out. Scores depend on encoder and fusion.
+        only_fitting: Whether nodes that do not fit the query are left out, so that no model sees
+            them; see ``SearchResult.cut``.
         include_images: Whether a node holds its image in base64: "none", "thumbnail" (at most 256
             pixels per side) or "full".
         open_url: Opens URLs and paths of images in messages and queries; see
@@ -92,6 +94,7 @@ class DARRetriever(BaseRetriever):
         k: int = 5,
         filter: Filter | None = None,
         min_score: float | None = None,
+        only_fitting: bool = False,
         include_images: IncludeImages = "none",
         open_url: OpenUrl = image_from_data_url,
         memory: BaseMemory | None = None,
@@ -109,6 +112,7 @@ class DARRetriever(BaseRetriever):
         self.k = k
         self.filter = filter
         self.min_score = min_score
+        self.only_fitting = only_fitting
         self.include_images: IncludeImages = include_images
         self.open_url = open_url
         self.memory = memory
@@ -191,7 +195,7 @@ class DARRetriever(BaseRetriever):
         """The nodes of each stage of a search, with its progress events."""
         dialogue = self._dialogue(query, history)
         for result in self.retriever.stream(dialogue, self.k, self.filter):
-            kept = result.above(self.min_score)
+            kept = (result.cut() if self.only_fitting else result).above(self.min_score)
             events = [ImageSearchEvent(progress=event) for event in progress_events(kept)]
             yield nodes_of(kept, self.include_images), events
 

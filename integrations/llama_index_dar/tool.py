@@ -72,7 +72,7 @@ def create_image_search_tool(
 
     Args:
         retriever: The retriever. Its ``k`` is the default for calls without one, and its
-            ``filter`` applies to all calls.
+            ``filter`` and ``only_fitting`` apply to all calls.
         images: How the model sees the hits; "none" for models that read only text.
         name: Name of the tool.
         description: Description for the model; by default it says when to search and which
@@ -85,7 +85,13 @@ def create_image_search_tool(
     Returns:
         A tool for ``FunctionAgent``, ``ReActAgent`` and ``AgentWorkflow``.
     """
-    agent_search = AgentSearch(retriever.retriever, retriever.k, retriever.filter, questioner)
+    agent_search = AgentSearch(
+        retriever.retriever,
+        retriever.k,
+        retriever.filter,
+        questioner,
+        cut=retriever.only_fitting,
+    )
     search = _Search(agent_search, retriever, images, name, scratchpad_key, reasoning_key)
     return FunctionTool.from_defaults(
         async_fn=search.run,

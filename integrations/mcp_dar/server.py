@@ -81,6 +81,7 @@ def create_server(
     images: IncludeImages = "thumbnail",
     conversations: KeptConversations | None = None,
     questioner: Questioner | None = None,
+    cut: bool = False,
 ) -> MCPServer[Any]:
     """Make a server for a retriever.
 
@@ -95,12 +96,13 @@ def create_server(
         conversations: Where the conversations are kept: ``Conversations``, in memory, by default;
             ``SharedConversations`` for several servers behind a balancer, and for restarts.
         questioner: Proposes questions for the user; from the store's metadata by default.
+        cut: Whether lists end where nothing more fits; see ``SearchResult.cut``.
 
     Returns:
         A server to run with ``serve_stdio`` or ``serve_http``.
     """
     server: MCPServer[Any] = MCPServer(name, instructions=_INSTRUCTIONS, version=__version__)
-    search = AgentSearch(retriever, questioner=questioner)
+    search = AgentSearch(retriever, questioner=questioner, cut=cut)
     desk = _Desk(search, conversations or Conversations(), images)
     store = retriever.store
 

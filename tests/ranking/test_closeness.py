@@ -34,6 +34,7 @@ from dar_retriever.cli.display import as_json
 from dar_retriever.demo.captions import description
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.ranking.closeness import Verdict
+from dar_retriever.stores.filters import Filter
 
 PRODUCTS = gallery_products(120)
 BAG = 1
@@ -324,7 +325,7 @@ class FixedCloseness:
         self.judged: list[EncodedQuery] = []
         self._verdict = verdict
 
-    def verdict(self, query: EncodedQuery) -> Verdict:
+    def verdict(self, query: EncodedQuery, where: Filter | None = None) -> Verdict:
         self.judged.append(query)
         return self._verdict
 

@@ -135,6 +135,17 @@ def test_a_reranker_that_fails_leaves_the_order_of_the_search(
     assert why in fallback
 
 
+def test_hits_without_a_score_come_last(store: ImageStore, tiny_encoder: OpenClipEncoder) -> None:
+    plain = retriever_with(None, store, tiny_encoder).search("a mug", k=8)
+    reranker = Broken(lambda _: np.array([np.nan, 1, np.nan, 3, 2]))
+    result = retriever_with(reranker, store, tiny_encoder).search("a mug", k=8)
+    ids = [hit.id for hit in plain.hits]
+    assert [hit.id for hit in result.hits] == [*(ids[n] for n in (3, 4, 1, 0, 2)), *ids[5:]]
+    assert [hit.relevance for hit in result.hits[:5]] == [3, 2, 1, None, None]
+    expected = "2 of 5 hits could not be read by backwards: they come last"
+    assert expected in result.trace.fallbacks
+
+
 def test_an_image_deleted_meanwhile_leaves_the_order_of_the_search(
     tiny_encoder: OpenClipEncoder, store: ImageStore
 ) -> None:

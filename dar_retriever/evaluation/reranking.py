@@ -1,0 +1,127 @@
+"""Re-rankers to compare, and the ranks of targets after them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.encoders.transformers import TransformersEncoder
+from dar_retriever.errors import InvalidInputError, UndecidedError
+from dar_retriever.evaluation.metrics import Ranks
+from dar_retriever.evaluation.ranking import top
+from dar_retriever.fusion import Calibration, Neighbours
+from dar_retriever.query_encoder import EncodedQuery
+from dar_retriever.ranking import (
+    BlipMatcher,
+    Candidates,
+    CrossEncoderReranker,
+    PropositionReader,
+    PropositionReranker,
+    Reranker,
+)
+from dar_retriever.reformulation.base import Reformulation
+from dar_retriever.stores.hits import Hit, uri_of
+from dar_retriever.trace import Trace
+
+
+def _propositions(encoder: JointEncoder, pool: Neighbours) -> Reranker:
+    return PropositionReranker(PropositionReader(encoder, Calibration(pool)))
+
+
+def _blip(encoder: JointEncoder, _: Neighbours) -> Reranker:
+    if not isinstance(encoder, TransformersEncoder):
+        raise InvalidInputError(
+            "method 'reranked:blip' needs BLIP as encoder; write 'reranked:blip@paper'"
+        )
+    return CrossEncoderReranker(BlipMatcher(encoder))
+
+
+RERANKERS: Final[MappingProxyType[str, Callable[[JointEncoder, Neighbours], Reranker]]] = (
+    MappingProxyType({"propositions": _propositions, "blip": _blip})
+)
+
+
+def encoded(
+    made: Sequence[Reformulation],
+    states: Sequence[Dialogue],
+    texts: Vectors,
+    drawn: Vectors,
+    queries: Vectors,
+) -> list[EncodedQuery]:
+    """The queries of an evaluation as a re-ranker sees those of a search.
+
+    Args:
+        made: The reformulations: N.
+        states: The dialogues: N.
+        texts: The captions' vectors: float32 (N, d).
+        drawn: The generated images' vectors; NaN where one is missing: float32 (N, K, d).
+        queries: The fused queries: float32 (N, d).
+    """
+    none = texts[:0]
+    return [
+        EncodedQuery(
+            state,
+            query,
+            text,
+            images[np.isfinite(images).all(-1)],
+            none,
+            none,
+            none,
+            Trace(reformulation.caption, exclusions=reformulation.exclusions),
+        )
+        for reformulation, state, text, images, query in zip(
+            made, states, texts, drawn, queries, strict=True
+        )
+    ]
+
+
+def reranked(
+    reranker: Reranker,
+    queries: Sequence[EncodedQuery],
+    ranks: Ranks,
+    pool: Vectors,
+    paths: Sequence[Path],
+    targets: Sequence[int],
+    progress: Callable[[int, int], None] | None = None,
+) -> Ranks:
+    """The ranks of targets after a re-ranker has ordered the best images of each query.
+
+    As in ``target_ranks``, ties count against the method. Where the target is not among the images
+    that are ordered, its rank stays; then nothing is asked of the re-ranker.
+
+    Args:
+        reranker: Orders images.
+        queries: The queries: N.
+        ranks: The ranks of their targets in the pool before: int (N,), from 1.
+        pool: float32 (P, d).
+        paths: The pictures of the pool: P.
+        targets: Indices of the targets in the pool: N.
+        progress: Called with the number of queries done and of all queries.
+
+    Returns:
+        int (N,), from 1.
+    """
+    after = np.array(ranks)
+    for place, (query, target) in enumerate(zip(queries, targets, strict=True)):
+        best = top(query.vector[None], pool, reranker.depth)[0]
+        own = np.flatnonzero(best == target)
+        if len(own):
+            vectors = pool[best]
+            scored = zip(best.tolist(), (vectors @ query.vector).tolist(), strict=True)
+            hits = [Hit(str(each), score, uri_of(paths[each])) for each, score in scored]
+            # Where the re-ranker has too little to go by, the order of the search stands.
+            with suppress(UndecidedError):
+                scores = np.asarray(reranker.scores(Candidates(query, hits, vectors)), float)
+                # Images without a score come last.
+                scores = np.where(np.isnan(scores), -np.inf, scores)
+                after[place] = np.count_nonzero(scores >= scores[own[0]])
+        if progress is not None:
+            progress(place + 1, len(queries))
+    return after
