@@ -65,6 +65,16 @@ def propositions(caption: str, exclusions: Sequence[str] = ()) -> tuple[Proposit
     return (Proposition(subject, subject), *wanted[: MOST - 1], *unwanted)
 
 
+def names_a_thing(caption: str) -> bool:
+    """Whether a caption says what it is about: "a red mug" does, "something red" does not."""
+    parts = list(_parts(caption))
+    opening = caption.lower().split()[:1]
+    if not parts or _OPEN.intersection(opening):
+        return False
+    _, subject = _divided(parts[0])
+    return any(word not in _ANYTHING and not _describes(word) for word in subject.split())
+
+
 def _parts(caption: str) -> Iterator[str]:
     """The phrases of a caption without articles: "skirt", "ruffled hem", "dark blue"."""
     for segment in caption.lower().split(","):

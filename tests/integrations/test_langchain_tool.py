@@ -236,7 +236,7 @@ def test_the_model_gets_a_numbered_list_and_thumbnails(retriever: DARRetriever) 
     hits = zip((first, second, third), documents(reply), strict=True)
     for number, (line, document) in enumerate(hits, 1):
         assert line.startswith(f"{number}. id={document.id} score=")
-        assert line.endswith(document.page_content)
+        assert line.endswith(f"{document.page_content} (shows: {document.metadata['shows']})")
     assert question.startswith("To narrow it down, ask the user: Which ")
     assert [block["type"] for block in rest] == ["text", "image"] * K
     assert [block["text"] for block in rest[::2]] == [f"Image {n}:" for n in range(1, K + 1)]
