@@ -11,6 +11,7 @@ import numpy as np
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.fusion.calibration import FLAT
 from dar_retriever.ranking.base import Candidates, Scores
+from dar_retriever.ranking.propositions import names_a_thing
 from dar_retriever.ranking.reading import PropositionReader
 from dar_retriever.stores.base import SearchableStore
 
@@ -37,7 +38,8 @@ class StoreEnding:
     for the proposition that it shows least. All stored captions fit something in the store, and so
     do their beginnings ("a mug", "a mug with dots"). A hit fits if it does so as well as the best
     hits of 96 % of those do. In a store without captions, hits fit that are nearly as good as the
-    best one; then at least one always does, and ``Closeness`` alone can say that none does.
+    best one, and so they do where the request names no thing, such as "something red". Then at
+    least one always does, and ``Closeness`` alone can say that none does.
 
     Without words, or in a very small store, it cannot be told.
 
@@ -61,7 +63,7 @@ class StoreEnding:
         if not len(candidates.vectors):
             return 0
         fits = self._fits(caption, text, candidates.vectors)
-        level = self._level(sample)
+        level = self._level(sample) if names_a_thing(caption) else None
         if level is None:
             level = float(fits.max()) - _NEAR_THE_BEST * self._reader.calibration.spread(text)
         return int(np.count_nonzero(fits >= level))

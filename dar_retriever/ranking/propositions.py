@@ -9,6 +9,7 @@ from typing import Final
 from dar_retriever.reformulation.english.lexicon import (
     COLOURS,
     DETERMINERS,
+    PLACES,
     SHADES,
     SORTS,
     TINTS,
@@ -21,6 +22,8 @@ MOST: Final = 10
 _EXCLUSIONS: Final = 4
 _MODIFIERS: Final = COLOURS.union(*SORTS)
 _DARKER: Final = SHADES | TINTS
+_OPEN: Final = PLACES | {"with", "without"}
+_ANYTHING: Final = frozenset({"something", "anything", "one", "ones", "thing", "things", "some"})
 _NO_THINGS: Final = frozenset({"here", "there", "i"})
 
 
@@ -99,6 +102,10 @@ def _divided(phrase: str) -> tuple[list[str], str]:
 
 def _of(subject: str, phrase: str) -> str:
     """A phrase in a text with its subject."""
-    last = phrase.rsplit(maxsplit=1)[-1]
-    describes = last in _MODIFIERS or (" " not in phrase and last.endswith("ed"))
+    words = phrase.split()
+    describes = words[-1] in _MODIFIERS or (len(words) == 1 and _describes(phrase))
     return f"{phrase} {subject}" if describes else f"{subject}, {phrase}"
+
+
+def _describes(word: str) -> bool:
+    return word in _MODIFIERS or word.endswith("ed")

@@ -90,6 +90,14 @@ def test_without_captions_what_is_nearly_as_good_as_the_best_fits(
     assert 1 <= count < 10
 
 
+def test_a_request_that_names_no_thing_fits_something(
+    encoder: JointEncoder, vectors: Vectors
+) -> None:
+    store = store_of(encoder, vectors, captions=True)
+    for text in ("pink", "something striped", "on a rose background"):
+        assert fitting(store, encoder, text)
+
+
 def test_in_a_very_small_store_or_without_words_it_cannot_be_told(
     encoder: JointEncoder, vectors: Vectors
 ) -> None:

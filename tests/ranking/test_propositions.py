@@ -26,7 +26,7 @@ from dar_retriever.cli.display import as_json
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.errors import InvalidInputError, UndecidedError
 from dar_retriever.evaluation.ranking import PoolNeighbours
-from dar_retriever.ranking.propositions import MOST, propositions
+from dar_retriever.ranking.propositions import MOST, names_a_thing, propositions
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,23 @@ def test_a_caption_is_a_subject_and_what_is_said_of_it(
     assert all(part.wanted for part in found)
     if texts is not None:
         assert [part.text for part in found] == texts
+
+
+@pytest.mark.parametrize(
+    ("caption", "thing"),
+    [
+        ("a red mug", True),
+        ("mug", True),
+        ("two zebras in tall grass", True),
+        ("pink", False),
+        ("something red", False),
+        ("a striped one", False),
+        ("on a rose background", False),
+        ("", False),
+    ],
+)
+def test_a_request_may_name_no_thing(caption: str, *, thing: bool) -> None:
+    assert names_a_thing(caption) is thing
 
 
 def test_exclusions_are_kept_apart() -> None:
