@@ -17,6 +17,7 @@ from dar_retriever.stores.base import SearchableStore
 
 # Chosen on simulated requests; for the error rates see examples/benchmarks/second_stage.md.
 _MISS: Final = 0.2
+_NOTHING: Final = 0.005
 _USUAL: Final = 0.04
 _NEAR_THE_BEST: Final = 0.3
 _FEWEST: Final = 20
@@ -37,9 +38,12 @@ class StoreEnding:
     How well an image fits is its score with the caption of the request, less a share of its score
     for the proposition that it shows least. All stored captions fit something in the store, and so
     do their beginnings ("a mug", "a mug with dots"). A hit fits if it does so as well as the best
-    hits of 96 % of those do. In a store without captions, hits fit that are nearly as good as the
-    best one, and so they do where the request names no thing, such as "something red". Then at
-    least one always does, and ``Closeness`` alone can say that none does.
+    hits of 96 % of those do. Nothing fits if the best hit falls behind all but one in 200 of them;
+    between the two, the best hit alone fits.
+
+    In a store without captions, hits fit that are nearly as good as the best one, and so they do
+    where the request names no thing, such as "something red". Then at least one always does, and
+    ``Closeness`` alone can say that none does.
 
     Without words, or in a very small store, it cannot be told.
 
@@ -63,9 +67,14 @@ class StoreEnding:
         if not len(candidates.vectors):
             return 0
         fits = self._fits(caption, text, candidates.vectors)
-        level = self._level(sample) if names_a_thing(caption) else None
-        if level is None:
-            level = float(fits.max()) - _NEAR_THE_BEST * self._reader.calibration.spread(text)
+        best = float(fits.max())
+        usual = self._levels(sample) if names_a_thing(caption) else None
+        if usual is None:
+            level = best - _NEAR_THE_BEST * self._reader.calibration.spread(text)
+        elif best < usual[0]:
+            return 0
+        else:
+            level = min(usual[1], best)
         return int(np.count_nonzero(fits >= level))
 
     def _fits(self, caption: str, text: Vectors, images: Vectors) -> Scores:
@@ -75,14 +84,14 @@ class StoreEnding:
             return scores
         return scores + _MISS * max(self._reader.calibration.spread(text), FLAT) * reading.worst
 
-    def _level(self, sample: Vectors) -> float | None:
-        """What fits reach; None if too few stored images have a caption."""
+    def _levels(self, sample: Vectors) -> tuple[float, float] | None:
+        """What nearly all and what most fits reach; None if there are too few captions."""
         with self._lock:
             if self._usual is None or self._usual.sample is not sample:
                 self._usual = _Usual(sample, self._measured())
-            return self._usual.level
+            return self._usual.levels
 
-    def _measured(self) -> float | None:
+    def _measured(self) -> tuple[float, float] | None:
         captions = self._store.captions(_ASKED)
         if len(captions) < _FEWEST:
             return None
@@ -92,7 +101,7 @@ class StoreEnding:
             float(self._fits(text, vector, self._store.nearest(vector, 1)).max())
             for text, vector in zip(texts, vectors, strict=True)
         ]
-        return float(np.quantile(best, _USUAL))
+        return float(np.quantile(best, _NOTHING)), float(np.quantile(best, _USUAL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,7 @@ class _Usual:
     """What hits that fit reach, and the store's sample at the time of measuring."""
 
     sample: Vectors
-    level: float | None
+    levels: tuple[float, float] | None
 
 
 def _beginnings(caption: str) -> list[str]:
