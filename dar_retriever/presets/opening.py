@@ -37,9 +37,17 @@ from dar_retriever.presets.choice import (
     choose_drawing,
     choose_preset,
 )
-from dar_retriever.presets.data import preset
+from dar_retriever.presets.data import Preset, preset
 from dar_retriever.query_encoder import DARQueryEncoder
-from dar_retriever.ranking.closeness import StoreCloseness
+from dar_retriever.ranking import (
+    BlipMatcher,
+    CrossEncoderReranker,
+    PropositionReader,
+    PropositionReranker,
+    SecondStage,
+    StoreCloseness,
+    StoreEnding,
+)
 from dar_retriever.reformulation import LLMReformulator, Reformulator
 from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
@@ -186,7 +194,21 @@ def from_preset(
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )
-    closeness = StoreCloseness(opened, encoder, calibration)
+    reader = PropositionReader(encoder, calibration)
     return DiffusionAugmentedRetriever(
-        query_encoder, opened, closeness=closeness, word_filters=word_filters, reopen=reopen
+        query_encoder,
+        opened,
+        closeness=StoreCloseness(opened, encoder, calibration),
+        second_stage=_second_stage(chosen, encoder),
+        ending=StoreEnding(opened, reader),
+        explainer=PropositionReranker(reader),
+        word_filters=word_filters,
+        reopen=reopen,
     )
+
+
+def _second_stage(chosen: Preset, encoder: JointEncoder) -> SecondStage | None:
+    if chosen.reranker != "blip":
+        return None
+    assert isinstance(encoder, TransformersEncoder)
+    return SecondStage(CrossEncoderReranker(BlipMatcher(encoder)))

@@ -214,7 +214,7 @@ def test_the_paper_preset_reads_its_hits_with_the_weights_it_has(
         generator=checkpoint("stable_diffusion"),
         sampling=MappingProxyType({"steps": 1, "guidance": 0.0, "size": (32, 32)}),
     )
-    monkeypatch.setattr("dar_retriever.presets.PRESETS", {"paper": tiny})
+    monkeypatch.setattr("dar_retriever.presets.data.PRESETS", {"paper": tiny})
     opened = from_preset("paper", device="cpu")
     assert opened.second_stage is not None
     assert opened.second_stage.reranker.name.endswith("(matching head)")
