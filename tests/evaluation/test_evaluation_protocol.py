@@ -806,10 +806,10 @@ def test_a_method_without_meaning_is_refused(spec: str):
 
 
 def test_an_unknown_preset_is_refused():
-    with pytest.raises(InvalidInputError, match="preset='best' is not one of demo"):
-        method("text@best", "demo")
-    with pytest.raises(InvalidInputError, match="preset='best' is not one of demo"):
-        method("text", "best")
+    with pytest.raises(InvalidInputError, match="preset='finest' is not one of demo"):
+        method("text@finest", "demo")
+    with pytest.raises(InvalidInputError, match="preset='finest' is not one of demo"):
+        method("text", "finest")
 
 
 # Ranks.
