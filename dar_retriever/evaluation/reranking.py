@@ -17,6 +17,8 @@ from dar_retriever.errors import InvalidInputError, UndecidedError
 from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.evaluation.ranking import top
 from dar_retriever.fusion import Calibration, Neighbours
+from dar_retriever.presets.data import preset
+from dar_retriever.presets.opening import open_reranker
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking import (
     BlipMatcher,
@@ -43,8 +45,14 @@ def _blip(encoder: JointEncoder, _: Neighbours) -> Reranker:
     return CrossEncoderReranker(BlipMatcher(encoder))
 
 
+def _matching(encoder: JointEncoder, _: Neighbours) -> Reranker:
+    found = open_reranker(preset("demo"), encoder)
+    assert found is not None
+    return found
+
+
 RERANKERS: Final[MappingProxyType[str, Callable[[JointEncoder, Neighbours], Reranker]]] = (
-    MappingProxyType({"propositions": _propositions, "blip": _blip})
+    MappingProxyType({"propositions": _propositions, "matching": _matching, "blip": _blip})
 )
 
 

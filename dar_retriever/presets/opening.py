@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from dar_retriever.encoders import (
@@ -42,8 +43,10 @@ from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.ranking import (
     BlipMatcher,
     CrossEncoderReranker,
+    MatchingReranker,
     PropositionReader,
     PropositionReranker,
+    Reranker,
     SecondStage,
     StoreCloseness,
     StoreEnding,
@@ -53,6 +56,7 @@ from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.base import StoreOpener
 from dar_retriever.stores.opening import open_store
+from dar_retriever.support.caption_reader import CaptionReader
 from dar_retriever.support.machine import this_machine
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -208,7 +212,20 @@ def from_preset(
 
 
 def _second_stage(chosen: Preset, encoder: JointEncoder) -> SecondStage | None:
-    if chosen.reranker != "blip":
-        return None
-    assert isinstance(encoder, TransformersEncoder)
-    return SecondStage(CrossEncoderReranker(BlipMatcher(encoder)))
+    reranker = open_reranker(chosen, encoder)
+    return None if reranker is None else SecondStage(reranker)
+
+
+def open_reranker(chosen: Preset, encoder: JointEncoder) -> Reranker | None:
+    """Open a preset's re-ranker, if it has one.
+
+    Raises:
+        ModelLoadError: It cannot be opened.
+    """
+    if chosen.reranker == "matching":
+        beside = Path(chosen.encoder.removeprefix("local-dir:")).parent
+        return MatchingReranker(beside / "matching", CaptionReader(beside / "reader"))
+    if chosen.reranker == "blip":
+        assert isinstance(encoder, TransformersEncoder)
+        return CrossEncoderReranker(BlipMatcher(encoder))
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,12 +25,13 @@ WEIGHTS: Final = "model.safetensors"
 
 
 class MatchingReranker:
-    """Scores captions with stored vectors by a small learned network.
+    """Scores captions with stored vectors by two small learned networks.
 
     BLIP's matching head does the same with pictures (Li et al., arXiv 2201.12086). One query vector
-    scores every stored vector linearly, and has to hold all that was told. The head reads the
-    caption's tokens and the stored vector by networks of their own, so it sees that a told pattern
-    is missing where a cosine hardly changes. It needs no pictures, and so works on stores that were
+    scores every stored vector linearly, and has to hold all that was told. Here one network reads
+    off the caption which values of which attributes are told, and the other how likely each stored
+    vector shows them; the score is the logarithm of how much likelier than usual all of them are,
+    attribute by attribute (naive Bayes). It needs no pictures, and so works on stores that were
     filled before there was one. It belongs to one encoder: the demo's is trained with
     ``python -m dar_retriever.demo.training``.
 
@@ -41,7 +41,7 @@ class MatchingReranker:
         depth: See ``Reranker``.
 
     Raises:
-        ModelLoadError: The folder holds no such model.
+        ModelLoadError: The folder holds no such model, or it does not go with the reader.
     """
 
     name = "matching head"
@@ -53,6 +53,12 @@ class MatchingReranker:
         place = require_folder("the matching head's", os.fspath(folder))
         with loading("the matching head", str(place), local=True):
             self._images, self._dimension = _opened(place)
+        sizes = self._images.sizes
+        if reader.features != sum(sizes) + len(sizes):
+            raise ModelLoadError(
+                f"the caption reader has {reader.features} features, and the matching head in "
+                f"{str(place)!r} needs {sum(sizes) + len(sizes)}; open the one it came with"
+            )
         self._captions = reader
         self.depth = depth
 
@@ -65,6 +71,8 @@ class MatchingReranker:
         """
         import torch
 
+        from dar_retriever.ranking.matching_network import told_shares
+
         query, vectors = candidates.query, candidates.vectors
         shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
         if query.text_vector is None or any(map(len, shown)):
@@ -76,12 +84,14 @@ class MatchingReranker:
             )
         trace = query.trace
         texts = [trace.caption, *exclusion_texts(trace.caption, trace.exclusions)]
-        read = self._captions.read(texts)
+        read = torch.from_numpy(self._captions.read(texts))
         with torch.inference_mode():
-            seen = self._images(torch.from_numpy(vectors)).numpy()
-        told, *excluded = read.astype(float) @ seen.T / math.sqrt(read.shape[1])
-        scores: NDArray[np.float64] = told + kept(told, excluded)
-        return scores
+            told = told_shares(read, self._images.sizes)
+            evidence = self._images.evidence(torch.from_numpy(vectors))
+            scores = sum(part @ seen.T for part, seen in zip(told, evidence, strict=True))
+        wanted, *excluded = np.asarray(scores, float)
+        result: NDArray[np.float64] = wanted + kept(wanted, excluded)
+        return result
 
 
 def _opened(folder: Path) -> tuple[ImageReader, int]:
@@ -89,7 +99,7 @@ def _opened(folder: Path) -> tuple[ImageReader, int]:
 
     from dar_retriever.ranking.matching_network import ImageReader
 
-    config: dict[str, int] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
     network = ImageReader(**config)
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.float().eval(), config["dimension"]

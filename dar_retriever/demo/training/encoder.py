@@ -126,12 +126,12 @@ def train_encoder(
         with torch.autocast(device().type, enabled=False):
             scale = learner.clip.logit_scale.exp().clamp(max=100)
             scores = scale * text_vectors @ image_vectors.T
-            loss = (multi_match(scores, match) + multi_match(scores.T, match.T)) / 2
+            loss = (_multi_match(scores, match) + _multi_match(scores.T, match.T)) / 2
             for vectors, codes, weight in zip(
                 (image_vectors, text_vectors), (shown, told_codes), _FACT_WEIGHTS, strict=True
             ):
                 target = torch.from_numpy(codes).to(device())
-                loss = loss + weight * misread(learner.facts(vectors), target, facts.sizes)
+                loss = loss + weight * _misread(learner.facts(vectors), target, facts.sizes)
             return loss
 
     clip = train(learner, loss_of, schedule, state).clip
@@ -156,7 +156,7 @@ def save_encoder(model: CustomTextCLIP, tokenizer: CLIPTokenizer, folder: Path) 
     save_file(weights, folder / "open_clip_model.safetensors", {"format": "pt"})
 
 
-def misread(scores: Tensor, codes: Tensor, sizes: list[int]) -> Tensor:
+def _misread(scores: Tensor, codes: Tensor, sizes: list[int]) -> Tensor:
     """Mean cross-entropy over the columns; what is not told (-1) does not count."""
     parts = [
         functional.cross_entropy(part, codes[:, column], ignore_index=-1, reduction="sum")
@@ -166,7 +166,7 @@ def misread(scores: Tensor, codes: Tensor, sizes: list[int]) -> Tensor:
     return torch.stack(parts).mean()
 
 
-def multi_match(scores: Tensor, match: Tensor) -> Tensor:
+def _multi_match(scores: Tensor, match: Tensor) -> Tensor:
     """Cross-entropy against all matches of a row in equal shares."""
     shares = match.float() / match.sum(1, keepdim=True)
     return -(shares * functional.log_softmax(scores, 1)).sum(1).mean()

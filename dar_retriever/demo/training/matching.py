@@ -1,45 +1,50 @@
-"""The matching head: how much likelier a picture is with a caption, learned by contrast."""
+"""The matching head: what a caption tells, and what a stored vector shows."""
 
 from __future__ import annotations
 
 import json
-import math
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
 
-from dar_retriever.demo.training.encoder import CONTEXT_LENGTH, misread, multi_match
-from dar_retriever.demo.training.facts import Facts, matches
+from dar_retriever.demo.training.encoder import CONTEXT_LENGTH
+from dar_retriever.demo.training.facts import Facts
 from dar_retriever.demo.training.loop import Schedule, device, train
 from dar_retriever.demo.training.pool import Pool
 from dar_retriever.demo.training.told import ToldCaptions
 from dar_retriever.ranking.matching import CONFIG, WEIGHTS
 from dar_retriever.ranking.matching_network import ImageReader
 
-_FEATURES: Final = 128
-_IMAGE_WIDTH: Final = 320
+_IMAGE_WIDTH: Final = 448
 _TEXT_WIDTH: Final = 96
 _GRAIN: Final = 0.01
-_FACT_WEIGHT: Final = 0.5
 
 
 class MatchingHead(nn.Module):
-    """Both sides of the head, and readers of attributes that are thrown away after the training."""
+    """Both sides of the head.
 
-    def __init__(self, dimension: int, tokenizer: CLIPTokenizer, values: int) -> None:
+    Args:
+        dimension: Dimensions of the encoder's vectors.
+        tokenizer: Turns captions into tokens.
+        sizes: How many values each attribute has.
+    """
+
+    def __init__(self, dimension: int, tokenizer: CLIPTokenizer, sizes: list[int]) -> None:
         super().__init__()
         self.captions: Any = CLIPTextModelWithProjection(
             CLIPTextConfig(
                 vocab_size=len(tokenizer),
                 hidden_size=_TEXT_WIDTH,
                 intermediate_size=4 * _TEXT_WIDTH,
-                projection_dim=_FEATURES,
+                projection_dim=sum(sizes) + len(sizes),
                 num_hidden_layers=2,
                 num_attention_heads=4,
                 max_position_embeddings=CONTEXT_LENGTH,
@@ -48,15 +53,13 @@ class MatchingHead(nn.Module):
                 pad_token_id=tokenizer.pad_token_id,
             )
         )
-        self.images = ImageReader(dimension, _IMAGE_WIDTH, _FEATURES)
-        self.told = nn.Linear(_FEATURES, values)
-        self.shown = nn.Linear(_FEATURES, values)
+        self.images = ImageReader(dimension, _IMAGE_WIDTH, sizes)
 
 
 def train_matching(
     pool: Pool, vectors: Tensor, tokenizer: CLIPTokenizer, schedule: Schedule, state: Path
 ) -> MatchingHead:
-    """Train the head: of all captions and pictures in a batch, those that are true go together.
+    """Train the head: what a caption tells, and what a vector shows, attribute by attribute.
 
     Args:
         pool: What the pictures show.
@@ -67,7 +70,9 @@ def train_matching(
     """
     torch.manual_seed(0)
     facts, captions = Facts(pool.subjects), ToldCaptions(pool.subjects)
-    head = MatchingHead(vectors.shape[1], tokenizer, sum(facts.sizes)).to(device())
+    sizes = facts.sizes
+    head = MatchingHead(vectors.shape[1], tokenizer, sizes).to(device())
+    head.images.usual.copy_(_usual(facts))
 
     def loss_of(head: MatchingHead, random: Random) -> Tensor:
         numbers = pool.batch(schedule.batch, random)
@@ -79,23 +84,32 @@ def train_matching(
             max_length=CONTEXT_LENGTH,
             return_tensors="pt",
         ).to(device())
-        told_codes, shown_codes = facts.told(numbers, told), facts.codes[numbers]
-        match = torch.from_numpy(matches(told_codes, shown_codes)).to(device())
         read = head.captions(tokens.input_ids, attention_mask=tokens.attention_mask).text_embeds
         seen = head.images(_grained(vectors[numbers]))
+        codes = torch.from_numpy(facts.told(numbers, told)).to(device())
+        # What is not told has the last number of its attribute.
+        codes = torch.where(codes < 0, torch.tensor(sizes, device=device()), codes)
+        shown = torch.from_numpy(facts.codes[numbers]).to(device())
         with torch.autocast(device().type, enabled=False):
-            read, seen = read.float(), seen.float()
-            scores = read @ seen.T / math.sqrt(_FEATURES)
-            loss = (multi_match(scores, match) + multi_match(scores.T, match.T)) / 2
-            for reader, features, codes in (
-                (head.told, read, told_codes),
-                (head.shown, seen, shown_codes),
-            ):
-                target = torch.from_numpy(codes).to(device())
-                loss = loss + _FACT_WEIGHT * misread(reader(features), target, facts.sizes)
-        return loss
+            return _misread(read.float().split([n + 1 for n in sizes], 1), codes) + _misread(
+                [part.float() for part in seen], shown
+            )
 
     return train(head, loss_of, schedule, state)
+
+
+def _misread(parts: Sequence[Tensor], codes: Tensor) -> Tensor:
+    return torch.stack(
+        [functional.cross_entropy(part, codes[:, n]) for n, part in enumerate(parts)]
+    ).sum()
+
+
+def _usual(facts: Facts) -> Tensor:
+    counts = [
+        np.bincount(facts.codes[:, column], minlength=size) / len(facts.codes)
+        for column, size in enumerate(facts.sizes)
+    ]
+    return torch.from_numpy(np.log(np.concatenate(counts))).float()
 
 
 def save_matching(head: MatchingHead, tokenizer: CLIPTokenizer, folder: Path) -> None:
@@ -105,7 +119,7 @@ def save_matching(head: MatchingHead, tokenizer: CLIPTokenizer, folder: Path) ->
     place = folder / "matching"
     place.mkdir(parents=True, exist_ok=True)
     dimension = next(head.images.parameters()).shape[1]
-    config = {"dimension": dimension, "width": _IMAGE_WIDTH, "features": _FEATURES}
+    config = {"dimension": dimension, "width": _IMAGE_WIDTH, "sizes": head.images.sizes}
     (place / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     weights = {name: value.half().contiguous() for name, value in head.images.state_dict().items()}
     save_file(weights, place / WEIGHTS, {"format": "pt"})
