@@ -17,8 +17,12 @@ from dar_retriever.reformulation.english.lexicon import (
 )
 
 # What such fields hold is a noun already: "which detail?", "a long strap".
-_WITHOUT_NAME: Final = (
-    "kind|type|sort|length|size|height|detail|category|class|label|tag|name|title|product|item|of"
+_WITHOUT_NAME: Final = "|".join(
+    (
+        *("kind", "type", "sort", "length", "size", "height", "material", "fabric", "breed"),
+        *("brand", "detail", "category", "class", "label", "tag", "name", "title", "product"),
+        *("item", "of"),
+    )
 )
 _LONGEST: Final = 400
 OPEN_QUESTION: Final = re.compile(r"\b(?:what|how|which|where|who|whose|why|when|anything)\b")
@@ -74,9 +78,41 @@ _TELLING: Final = re.compile(
     r"\d+[.):]|[-*] |there(?: are|'s| is)\b.*,|(?!(?:what|which|where|who|how|when|is|are|does|do|"
     r"did|has|have|can|could|would|will|should|any)\b)(?!.*\bor\b)[^,]*,[^,]*,)"
 )
+# "I can leave out hats with logos. Should I?" asks whether to leave them out.
+_OFFERED: Final = re.compile(
+    r"(?:^|(?<=[.!?] ))i (?:can|could)(?: also)? (?P<what>[^.!?]{1,200})[.!] (?:(?:should|shall) i|"
+    r"(?:would|do) you (?:like|want)(?: me to| that)?|would that help|is that ok(?:ay)?)\?$"
+)
 _AND_ASKED: Final = re.compile(rf",? and (?={AUXILIARY} {PRONOUNS}\b|{AUXILIARY} {OWNERS}\b)")
 _AND_FIRST: Final = re.compile(r"^(?:(?:and|also|so|or|then)[ ,]+)+")
 _CLOSED: Final = re.compile(rf"^{AUXILIARY}\b")
+
+
+# "Is there anything to avoid?" asks for what is not wanted.
+_UNWANTED: Final = re.compile(
+    r"^(?!.*\b(?:should|shall|can|could|may) i\b|.*\bme to\b)(?:is there |are there |do you have |"
+    r"and |also |what |which |any).*\b(?:avoid|exclude|leave out|rule out|do(?:n'?t| not) (?:you )?"
+    r"(?:want|like)|dislike|hate|bothers? you)\b"
+)
+_ASSENT: Final = re.compile(
+    r"^(?:(?:yes|yeah|yep|sure|well|hm+|just|mostly|mainly|maybe|please|definitely|the fact that|"
+    r"i (?:do not|don'?t) (?:want|like)|i hate|i dislike|the|any|an?|no(?= \w))[ ,]+)+"
+)
+_NOTHING: Final = re.compile(
+    r"^(?:no|nope|nah|none|nothing|not really|no thanks?|i don'?t think so|not that i know|"
+    r"anything goes|that's (?:all|it)|it'?s (?:all )?(?:fine|ok|good))\b"
+)
+
+
+def asks_for_unwanted(question: str) -> bool:
+    """Whether a question asks what is not wanted, so that an answer names that."""
+    return _UNWANTED.match(question) is not None
+
+
+def without_assent(answer: str) -> str:
+    """What an answer names, without "yes, ..."; empty where it names nothing."""
+    answer = answer.strip(" ,.!")
+    return "" if _NOTHING.fullmatch(answer) else _ASSENT.sub("", answer)
 
 
 def question_in(text: str) -> str:
@@ -84,7 +120,9 @@ def question_in(text: str) -> str:
 
     Empty where it only told something, or asked about results: "is it the first one?".
     """
-    asked = last_question(" ".join(text[-_LONGEST:].lower().split()))
+    asked = last_question(
+        _OFFERED.sub(r"should i \g<what>?", " ".join(text[-_LONGEST:].lower().split()))
+    )
     bare = asked.rstrip("? ")
     about_results = (
         without_results(asked) != asked

@@ -6,6 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from dar_retriever.reformulation.english.complaints import (
+    ASIDE,
+    before_nobody,
+    fault_in,
+    has_to_go,
+    lacking,
+    mistaken,
+)
 from dar_retriever.reformulation.english.lexicon import (
     ANY_DETERMINER,
     COLOURS,
@@ -15,16 +23,22 @@ from dar_retriever.reformulation.english.lexicon import (
 
 NO: Final = "no "
 
-_ASIDE: Final = r"(?:(?:please|and|but|also|oh|yes|then|now|just|preferably|ideally) )*"
 _END_WORDS: Final = (
     r"(?:[ ,]*\b(?:(?:in|on) (?:it|them|there|the (?:picture|photo|image|shot|frame|background|"
     r"foreground|scene))|there|please|either|at all|though|thanks|thank you|to be seen|"
-    r"(?:any)?where|around|whatsoever|anymore|any more))*"
+    r"(?:any)?where|around|whatsoever|anymore|any more|is (?:fine|perfect|great|good|ok|okay)))*"
 )
 _WHAT: Final = r"(?P<what>[\w', &/-]+?)"
 _NOT: Final = r"(?:n'?t| not)"
 _VERBS: Final = "|".join(sorted(OPENERS))
 
+# "I said no people" is "no people".
+_FRAMED: Final = re.compile(
+    r"^(?:(?:but|and|no|ok|hey|look|again|oops|oh|ah|whoops|ugh|hm+|sorry|wait|nah)[ ,]+)*"
+    r"(?:i (?:already |just |really |clearly |also )*(?:said|told you|asked for|wanted|meant|mean|"
+    r"think|guess|suppose|want|need)(?: that| it| something| one)?[ ,]+)?"
+    r"(?=(?:no|not|without|nothing|nobody|zero|never|anything but)\b)"
+)
 # "Except the ones with a hood" is about the hood.
 _THE_ONES: Final = re.compile(
     r"\b(?P<no>except(?: for)?|without|not|minus) (?:the |any )?ones? "
@@ -32,7 +46,7 @@ _THE_ONES: Final = re.compile(
 )
 # The one clause says nothing else.
 _WHOLE: Final = tuple(
-    re.compile(rf"^{_ASIDE}{opening}{_WHAT}{_END_WORDS}$")
+    re.compile(rf"^{ASIDE}{opening}{_WHAT}{_END_WORDS}$")
     for opening in (
         (
             r"(?:(?:it|they|he|she|there|i|you|can|could|should|want|need|would like|'d like|"
@@ -49,7 +63,8 @@ _WHOLE: Final = tuple(
             r"like) (?:it|them|"
             r"this|that) to (?:be|have)|(?:don'?t|do not|didn'?t|did not|never|wouldn'?t|"
             r"would not) "
-            r"(?:want|wanted|need|like|show|include|have|ask for|use|put|add)(?: me)?(?: to (?:see|"
+            r"(?:want|wanted|need|like|show|include|have|ask for|use|put|add|mean|say|said|"
+            r"mention)(?: me)?(?: to (?:see|"
             r"have|be))?|(?:should|must|may|can|could|would)(?: not|n'?t|not) (?:be|have|"
             r"show|include|"
             r"contain|wear)|(?:should|must|can|may) (?:be|have) no|(?:does|do|has|have|"
@@ -72,39 +87,16 @@ _WHOLE: Final = tuple(
     )
 )
 _REMOVE: Final = re.compile(
-    rf"^{_ASIDE}(?:you |can |could |let's |i'd |i would )*(?:(?:remove|get rid of|leave (?:out|"
+    rf"^{ASIDE}(?:you |can |could |let's |i'd |i would )*(?:(?:remove|get rid of|leave (?:out|"
     r"off)|exclude|take (?:away|out|off)|leave(?= .* (?:out|off)$)|take(?= .* (?:away|out|"
     r"off)$))|(?:delete|drop|lose|skip|omit|avoid|hide|ditch|erase|cut|crop|scrap|forget(?: "
     rf"about)?)(?: out)?(?= (?:{ANY_DETERMINER}|all|people|anything|everything)\b(?! is\b))) "
     rf"{_WHAT}(?: away| out| off)*{_END_WORDS}$"
 )
-_HAS_TO_GO: Final = re.compile(
-    rf"^{_ASIDE}(?:i don'?t mind [\w' ]{{1,60}} but )?(?:the |that |those |these |all )+"
-    r"(?P<what>[\w -]{1,60}?) (?:(?:has|have|needs?|ought) to (?:go|be removed|disappear)|"
-    r"(?:must|should|can) (?:go|be removed|disappear)|(?:is|are)(?:n'?t| not) (?:needed|"
-    r"wanted|necessary))$"
-)
 _NOTHING_OF: Final = re.compile(
-    rf"^{_ASIDE}(?:no|zero(?= [a-z]+s\b)) (?!(?:it|they|i|make|the|that|this|he|she|there|wait|"
+    rf"^{ASIDE}(?:no|zero(?= [a-z]+s\b)) (?!(?:it|they|i|make|the|that|this|he|she|there|wait|"
     r"not|only|just|longer|idea|clue|preference|but|problem|need|worries|matter|one|thanks|no|"
     rf"sorry|actually|with|without|in|on|at)\b){_WHAT}{_END_WORDS}$"
-)
-_TOO: Final = re.compile(
-    r"^(?:and |but )?(?:(?:it|this|that|these|those|they|all|there|the [\w-]+)(?:'s|'re| is| are|"
-    r" look| looks)? )?(?:a bit |a little |all |much |way |far |just |still |not )*too "
-    r"(?:(?:many|much) )?(?P<what>(?!many|much|few|little|bad\b|to\b|"
-    r"for\b)[\w-]+(?: (?!to\b)[\w-]+)?)(?: for me| now|"
-    r" here)?$"
-)
-# These are all cats, I asked for a lynx.
-_COMPLAINT: Final = re.compile(
-    r"^(?:but )?(?:these|those|they|all of (?:these|them))(?:'re| are)? (?:all|just|only|mostly) "
-    r"(?P<what>[\w -]{2,40})$|^(?:(?:oh|great|wow|ok|okay|and|yet)[ ,]+)*(?:yet )?another (?P<how>"
-    r"blurry|dark|grainy|fuzzy|pixelated|noisy|bright|boring|ugly|black and white) "
-    r"(?:one|picture|photo|image)$|"
-    # Meant the other way round.
-    r"^(?:(?:yeah|yes|oh|sure|great|right|ok)[ ,]+)*(?:be)?cause i (?:totally|definitely|clearly) "
-    r"(?:asked for|wanted|said) (?:an? |the )?(?P<mocked>[\w -]{2,40})$"
 )
 
 # Within a clause: what stands before it is wanted.
@@ -126,14 +118,6 @@ _WITHIN: Final = re.compile(
     r"(?:but |and )?(?:without|with no|with none of|minus(?! \d)|lacking)|"
     r"(?:but |and )?with (?:fewer|less)(?! than\b)) (?!(?:only|just|but|longer)\b)"
 )
-_NOBODY: Final = re.compile(
-    r"^(?:(?:and|but|with) )*(?:nobody|no one|none of them|no people)(?: (?:is|are|in it|there))*"
-    r"(?: (?P<doing>[a-z]+ing\b.*))?$"
-)
-_WITH_NOBODY: Final = re.compile(
-    r"^(?P<before>.*?\w),? (?:and |but )?(?:with )?(?:nobody|no one)(?: else)?"
-    r"(?: (?:is |are )?(?:in|on|at|around|there|near)\b.*)?$"
-)
 _ANY: Final = (
     rf"(?:{ANY_DETERMINER}|all|of|more|to be|too|very|(?:any|some)(?:thing|one|body) (?:with|in|"
     r"that (?:is|has)|which (?:is|has))|anything|so|(?:that|this) (?:much|many))"
@@ -141,18 +125,25 @@ _ANY: Final = (
 _DETERMINED: Final = re.compile(rf"^(?:{_ANY} )+")
 _JOINT: Final = re.compile(r"\s*(,? (?:and|or|nor|&) |, )")
 # What is said after what is not wanted: "without windows, with a red door".
-_GOES_ON: Final = re.compile(
-    rf" (?=(?:with|but|just|only|please|{'|'.join(sorted(PLACES | OPENERS))}|next to|in front of)"
-    r"\b)"
+_TURN: Final = (
+    r"(?:(?:but|just|only|please|because|since|use|show|give|try|make|put|add)\b|"
+    r"so (?:any|i|it|just|please|maybe)\b|(?:i|it|they|there)'(?:d|m|s|re|ll)\b|"
+    r"(?:i|we|it|they|he|she|you|there) (?:should|must|could|can|would|want|need|prefer|has to|"
+    r"have to|asked|meant|said)\b)"
 )
+_GOES_ON: Final = re.compile(
+    rf" (?={_TURN}|(?:with|{'|'.join(sorted(PLACES | OPENERS))}|next to|in front of)\b)"
+)
+_TURNS: Final = re.compile(_TURN)
 _NEXT_TOPIC: Final = re.compile(
     rf"^(?:with|make|add|put|give|just|only|but|instead|maybe|{'|'.join(sorted(PLACES | OPENERS))}"
     r"|i|it|it's|he|she|they|there|more)\b"
 )
 _DOING: Final = re.compile(r"^(?:wearing|holding|carrying|having|showing|using|with) (?=\w)")
 _ARTICLES: Final = frozenset({"the", "a", "an", "any", "his", "her", "their", "its"})
-_AGAIN: Final = re.compile(r"^(?:and |but |or )*(?:no|not|nor|without|with no|neither) ")
+_AGAIN: Final = re.compile(rf"^{ASIDE}(?:or )?(?:no|not|nor|without|with no|neither) ")
 _ONES: Final = re.compile(r"(?<=\w) (?:ones?|obviously|for (?:me|now)|looking)$")
+_OF_IT: Final = re.compile(r"(?<=\w) (?:it|them|him|her|this|that|those|these)$")
 _BEFORE: Final = re.compile(
     r"(?:^|[\s,]+)(?:that|which|who|and|but|with|in|is|are|(?:in|with|of)? ?(?:any|every)"
     r"(?:thing|one)?(?: colou?r)?)$"
@@ -164,16 +155,7 @@ _BACKDROP: Final = re.compile(
 )
 
 
-_MISTAKEN: Final = re.compile(
-    r"^(?:(?:but|and|no|oh|ok|okay|great|wow)[ ,]+)*(?:that's|this is|these are|those are|they're|"
-    r"it's(?: showing(?: me)?)?|you(?:'re| are)? (?:gave|showed|showing|"
-    r"giving)(?: me)?) (?:all |just |"
-    r"only |an? |some )*(?P<what>(?!what\b|not\b)[\w-]+(?: [\w-]+)?),? (?:but )?"
-    r"i (?:said|asked for|wanted|meant|need|want) (?P<wanted>.+)$"
-)
-
-
-def parted(clause: str) -> Iterator[str]:  # noqa: PLR0911 (one way of saying no after another)
+def parted(clause: str) -> Iterator[str]:
     """A clause as what it wants, as it is, and what it does not want, one "no ..." each.
 
     What is not wanted ends with its clause. A list of it goes on with "or" and "nor", and with
@@ -182,28 +164,19 @@ def parted(clause: str) -> Iterator[str]:  # noqa: PLR0911 (one way of saying no
     Args:
         clause: In plain lower case.
     """
-    clause = _THE_ONES.sub(r"\g<no> ", clause)
-    mistaken = _MISTAKEN.match(clause)
-    if mistaken:
-        yield NO + mistaken["what"]
-        yield mistaken["wanted"]
-        return
+    clause = _FRAMED.sub("", _THE_ONES.sub(r"\g<no> ", clause))
     head, _, tail = clause.partition(", ")
-    if tail and any(told.match(head) for told in (_TOO, _COMPLAINT, _HAS_TO_GO, _NOBODY)):
+    if tail and fault_in(head) is not None:
         yield from parted(head)
         yield from parted(tail)
         return
-    told = _TOO.match(clause) or _COMPLAINT.match(clause) or _HAS_TO_GO.match(clause)
-    if told:
-        yield NO + next(what for what in reversed(told.groups()) if what)
+    about_results = _of_results(clause)
+    if about_results is not None:
+        yield from about_results
         return
-    nobody = _NOBODY.match(clause)
-    if nobody and (nobody["doing"] or not clause.startswith("no people")):
-        yield NO + (nobody["doing"] or "people")
-        return
-    empty = _WITH_NOBODY.match(clause)
-    if empty:
-        yield from parted(empty["before"])
+    before = before_nobody(clause)
+    if before:
+        yield from parted(before)
         yield NO + "people"
         return
     wanted = next(filter(None, (pattern.match(clause) for pattern in _WHOLE)), None)
@@ -219,6 +192,16 @@ def parted(clause: str) -> Iterator[str]:  # noqa: PLR0911 (one way of saying no
     if before:
         yield before
     yield from _ruled_out(clause[within.end() :], goes_on=True)
+
+
+def _of_results(clause: str) -> list[str] | None:
+    """What a clause says of the results: what they lack, or what is wrong with them."""
+    missed, another, fault = lacking(clause), mistaken(clause), fault_in(clause)
+    if missed is not None:
+        return [missed]
+    if another is not None:
+        return [NO + another[0], another[1]]
+    return None if fault is None else [NO + fault] if fault else []
 
 
 def _ruled_out(text: str, *, goes_on: bool) -> Iterator[str]:
@@ -253,10 +236,14 @@ def _ruled_out(text: str, *, goes_on: bool) -> Iterator[str]:
         first, *rest = _GOES_ON.split(_DOING.sub("", item), maxsplit=1)
         if _INTRANSITIVE.match(item):
             first, rest = item, []
-        what = _DETERMINED.sub("", first).strip(" ,")
+        what = _OF_IT.sub("", _DETERMINED.sub("", first)).strip(" ,")
         if what:
             yield NO + what
-        after = _BACKDROP.sub("", rest[0]).strip(" ,") if rest and goes_on else ""
+        after = (
+            _BACKDROP.sub("", rest[0]).strip(" ,")
+            if rest and (goes_on or _TURNS.match(rest[0]))
+            else ""
+        )
         if after:
             yield from parted(", ".join([after, *(i.strip(" ,") for i in items[number + 1 :])]))
             return
@@ -277,7 +264,7 @@ def _continues(joint: str, first: str, item: str, *, listed: bool, both: bool) -
 
 def is_ruling_out(clause: str) -> bool:
     """Whether a clause says nothing but what is not wanted, and not by a bare "no ..."."""
-    if any(pattern.match(clause) for pattern in (*_WHOLE, _REMOVE, _TOO, _HAS_TO_GO)):
+    if any(pattern.match(clause) for pattern in (*_WHOLE, _REMOVE)) or has_to_go(clause):
         return True
     within = _WITHIN.match(clause)
     return within is not None and bool(clause[within.end() :].strip(" ,"))

@@ -21,7 +21,10 @@ _UNINFORMATIVE: Final = re.compile(
     r"\b(?:can(?:no|')?t (?:really |quite )?(?:tell|say|see|be sure)|can not (?:tell|say|see)|"
     r"could(?:n'?t| not) (?:tell|say|see)|(?:not|un)[ -]?(?:too |really |quite |100% )?"
     r"(?:sure|certain|clear|visible)|(?:do|did)(?:n'?t| not) (?:know|remember|care|mind)|no idea|"
-    r"(?:hard|impossible|unable|no way) to (?:tell|say|see)|doesn'?t matter|no preference|"
+    r"(?:it|that)(?:'s| is| would be) (?:fine|ok|okay|alright|no problem) if\b|"
+    r"^i (?:really )?(?:like|love|prefer) (?:the )?(?:first|second|third|fourth|fifth|last)"
+    r"(?: one)?$|(?:hard|impossible|unable|no way) to (?:tell|say|see)|doesn'?t matter|"
+    r"no preference|"
     r"i (?:do not|don'?t) think (?:you|i) can|beats me|dunno|who knows|no clue|idk|n/a|"
     r"(?:any|anything|either|whatever) (?:is|are|will|would be|goes|works)\b|up to you|"
     r"that(?:'s| is) (?:it|all)$|(?:hello|hi|hey)(?: there| again)?\b(?=[,.;!]|$)|"
@@ -37,7 +40,8 @@ _UNINFORMATIVE: Final = re.compile(
     r"(?:(?:about |some |a few |at least )?\d+ )?(?:more|other )?(?: ?(?:results?|options?|"
     r"pictures|"
     r"photos|images|hits|ones))? ?(?:like (?:this|that|these|those))?$|"
-    r"^(?:any|anything|all|either|both|whichever)$|^(?:possibly|could be|might be|"
+    r"^did i (?:say|ask for|mention) .*|^(?:any|anything|all|either|both|whichever)$|"
+    r"^(?:possibly|could be|might be|"
     r"i suspect as much)$)"
 )
 # What people say of results, which says nothing of the image that they want.
@@ -59,7 +63,8 @@ _DOUBT_AT_LAST: Final = re.compile(
 )
 HEDGES: Final = re.compile(
     r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|now|maybe|perhaps|probably|mostly|"
-    r"mainly|apparently|either|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|"
+    r"mainly|apparently|either|can we|look at|move on to|(?:i |we )?(?:want|wanted|would like|"
+    r"'d like) to see|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|"
     r"need|wanted|was looking for|was thinking(?: of)?|'m after|am after|'m trying to find|"
     r"am trying to find|asked for|wanted to see|want to see|'d love|would love|am looking for|"
     r"would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
@@ -74,11 +79,13 @@ HEDGES: Final = re.compile(
     r"pic|shot|image|images) (?:where|of(?= me| my| us| our)|in which)|(?:show|give) (?:him|her|"
     r"them|us)|add(?: in)?|put(?: in)?|give (?:it|me)|i asked for|'ve got|"
     r"(?:(?:just|only) )?(?:the |a )?ones? (?=with|in|on|by|at|from|near|wearing|that)|also|"
-    r"even|only|(?:need|want)(?= (?:an?|some) )|(?:all )(?:the |my |our )?"
+    rf"even|only|some (?=in {SHADED_COLOUR}\b)|(?:need|want)(?= (?:an?|some) )|(?:all )(?:the |"
+    rf"my |our )?"
     r"(?:photos|pictures|images|shots)(?: of| with| from)|that|to|have|has|having|"
     r"looks?(?: like)?|appears?(?: to be)?|"
     r"seems?(?: to be)?|(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|"
-    r"would) (?:be|have)|(?:it|this|that|they|he|she|there)(?:'s| is| are|'re| was| were| has|"
+    r"would) (?:only |just )?(?:be|have)|(?:it|this|that|they|he|she|there)(?:'s| is| are|'re|"
+    r" was| were| has|"
     r" have| looks?(?: like)?| seems?(?: to be)?| appears?(?: to be)?)|with|show me|find me|find|"
     r"give me|search for|could you|can you|(?:can|could|may) i (?:get|have|see)|sort of|kind of|"
     r"let me see|"
@@ -106,7 +113,8 @@ _TRAILING: Final = re.compile(
     r"as far as i can (?:tell|see)|if i'?m right|"
     r"please|thanks|thank you|to be honest|actually|instead|after all|from what i can see|"
     r"in (?:it|the (?:picture|photo|image))|it seems|yes|yeah|either|too|as well|though|"
-    r"this time|obviously|"
+    r"this time|obviously|now|(?:is |that )?(?:what )?i(?:'m| am)? (?:want|need|mean|after|"
+    r"looking for)|"
     r"lol|only(?=$)|if you don'?t mind|(?<!the )(?<!to )right(?= *\?|$)|ok|okay|for me|again|"
     r"or so(?:mething)?|"
     r"or something like that|would you|if poss|thanks so much|you know|if (?:possible|"
@@ -123,6 +131,10 @@ _EMPTY: Final = frozenset(
         "one",
         "some",
         "the one",
+        "keep",
+        "same",
+        "better",
+        "closer",
         "those",
         "very",
         "partially",

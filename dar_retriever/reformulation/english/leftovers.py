@@ -26,7 +26,10 @@ _QUOTED: Final = re.compile(
 )
 _ANSWERED_NO: Final = re.compile(r"^(?P<what>(?:[\w'-]+ ){1,4})no$")
 _ANSWERED_YES: Final = re.compile(r"^(?P<what>[\w' -]+) (?:yes|yeah|yep)$")
-_END: Final = re.compile(r"[\s,]*(?:\b(?:and|but|please|in it|though|at all|either)[\s,]*)*$")
+_END: Final = re.compile(
+    r"[\s,]*(?:\b(?:and|but|please|in it|though|at all|either|if|when|because|only|just|they're|"
+    r"it's|they|it)[\s,]*)*$"
+)
 
 
 def without_negations(statement: Statement) -> Statement:

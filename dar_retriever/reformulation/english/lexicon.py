@@ -149,6 +149,15 @@ SORTS: Final = tuple(
         {"wide", "narrow", "skinny"},
         {"wet", "dry"},
         {"left-handed", "right-handed"},
+        {
+            "cartoon",
+            "anime",
+            "photorealistic",
+            "realistic",
+            "abstract",
+            "watercolour",
+            "watercolor",
+        },
         {"indoor", "outdoor", "indoors", "outdoors", "inside", "outside"},
     )
 )

@@ -21,6 +21,7 @@ from dar_retriever.reformulation.english.lexicon import (
 )
 
 _TOKEN: Final = re.compile(r"[^\s,]+|,")
+_ARTICLE: Final = re.compile(r"\ban?(?= ([a-z]))")
 _MOST_MODIFIERS: Final = 4
 _BREAKS: Final = JOINTS | PLACES | DETERMINERS
 
@@ -99,6 +100,25 @@ def without(text: str, noun: str) -> str | None:
     if rest[:1] == ["and"]:
         rest[0] = opening
     return spelt([*tokens[:start], *rest])
+
+
+def without_phrase(text: str, phrase: str) -> str | None:
+    """A text without a phrase that it has word for word; None where it has none, or no other.
+
+    Args:
+        text: Such as "a chair made of wood".
+        phrase: Such as "made of wood".
+    """
+    tokens, words = tokens_of(text), tokens_of(phrase)
+    if not words or words[-1] not in tokens:
+        return None
+    for start in reversed(range(1, len(tokens) - len(words) + 1)):
+        if tokens[start : start + len(words)] == words:
+            before = tokens[:start]
+            while before and (_joins(before[-1]) or before[-1] in DETERMINERS):
+                before = before[:-1]
+            return spelt([*before, *tokens[start + len(words) :]]) if before else None
+    return None
 
 
 def exchanged(text: str, phrase: str) -> str | None:
@@ -231,6 +251,11 @@ def with_article(words: list[str]) -> list[str]:
     if words[0] not in ("a", "an") or len(words) < 2:
         return words
     return ["an" if words[1][0] in "aeiou" else "a", *words[1:]]
+
+
+def with_articles(text: str) -> str:
+    """A text with "a" and "an" as the words behind them want it."""
+    return _ARTICLE.sub(lambda found: "an" if found[1] in "aeiou" else "a", text)
 
 
 def _sorted(modifiers: list[str]) -> tuple[list[str], list[str], list[str], list[str]]:

@@ -11,13 +11,14 @@ from dar_retriever.reformulation.base import Reading
 from dar_retriever.reformulation.english.conditions import heard
 from dar_retriever.reformulation.english.exclusions import NO
 from dar_retriever.reformulation.english.leftovers import without_negations
-from dar_retriever.reformulation.english.lexicon import visibility
+from dar_retriever.reformulation.english.lexicon import CONTRARIES, visibility
 from dar_retriever.reformulation.english.phrases import says
 from dar_retriever.reformulation.english.revision import last_thing, revised
 from dar_retriever.reformulation.english.sayings import Saying, sayings
 from dar_retriever.reformulation.english.statement import Statement
 from dar_retriever.reformulation.english.statements import statement_of
 from dar_retriever.reformulation.english.subjects import leaves, names_another
+from dar_retriever.reformulation.english.unwanted import narrowed
 
 _EXCLUSIONS: Final = 40
 # More than any encoder reads.
@@ -53,6 +54,7 @@ class English:
             if left and not (kept or excluded):
                 since = place
             text = f"{NO}{last_thing(kept)}" if saying.text in _NO_MORE_OF_IT else saying.text
+            text = "" if done and not saying.question else text
             new = without_negations(statement_of(saying.question, text))
             kept, gone = revised(kept, new)
             kept = _most_visible(kept)
@@ -64,11 +66,18 @@ class English:
             kept, excluded, since = left
         texts = tuple(statement.text for statement in kept if statement.text)
         still = tuple(condition for place, condition in conditions if place >= since)
-        return Reading(texts, tuple(dict.fromkeys(excluded)), since, still)
+        caption = ", ".join(texts)
+        out = dict.fromkeys(narrowed(what, caption) for what in excluded if _is_seen(what))
+        return Reading(texts, tuple(out), since, still)
 
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""
         return visibility(phrase)
+
+
+def _is_seen(phrase: str) -> bool:
+    """Whether a picture can show what a phrase says."""
+    return visibility(phrase) > 0 or phrase in CONTRARIES
 
 
 def _most_visible(kept: list[Statement]) -> list[Statement]:

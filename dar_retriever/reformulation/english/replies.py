@@ -47,6 +47,7 @@ _NO: Final = re.compile(
     r"this angle))|not (?:very|much|too|so)$|"
     r"i (?:do not|don'?t|can(?:no|')?t) (?:think|believe|see) (?:so|any|one|1|it|"
     r"that)(?: either)?$|i see (?:none|no)\b|"
+    r"i'?d (?:rather|prefer) (?:(?:it|they|he|she|there) )?(?:not|(?:did|was|were)n'?t)\b|"
     r"i (?:do not|don'?t) see|i (?:can(?:no|')?t|can not)(?= *$|,)|(?:it |he |she )?(?:doesn'?t|"
     r"does not) look like it|no way|"
     rf"{_IT_IS_NOT}|{_IT_IS} (?:no|none|0|zero)\b|(?:no one|nobody|nope|nah|none|never|neither|"
@@ -75,14 +76,19 @@ _UNDECIDED: Final = re.compile(
 
 _NOT_THIS: Final = re.compile(
     r"^(?:definitely |just |please |anything |rather |preferably )*not (?:an? |the |too |very |"
-    r"so )?"
+    r"so |that )?"
     r"(?P<what>(?!really\b|sure\b|at\b|that\b|from\b|necessarily\b|much\b|too\b|visible\b|"
-    r"yet\b|very$|so$|quite$|clear\b|certain\b|as\b|in\b|on\b|any\b|particularly\b|it\b|this\b|"
+    r"yet\b|very$|so$|quite$|clear\b|certain\b|as\b|in\b|on\b|any\b|i\b|particularly\b|it\b|this\b|"
     r"one\b)"
     r"[\w-]+(?: (?:or |and )?[\w-]+)?)$"
 )
 
 
+# "Yes, and the plastic ones too", where something is to be removed.
+_AND_THOSE: Final = re.compile(
+    r"^(?:and |also )+(?:the |any |all )*(?P<what>[\w' -]{1,60}?)(?: ones?)?,? (?:too|as well|"
+    r"also)$"
+)
 _NUMBER: Final = re.compile(
     r"^(?P<number>(?:about |just |only )?(?:\d+|two|three|four|five|six|seven|eight|nine|ten|"
     r"several|many|a few|both|all|some|most))(?: of (?:them|these|those))?$"
@@ -120,7 +126,10 @@ def accepted(question: str, answer: str) -> Statement | None:
         alone = declined is not None and not answer[declined.end() :].strip()
         means_nothing = offer.asks_leave or offer.removes or offer.is_vague
         return Statement() if alone and means_nothing else None
-    rest = bare(answer[agreed.end() :])
+    more = answer[agreed.end() :]
+    if offer.removes and (too := _AND_THOSE.match(more)):
+        return Statement("", f"{offer.what}, {too['what']}")
+    rest = bare(more)
     if offer.asks_leave or offer.removes:
         return Statement(rest, offer.what)
     text = rest if offer.is_vague else with_extra(offer.what, rest)
@@ -163,13 +172,16 @@ def denied(question: str, answer: str) -> Statement | None:
         # "None, it is empty" says something of the thing, not of what was counted.
         text = rest if "how many" in question else composed(question, rest)
         return Statement(text if rest else "", excluded, topic(question))
-    return _contradicted(question, rest)
+    return _contradicted(question, denied, rest)
 
 
-def _contradicted(question: str, rest: str) -> Statement:
+def _contradicted(question: str, denied: str, rest: str) -> Statement:
     """A no to a closed question, and what is so instead."""
     subject = OF_SUBJECT.match(question.rstrip("? "))
     excluded = doubted(question)
+    if denied and not set(denied.split()) & set(question.rstrip("? ").split()):
+        # "It isn't small", asked whether it is big, does not say no.
+        return Statement(rest, denied, topic(question))
     text = rest
     # "Just walls", asked whether the shower is visible, are no "walls shower".
     named = rest.endswith("s") or bool(kind_of(rest))
@@ -177,17 +189,15 @@ def _contradicted(question: str, rest: str) -> Statement:
         rest
         and subject
         and not named
-        and len(rest.split()) <= 2
+        and len(rest.replace(" and ", " ").split()) <= 2
         and subject["noun"] not in rest.split()
     ):
         text = f"{rest} {subject['noun']}"
     elif rest and len(excluded.split()) == 2:
         doubted_how, noun = excluded.split()
-        text = (
-            f"{rest} {noun}"
-            if _are_alike(rest, doubted_how) and noun != "outside"
-            else such(noun, rest)
-        )
+        short = len(rest.split()) <= 2 and doubted_how in denied.split()
+        alike = short or _are_alike(rest, doubted_how)
+        text = f"{rest} {noun}" if alike and noun != "outside" else such(noun, rest)
     short = text == rest and 0 < len(rest.split()) <= 3
     return Statement(text, excluded, topic(question), excluded if short else "")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from dar_retriever.reformulation.english import phrases, sorts
+from dar_retriever.reformulation.english import phrases, sorts, unwanted
 from dar_retriever.reformulation.english.corrections import corrected
 from dar_retriever.reformulation.english.lexicon import (
     ANY_COLOUR,
@@ -33,11 +33,6 @@ def revised(kept: list[Statement], new: Statement) -> tuple[list[Statement], str
     kept = [old for old in kept if old.text not in contraries]
     if new.topic and (new.text or new.excluded):
         kept = [old for old in kept if old.topic != new.topic]
-    if new.excluded in COLOURS and not new.text:
-        # Said of the whole thing, so of the description, not of the dots that were asked about.
-        loose = [old for old in kept if not old.topic]
-        bare = _replaced(loose, rf"\b{new.excluded} (?=\w)", "") or loose
-        kept = [bare[loose.index(old)] if old in loose else old for old in kept]
     words = new.text.split()
     if len(words) == 2 and words[0] in COLOURS and (new.topic or new.corrects):
         # "red dots" after "white dots" names the thing whose colour changes.
@@ -46,8 +41,9 @@ def revised(kept: list[Statement], new: Statement) -> tuple[list[Statement], str
             return changed, ""
     if new.corrects and words:
         return corrected(kept, new)
-    if new.excluded and not (new.text or new.topic):
-        return _without(kept, new.excluded), ""
+    if new.excluded and not new.text:
+        out = unwanted.without_answered if new.topic else unwanted.without
+        return out(kept, new.excluded), ""
     return (_added(kept, new) if new.text else kept), ""
 
 
@@ -98,24 +94,6 @@ def _recoloured(kept: list[Statement], new: Statement, noun: str) -> list[Statem
                 one = replace(kept[number], text=text, topic=topic)
                 return [*kept[:number], one, *kept[number + 1 :]]
     return None
-
-
-def _without(kept: list[Statement], noun: str) -> list[Statement]:
-    """The statements without the last phrase about a thing; the description's own thing stays.
-
-    Without stripes nothing is striped either.
-    """
-    name = stem(noun.rsplit(maxsplit=1)[-1])
-    having = rf"\b{re.escape(name)}(?:d|ed|{re.escape(name[-1])}ed)\b ?"
-    if any(name in old.text for old in kept):
-        kept = _replaced(kept, having, "") or kept
-    for number in reversed(range(len(kept))):
-        text = phrases.without(kept[number].text, noun.rsplit(maxsplit=1)[-1])
-        if text is not None:
-            return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
-        if number and phrases.is_about(kept[number].text, noun.rsplit(maxsplit=1)[-1]):
-            return [*kept[:number], *kept[number + 1 :]]
-    return kept
 
 
 def _substituted(kept: list[Statement], new: Statement) -> list[Statement] | None:

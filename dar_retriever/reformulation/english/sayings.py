@@ -9,8 +9,14 @@ from itertools import chain
 from typing import Final
 
 from dar_retriever.conversation.dialogue import Round
-from dar_retriever.reformulation.english.asked import question_in, questions_in
+from dar_retriever.reformulation.english.asked import (
+    asks_for_unwanted,
+    question_in,
+    questions_in,
+    without_assent,
+)
 from dar_retriever.reformulation.english.changes import changes_in
+from dar_retriever.reformulation.english.contrasts import contrasted
 from dar_retriever.reformulation.english.exclusions import NO, is_ruling_out, parted
 from dar_retriever.reformulation.english.framing import informative, plain, without_reaction
 from dar_retriever.reformulation.english.lexicon import AUXILIARY, OWNERS
@@ -37,9 +43,10 @@ _DENIAL: Final = re.compile(r"^(?:not|neither|(?:it|he|she|they)(?: is|'s|'re| a
 _CLAUSE: Final = re.compile(
     r"(?:,? (?:and|but)|,)(?: also)? (?="
     rf"(?:(?:it|he|she|they|there)(?: (?:is|are|was|has|have|should|must)\b|'s|'re)|"
-    rf"{OWNERS} [\w-]+ (?:is|are|should|must|has to|have to)\b|i (?:want|need|don'?t|do not|"
+    rf"{OWNERS} [\w-]+ (?:(?:is|are)(?:n'?t)?|should|must|has to|have to)\b|i (?:want|need|"
+    rf"don'?t|do not|"
     rf"asked|wanted|said|meant|hate|dislike)\b|"
-    r"(?:nobody|no one|neither|anything but|nothing(?! but))\b|not \w+ing\b|"
+    r"(?:nobody|no one|none of|neither|anything but|nothing(?! but))\b|not \w+ing\b|"
     r"(?:fewer|less) \w|"
     r"make (?:it|them|the)\b|(?:please )?(?:remove|delete|drop|lose|get rid of|leave out|take|"
     r"avoid|exclude|skip|omit|ditch|hide|don'?t (?:show|include|want))\b|"
@@ -125,7 +132,9 @@ def _answered(question: str, text: str) -> list[Saying]:
     sentences = [part for part in _SENTENCE.split(text) if part] or [""]
     if not question or not _answers(question, sentences):
         return list(chain.from_iterable(map(_free, sentences)))
-    answer, *clauses = _clauses(sentences[0])
+    if asks_for_unwanted(question):
+        return [*_unwanted(sentences[0]), *chain.from_iterable(map(_free, sentences[1:]))]
+    answer, *clauses = _clauses(contrasted(sentences[0]))
     rest = [*clauses, *sentences[1:]]
     # A bare yes or no, or doubt, is explained by what comes next; so is what was denied.
     while rest and _is_open(answer) and not _begins_something(rest[0]):
@@ -136,6 +145,13 @@ def _answered(question: str, text: str) -> list[Saying]:
         # "Something different" asks for other results of the same.
         answer = ""
     return [Saying(question, answer), *chain.from_iterable(map(_free, rest))]
+
+
+def _unwanted(answer: str) -> Iterator[Saying]:
+    """What an answer names that is not wanted."""
+    answer = without_assent(answer)
+    for said in parted(f"{NO}{answer}") if answer else ():
+        yield Saying("", said)
 
 
 def _answers(question: str, sentences: list[str]) -> bool:
@@ -164,6 +180,7 @@ def _clauses(sentence: str) -> list[str]:
 
 def _free(sentence: str) -> Iterator[Saying]:
     """A sentence of free chat, a clause at a time."""
+    sentence = contrasted(sentence)
     rest = begun_anew(sentence)
     clauses = _clauses(sentence if rest is None else rest)
     if len(clauses) > 1 and _ONLY_AN_ANSWER.match(clauses[0]) and not is_ruling_out(clauses[1]):

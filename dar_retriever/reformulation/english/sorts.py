@@ -6,6 +6,7 @@ from typing import Final
 
 from dar_retriever.reformulation.english.lexicon import (
     COLOURS,
+    CONTRARIES,
     NUMBERS,
     PATTERNS,
     SHADES,
@@ -47,6 +48,11 @@ def is_number(words: list[str]) -> bool:
 def sort_of(word: str) -> int | None:
     """The sort of a word that a thing is only one of: "wooden", "round", "awake"."""
     return _OF_SORT.get(word)
+
+
+def is_said_of_things(word: str) -> bool:
+    """Whether a word describes things and names none: a colour, a material, a size, a pose."""
+    return word in COLOURS or word in SHADES or word in _OF_SORT or word in CONTRARIES
 
 
 def recoloured(text: str, colour: str, *, anywhere: bool) -> str | None:

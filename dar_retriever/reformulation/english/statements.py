@@ -9,6 +9,7 @@ from typing import Final
 
 from dar_retriever.reformulation.english.answers import composed
 from dar_retriever.reformulation.english.asked import OF_SUBJECT, OPEN_QUESTION, declared, topic
+from dar_retriever.reformulation.english.contrasts import contrasted
 from dar_retriever.reformulation.english.framing import (
     bare,
     colour_alone,
@@ -44,14 +45,6 @@ _NEGATED: Final = re.compile(
 )
 
 
-_INSTEAD_FIRST: Final = re.compile(
-    r"^(?:instead of|rather than|in place of) (?P<old>[\w -]{1,80}?), (?P<new>[^,]+)$"
-)
-
-
-_INSTEAD_OF: Final = re.compile(r",? (?:instead of|rather than|in place of) (?:the )?")
-
-
 _NOT_AT_LAST: Final = re.compile(
     r"^(?P<new>[\w' -]{1,200}?)(?:,|(?<!is)(?<!are)) (?:and |but )?not (?:(?:in|on|at|"
     r"with) )?(?:an? |"
@@ -74,8 +67,7 @@ def statement_of(question: str, answer: str) -> Statement:
     if pointed is not None:
         return pointed
     answer = without_results(plain(answer))
-    answer = _INSTEAD_FIRST.sub(r"\g<new>, not \g<old>", informative(answer))
-    answer = _INSTEAD_OF.sub(", not ", answer)
+    answer = contrasted(informative(answer))
     for reading in (
         chosen,
         accepted,

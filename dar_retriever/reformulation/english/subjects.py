@@ -27,7 +27,8 @@ _POLITE: Final = (
     r"i would like to|i need to)\b[\s,.!]*)*"
 )
 _SEEK: Final = (
-    r"(?:(?:find|show|get|give) me|find|show|search for|look for|try|i'?m looking for|"
+    r"(?:(?:find|show|get|give) me|find|show|search for|look (?:for|at)|try|move on to|"
+    r"i'?m looking for|"
     r"i am looking for|i (?:also )?(?:need|want)|do you have|have you got|can i (?:see|get))"
 )
 _UTTERLY: Final = r"(?:completely|totally|entirely|altogether)"
@@ -41,7 +42,8 @@ _START_OVER: Final = re.compile(
     rf"the) (?:whole )?(?:idea|"
     rf"search|thing|plan|one)|(?:new|different|another|other) (?:idea|question|request|one|"
     rf"thing|search)"
-    rf"(?=\s*[:.,-])|something else(?=\s*[:-])|moving on|next(?: one| up| thing)?(?=\s*[:-])|"
+    rf"(?=\s*[:.,-])|something else(?=\s*[:-])|moving on|next(?: one| up| thing| topic|"
+    rf" search)?(?=\s*[:-])|"
     rf"(?:let's |can we |i want to |let me )?(?:go )?back to (?:the (?:start|beginning)|"
     rf"square one)|change of (?:plans?|subject|topic)|a {_UTTERLY} different one|"
     rf"(?:(?:now )?(?:{_SEEK}|i (?:want|need|'?d like)) )?(?:something|another (?:picture|image|"
@@ -59,11 +61,14 @@ _EXCEPT: Final = re.compile(
 _NEXT: Final = re.compile(rf"^{_POLITE}(?:next|now),? {_SEEK} (?=\w+s\b(?! (?:of the|one|same)\b))")
 _REQUEST: Final = re.compile(
     rf"^{_POLITE}(?:(?:and|now|next|also|then)[ ,]+)*(?:(?:can|could|would) you (?:please )?)?"
-    rf"(?:{_SEEK}|what about|how about)(?: (?:some|any|me|now|next|pictures? of|photos? of))* "
+    rf"(?:can we )?(?:{_SEEK}|what about|how about)(?: (?:some|any|me|now|next|pictures? of|"
+    rf"photos? of))* "
 )
 _NOW: Final = re.compile(r"\b(?:now|next)\b")
+_NOW_AT_LAST: Final = re.compile(r" (?:now|instead|please|then)$")
 _NEVER_MIND: Final = re.compile(
-    r"^(?:never ?mind|forget (?:it|that)|actually no|no thanks?|scrap that)(?: that| it)?$"
+    r"^(?:(?:no|nope|nah|ok|okay|ugh|well)[ ,]+)*(?:never ?mind|forget (?:it|that)|actually no|"
+    r"no thanks?|scrap that)(?: that| it)?$"
 )
 _THING: Final = (
     r"(?=(?:an?|two|three|photos?|pictures?|images?) "
@@ -118,7 +123,7 @@ def names_another(text: str, said: Sequence[str], *, left: bool = False) -> bool
         left: Whether the user has just said that the subject is done with.
     """
     request = _REQUEST.match(text)
-    rest = text[request.end() :] if request else text
+    rest = _NOW_AT_LAST.sub("", text[request.end() :] if request else text)
     found, old = noun_phrases(rest), noun_phrases(said[0]) if said else ()
     if not found or not old or found[0].start:
         return False

@@ -67,7 +67,7 @@ _CHANGE: Final = re.compile(
     rf"(?:make|change|turn|colou?r|paint|replace|swap) (?:{OWNERS} )?(?P<noun>(?!it\b|them\b|"
     rf"that\b)[\w-]+)"
     r"(?P<into> (?:in)?to(?: an?)?| with(?: an?)?| for(?: an?)?| an?)?(?: be)? "
-    r"(?P<new>(?!it\b|them\b)[\w-]+)$"
+    rf"(?P<new>{SHADED_COLOUR}|(?!it\b|them\b)[\w-]+)$"
 )
 
 
@@ -100,7 +100,7 @@ def changed(_: str, answer: str) -> Statement | None:
     noun, new = found["noun"], found["new"]
     if re.fullmatch(r"colou?r", noun):
         return Statement(new, topic="colour", corrects=True)
-    if found["into"] and new not in COLOURS:
+    if found["into"] and new.split()[-1] not in COLOURS:
         return Statement(new, replaces=noun, corrects=True)
     return Statement(f"{new} {noun}", topic=stem(noun), corrects=True)
 

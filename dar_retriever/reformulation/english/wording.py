@@ -98,6 +98,10 @@ _FEELINGS: Final = re.compile(
     "\U0001f5a4\U0001f90d\U0001f90e\U0001f90f\U0001f918-\U0001f91f\U0001f389\U0001f38a"
     "\U0001f525\u2728\u2763\u2764\u270a-\u270d\u261d\u263a\u2705\ufe0f\u200d\U0001f3fb-\U0001f3ff]"
 )
+# "Nooo" and "sooo".
+_DRAWN_OUT: Final = re.compile(r"\b(?:(?P<no>no{3,})|(?P<yes>ye+s{3,}|ye{3,}s+)|(?P<so>so{3,}))\b")
+_BRACKETS: Final = re.compile(r"\s*[()\[\]{}]+\s*")
+_PAUSES: Final = re.compile(r"\s*,(?:\s*,)+\s*")
 _PROHIBITED: Final = "\U0001f6ab"
 _BEYOND_LETTERS: Final = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff]")
 
@@ -117,11 +121,14 @@ def worded(text: str) -> str:
     if not _SHOUTED.search(text) or not text.isupper():
         text = _OPERATOR.sub(lambda found: f", no {found['quoted'] or found['word']}", text)
     text = _LAUGHTER.sub("", _SMILEYS.sub("", text.lower().replace("\u2019", "'")))
+    text = _PAUSES.sub(", ", _BRACKETS.sub(", ", text))
+    text = _DRAWN_OUT.sub(lambda found: found.lastgroup or "", text)
     return _WORD.sub(lambda found: _SHORT_FORMS[found[0]], text)
 
 
 def _emoji_as_words(text: str) -> str:
-    text = _FEELINGS.sub(" ", text).replace(_PROHIBITED, " no ")
+    # Who shows a feeling pauses.
+    text = _FEELINGS.sub(", ", text).replace(_PROHIBITED, " no ")
     return _BEYOND_LETTERS.sub(lambda found: _named(found[0]), text)
 
 

@@ -39,16 +39,19 @@ def verdict(case: dict[str, Any]) -> str:
 
 
 def test_on_chats_that_no_rule_was_written_for_few_are_inverted():
-    cases = [json.loads(line) for line in (CHATS / "unseen.jsonl").read_text("utf-8").splitlines()]
+    cases = [json.loads(line) for line in (CHATS / "fresh.jsonl").read_text("utf-8").splitlines()]
 
     verdicts = [verdict(case) for case in cases if case["kind"] != "language"]
 
     # As measured once, before anybody looked; the goal is none.
-    assert verdicts.count("inverted") <= 6
-    assert verdicts.count("right") >= 0.75 * len(verdicts)
+    assert verdicts.count("inverted") <= 2
+    assert verdicts.count("right") >= 0.7 * len(verdicts)
 
 
-@pytest.mark.parametrize(("name", "share"), [("shared", 0.85), ("dev", 0.85), ("heldout", 0.75)])
+@pytest.mark.parametrize(
+    ("name", "share"),
+    [("shared", 0.85), ("dev", 0.85), ("dev2", 0.8), ("heldout", 0.75), ("unseen", 0.8)],
+)
 def test_what_people_type_is_understood_and_never_inverted(name: str, share: float):
     path = CHATS / f"{name}.jsonl"
     if not path.exists():
