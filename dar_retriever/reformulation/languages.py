@@ -68,6 +68,8 @@ _SURE: Final = 0.75
 _FEW: Final = 4
 _ENGLISH: Final = frozenset(["the", "and", "of", "with", "without", "on", "for", "is", "not"])
 _SURE_IN_DOUBT: Final = 0.9
+# Read as letters, it looks Portuguese.
+_WITHOUT: Final = re.compile(r"\bw/o\b", re.IGNORECASE)
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 
@@ -82,7 +84,7 @@ def language_of(dialogue: Dialogue) -> str:
     Returns:
         One of ``LANGUAGES``.
     """
-    said = " ".join(turn.text for turn in dialogue.user_turns)
+    said = _WITHOUT.sub("without", " ".join(turn.text for turn in dialogue.user_turns))
     words = [match[0] for match in islice(_WORD.finditer(said), _MOST_WORDS)]
     if not words:
         return "en"

@@ -20,7 +20,7 @@ _NAMED: Final = (
     rf"(?:{_ID}|(?:the )?{_KIND} ?#?{_NUMBER}|#\d{{1,2}}|"
     rf"the {_PLACE}(?: (?:two|three|few|{_ONES}))*|{_PLACE} {_ONES})"
 )
-_IN_BRACKETS: Final = re.compile(r" ?\(id[= :][0-9a-f]+\)")
+_BESIDE_A_NAME: Final = re.compile(rf",? ?\(?\bid[= :]+{_ID}\)?")
 _AND: Final = r"(?:,? (?:and|or|&|plus|but not|not|rather than|less like|more like) |, )(?:the )?"
 # A bare number names a result only where nothing follows that it could count.
 _BARE: Final = (
@@ -64,7 +64,7 @@ def without_named_results(text: str) -> str:
     Args:
         text: In plain lower case.
     """
-    text = _IN_BRACKETS.sub("", text)
+    text = _BESIDE_A_NAME.sub("", text)
     first = _FIRST.match(text)
     if first is None:
         return _LAST.sub("", text)
