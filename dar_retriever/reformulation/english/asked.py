@@ -83,6 +83,11 @@ _OFFERED: Final = re.compile(
     r"(?:^|(?<=[.!?] ))i (?:can|could)(?: also)? (?P<what>[^.!?]{1,200})[.!] (?:(?:should|shall) i|"
     r"(?:would|do) you (?:like|want)(?: me to| that)?|would that help|is that ok(?:ay)?)\?$"
 )
+# "Is the gold frame ok?" asks for a gold frame.
+_IS_OK: Final = re.compile(
+    r"^(?:is|are|would) (?P<what>(?:an?|the) [^?]{1,80}?) (?:be )?(?:ok|okay|fine|alright|"
+    r"all right|acceptable)(?: for you| with you)?\?$"
+)
 _AND_ASKED: Final = re.compile(rf",? and (?={AUXILIARY} {PRONOUNS}\b|{AUXILIARY} {OWNERS}\b)")
 _AND_FIRST: Final = re.compile(r"^(?:(?:and|also|so|or|then)[ ,]+)+")
 _CLOSED: Final = re.compile(rf"^{AUXILIARY}\b")
@@ -123,6 +128,7 @@ def question_in(text: str) -> str:
     asked = last_question(
         _OFFERED.sub(r"should i \g<what>?", " ".join(text[-_LONGEST:].lower().split()))
     )
+    asked = _IS_OK.sub(r"do you want \g<what>?", asked)
     bare = asked.rstrip("? ")
     about_results = (
         without_results(asked) != asked

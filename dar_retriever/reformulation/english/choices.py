@@ -18,6 +18,7 @@ _SUBJECT: Final = re.compile(
     r"^(?:the|his|her|their|its|your) [\w-]+ (?:be |have |made of |look )?"
 )
 _DETERMINED: Final = re.compile(rf"^(?:{ANY_DETERMINER} )+")
+_LAST: Final = re.compile(r",? (?:then|instead|perhaps|maybe|please)$")
 _MOST: Final = 6
 _ORDINALS: Final = {
     "first": 0,
@@ -40,7 +41,7 @@ _ORDINAL: Final = re.compile(
 @lru_cache(maxsize=1024)
 def alternatives(question: str) -> tuple[str, ...]:
     """What a question gives to choose from; empty where it gives no choice of a few words."""
-    text = question.rstrip("? ")
+    text = _LAST.sub("", question.rstrip("? "))
     if ": " in text:
         text = text.rpartition(": ")[2]
     before, _, last = text.rpartition(" or ")

@@ -11,8 +11,8 @@ ASIDE: Final = (
 )
 _DOING: Final = r"(?: (?:is|are|who is|who are|in it|there))*(?: (?P<doing>[a-z]+ing\b.*))?"
 _SEEN: Final = (
-    r"(?:in|on|at) (?:it|sight|view|(?:the |this |that )?(?:picture|photo|image|shot|frame|scene|"
-    r"background|foreground))|around|there|near|visible|to be seen|else"
+    r"(?:(?:in|on|at) (?:it|sight|view|(?:the |this |that )?(?:picture|photo|image|shot|frame|"
+    r"scene|background|foreground))|around|there|near|visible|to be seen|else)"
 )
 _HAS_TO_GO: Final = re.compile(
     rf"^{ASIDE}(?:i don'?t mind [\w' ]{{1,60}} but )?(?:the |that |those |these |all )+"
@@ -45,7 +45,8 @@ _COMPLAINT: Final = re.compile(
 )
 _NOBODY: Final = re.compile(
     rf"^(?:(?:and|but|with) )*(?:nobody|no one|(?:none|neither) of (?:them|these|those)|no people)"
-    rf"(?: {_SEEN})*{_DOING}$"
+    rf"(?: {_SEEN})*(?:{_DOING}|(?: is| are)? (?:in|on|at|near|inside|behind) (?:the|a|it|them)\b"
+    r"[\w ]{0,40})$"
 )
 # "Students, none of whom is using a laptop".
 _NONE_DOING: Final = re.compile(
@@ -86,6 +87,11 @@ _MISTAKEN: Final = re.compile(
     r"only |an? |some )*(?P<what>(?!what\b|not\b)[\w-]+(?: [\w-]+)?),? (?:but )?"
     r"i (?:said|asked for|wanted|meant|need|want) (?P<wanted>.+)$"
 )
+# "No, that's a donkey", of what is shown.
+_IS_ANOTHER: Final = re.compile(
+    r"^(?:(?:but|and|oh|ugh|hm+)[ ,]+)*(?:no|nope|nah)[ ,]+(?:that's|that is|this is) (?:just |"
+    r"only |clearly )*an? (?P<what>[\w-]+(?: [\w-]+)?)$"
+)
 _DONE_TO: Final = re.compile(r"^(?:is|are|has|have|been|being) ")
 
 
@@ -98,7 +104,8 @@ def fault_in(clause: str) -> str | None:
     Returns:
         "people", of "why are there people"; empty where it names nothing.
     """
-    told = _TOO.match(clause) or _COMPLAINT.match(clause) or _HAS_TO_GO.match(clause)
+    patterns = (_TOO, _COMPLAINT, _HAS_TO_GO, _IS_ANOTHER)
+    told = next(filter(None, (pattern.match(clause) for pattern in patterns)), None)
     if told:
         return next(what for what in reversed(told.groups()) if what)
     nobody = _NOBODY.match(clause)

@@ -23,6 +23,12 @@ _IS_NOT: Final = re.compile(
     rf"(?:(?: is| are| was| were)(?:n'?t| not)|(?:'s|'re) not) (?P<old>{_PHRASE}),? "
     r"(?:but|(?:it|he|she|they|that)(?: is| are| was| were|'s|'re)(?! not\b)) (?P<new>[^,]{1,80})$"
 )
+# "The sails are red not white".
+_IS_THIS_NOT: Final = re.compile(
+    rf"^(?P<so>(?:{OWNERS} [\w-]+|it|he|she|they) (?:is|are|was|were|"
+    r"(?:should|must|has to|have to) be) (?!(?:really|definitely|just|certainly|still|"
+    rf"also|clearly|actually|probably|maybe|often|usually|not)\b){_PHRASE}) not (?P<old>{_PHRASE})$"
+)
 _PRONOUN: Final = re.compile(r"^(?:it|he|she|they|that|this)$")
 _OBJECT: Final = re.compile(r" (?:it|them)$")
 _DOING: Final = re.compile(r"^[a-z]+ing\b")
@@ -38,6 +44,7 @@ def contrasted(text: str) -> str:
         "buttons, not a zip", "the tent is orange, not green"; other sentences as they are.
     """
     text = _INSTEAD_FIRST.sub(r"\g<new>, not \g<old>", text)
+    text = _IS_THIS_NOT.sub(r"\g<so>, not \g<old>", text)
     text = _PREFERRED.sub(r"\g<new>, not \g<old>", text)
     return _IS_NOT.sub(_turned, _INSTEAD_OF.sub(", not ", text))
 

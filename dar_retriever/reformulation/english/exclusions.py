@@ -53,7 +53,8 @@ _WHOLE: Final = tuple(
             r"to have|"
             r"have|has) )*(?:without(?: any)?|with no|with out|no more|not any|minus(?! \d)|"
             r"(?:fewer|less)(?! than\b)|"
-            r"(?<=want )no|(?<=need )no|not a single|nothing(?! (?:but|else|more|special|"
+            r"hardly any|barely any|almost no|little to no|(?<=want )no|(?<=need )no|"
+            r"not a single|nothing(?! (?:but|else|more|special|"
             r"much|fancy|"
             r"in|on|at|"
             r"under|that|to|like)\b)|zero(?= [a-z]+s\b)|enough(?= [a-z]+s\b)) "
@@ -77,6 +78,11 @@ _WHOLE: Final = tuple(
             r"am not (?:into|a fan of)|'m not (?:into|a fan of)|not (?:into|a fan of)|"
             r"(?:do not|don'?t) care for|am sick of|'m sick of|am tired of|'m tired of) "
             r"(?!(?:it|them|this|that|these|those|how|when|to)\b)"
+        ),
+        # "Not that crowded", but not "not that one".
+        (
+            r"not (?:all that|that|as|quite so|overly|particularly) (?!(?:one|much|many|bad|good|"
+            r"great|close|sure|clear|way)\b)(?=[\w-]+$)"
         ),
         r"(?:i'?d |i would )?(?:rather|prefer) (?:not|no)(?: to)?(?: have| see)? ",
         (
@@ -104,7 +110,7 @@ _EXCEPT: Final = (
     r"(?:(?:with |in |of )?(?:any|every|all)(?:thing|one|body|where| other)?"
     r"(?: (?:colou?r|kind|type|sort|style|shade|size|material|one)s?)?"
     r"(?: (?:is |are |would be )?(?:fine|ok|okay|good))?,? (?:but(?: not)?|except(?: for)?)|"
-    r"(?:(?:with |in )?(?:any|every|some)(?:thing|one|body)? )?(?:any )?(?:colou?r )?"
+    r"(?:(?:with |in )?(?:any|every|some)(?:thing|one|body)? )?(?:(?:any|all) )?(?:colou?rs? )?"
     r"(?:except(?: for)?|(?:other|else) than|else but|apart from|aside from|excluding|excepting|"
     r"save for|besides))"
 )
@@ -255,6 +261,10 @@ def _continues(joint: str, first: str, item: str, *, listed: bool, both: bool) -
         return True
     if not item or not (joint or both):
         return False
+    coloured = first.strip(" ,").rpartition(" ")[2], item.partition(" ")[0]
+    if joint == "and" and COLOURS.issuperset(coloured):
+        # "No black and white".
+        return True
     articles = {words.split(maxsplit=1)[0] for words in (first, item)} & _ARTICLES
     if articles:
         alike = first.partition(" ")[0] == item.partition(" ")[0]

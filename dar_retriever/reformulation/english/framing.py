@@ -63,10 +63,12 @@ _DOUBT_AT_LAST: Final = re.compile(
 )
 HEDGES: Final = re.compile(
     r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|now|maybe|perhaps|probably|mostly|"
-    r"mainly|apparently|either|can we|look at|move on to|(?:i |we )?(?:want|wanted|would like|"
-    r"'d like) to see|i (?:think|guess|believe|suppose|see|can see|would say|'?d say|want|"
-    r"need|wanted|was looking for|was thinking(?: of)?|'m after|am after|'m trying to find|"
-    r"am trying to find|asked for|wanted to see|want to see|'d love|would love|am looking for|"
+    r"mainly|apparently|either|something like(?= an? )|(?:i )?also (?:need|want)|some (?:kind|"
+    r"sort) of|a (?:picture|photo) of|can we|look at|move on to|(?:i |we )?(?:want|wanted|"
+    r"would like|'d like) to see|i (?:think|guess|believe|suppose|see|can see|would say|"
+    r"'?d say|want|need|wanted|was looking for|was thinking(?: of)?|'m after|am after|"
+    r"'m trying to find|am trying to find|asked for|wanted to see|want to see|'d love|"
+    r"would love|am looking for|"
     r"would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
     r"i'd (?:say|like|have|prefer)|i'm (?:looking for|thinking(?: of)?|after|searching for|"
     r"trying to find|"
@@ -81,7 +83,7 @@ HEDGES: Final = re.compile(
     r"(?:(?:just|only) )?(?:the |a )?ones? (?=with|in|on|by|at|from|near|wearing|that)|also|"
     rf"even|only|some (?=in {SHADED_COLOUR}\b)|(?:need|want)(?= (?:an?|some) )|(?:all )(?:the |"
     rf"my |our )?"
-    r"(?:photos|pictures|images|shots)(?: of| with| from)|that|to|have|has|having|"
+    r"(?:photos|pictures|images|shots)(?: of| with| from)|that(?!'s)|to|have|has|having|"
     r"looks?(?: like)?|appears?(?: to be)?|"
     r"seems?(?: to be)?|(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|"
     r"would) (?:only |just )?(?:be|have)|(?:it|this|that|they|he|she|there)(?:'s| is| are|'re|"
@@ -132,6 +134,9 @@ _EMPTY: Final = frozenset(
         "some",
         "the one",
         "keep",
+        "same place",
+        "none of these",
+        "none of those",
         "same",
         "better",
         "closer",

@@ -38,6 +38,7 @@ PATTERNS: Final = frozenset(
     {
         *("plain", "solid", "striped", "dotted", "spotted", "checked", "checkered", "plaid"),
         *("tartan", "floral", "patterned", "paisley", "zigzag", "camouflage", "pinstriped"),
+        *("geometric", "gingham"),
     }
 )
 SHAPES: Final = frozenset(

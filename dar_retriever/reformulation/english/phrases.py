@@ -19,6 +19,7 @@ from dar_retriever.reformulation.english.lexicon import (
     WORN,
     stem,
 )
+from dar_retriever.reformulation.english.nouns import LIVING, kind_of
 
 _TOKEN: Final = re.compile(r"[^\s,]+|,")
 _ARTICLE: Final = re.compile(r"\ban?(?= ([a-z]))")
@@ -46,7 +47,7 @@ def noun_phrases(text: str) -> tuple[Span, ...]:
     found = []
     for place, token in enumerate(tokens):
         following = tokens[place + 1] if place + 1 < len(tokens) else ","
-        ends = following in _BREAKS or following in OPENERS
+        ends = following in _BREAKS or _opens(token, following)
         if ends and token not in _BREAKS and token not in OPENERS and not _is_colour(token):
             found.append(Span(_start(tokens, place), place + 1))
     return tuple(found)
@@ -193,7 +194,7 @@ def _place(text: str, noun: str) -> int | None:
     tokens = tokens_of(text)
     for place in reversed(range(len(tokens))):
         ends = place + 1 == len(tokens) or tokens[place + 1] in _BREAKS
-        ends = ends or tokens[place + 1] in OPENERS
+        ends = ends or _opens(tokens[place], tokens[place + 1])
         if ends and stem(tokens[place]) == stem(noun):
             return place
     return None
@@ -214,6 +215,11 @@ def _start(tokens: tuple[str, ...], place: int) -> int:
             break
         start -= 1
     return start - 1 if start and tokens[start - 1] in DETERMINERS else start
+
+
+def _opens(noun: str, following: str) -> bool:
+    """Whether a word opens a phrase of its own behind a noun: "kids building a castle"."""
+    return following in OPENERS or (following.endswith("ing") and kind_of(noun) in LIVING)
 
 
 def _is_colour(token: str) -> bool:

@@ -33,7 +33,8 @@ _IT_IS_NOT: Final = (
 YES: Final = re.compile(
     rf"^(?:(?:(?:oh|ah|um+|hm+|well|god|hell|ooh)[ ,]+)?(?:yes|yeah|yep|yup|yea|sure|correct|right|"
     rf"exactly|perfect|indeed|of course|definitely|absolutely|ok|okay|why not|go ahead|"
-    rf"sounds good|please do|i'd (?:love|like) that)(?![\w-])(?:,? {_IT_IS}(?=$|[,.;!]))?|"
+    rf"that(?: would|'d) be (?:great|nice|good|lovely|perfect|cool)|sounds good|please do|"
+    rf"i'd (?:love|like) that)(?![\w-])(?:,? {_IT_IS}(?=$|[,.;!]))?|"
     rf"{_IT_IS}(?: indeed)?(?=$|[,.;!])|"
     r"i (?:can|do)(?: indeed)?$|(?:kind|sort) of$|slightly(?: yes)?$|somewhat$|a (?:little|bit)$|"
     r"(?:probably|likely)(?=$|[,.;!])|i (?:think|believe|guess|suppose|hope) so|"
@@ -84,6 +85,12 @@ _NOT_THIS: Final = re.compile(
 )
 
 
+# "Is there fruit on top?"
+_THERE: Final = re.compile(
+    rf"^(?:is|are) there (?:{ANY_DETERMINER} )?(?P<what>[\w'-]+(?: [\w'-]+)?) "
+    r"(?P<where>(?:on|in|at|under|behind|beside|near) (?!it\b|there\b)[\w' -]+)$"
+)
+_JUST: Final = re.compile(r"^(?:just|only) ")
 # "Yes, and the plastic ones too", where something is to be removed.
 _AND_THOSE: Final = re.compile(
     r"^(?:and |also )+(?:the |any |all )*(?P<what>[\w' -]{1,60}?)(?: ones?)?,? (?:too|as well|"
@@ -179,6 +186,15 @@ def _contradicted(question: str, denied: str, rest: str) -> Statement:
     """A no to a closed question, and what is so instead."""
     subject = OF_SUBJECT.match(question.rstrip("? "))
     excluded = doubted(question)
+    somewhere = _THERE.match(question.rstrip("? "))
+    if (
+        somewhere
+        and rest
+        and len(rest.split()) <= 3
+        and not re.search(rf"\b{PREPOSITIONS}\b", rest)
+    ):
+        text = f"{_JUST.sub('', rest)} {somewhere['where']}"
+        return Statement(text, somewhere["what"], topic(question))
     if denied and not set(denied.split()) & set(question.rstrip("? ").split()):
         # "It isn't small", asked whether it is big, does not say no.
         return Statement(rest, denied, topic(question))

@@ -46,7 +46,7 @@ _CLAUSE: Final = re.compile(
     rf"{OWNERS} [\w-]+ (?:(?:is|are)(?:n'?t)?|should|must|has to|have to)\b|i (?:want|need|"
     rf"don'?t|do not|"
     rf"asked|wanted|said|meant|hate|dislike)\b|"
-    r"(?:nobody|no one|none of|neither|anything but|nothing(?! but))\b|not \w+ing\b|"
+    r"(?:nobody|no one|none (?:of|with)|neither|anything but|nothing(?! but))\b|not \w+ing\b|"
     r"(?:fewer|less) \w|"
     r"make (?:it|them|the)\b|(?:please )?(?:remove|delete|drop|lose|get rid of|leave out|take|"
     r"avoid|exclude|skip|omit|ditch|hide|don'?t (?:show|include|want))\b|"

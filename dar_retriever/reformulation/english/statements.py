@@ -48,7 +48,7 @@ _NEGATED: Final = re.compile(
 _NOT_AT_LAST: Final = re.compile(
     r"^(?P<new>[\w' -]{1,200}?)(?:,|(?<!is)(?<!are)) (?:and |but )?not (?:(?:in|on|at|"
     r"with) )?(?:an? |"
-    r"the )?(?P<old>[\w-]+(?: [\w-]+)?)$"
+    r"the |too |so |very )*(?P<old>[\w-]+(?: [\w-]+)?)$"
 )
 
 

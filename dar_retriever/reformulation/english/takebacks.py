@@ -35,7 +35,7 @@ _CORRECTION: Final = re.compile(
 )
 
 
-_CUE: Final = re.compile(r"^(?:(?:actually|sorry|no|wait|hm+|oh|also|oops)\b[\s,]*)+")
+_CUE: Final = re.compile(r"^(?:(?:actually|sorry|no|wait|hm+|oh|also|oops|correction)\b[\s,:]*)+")
 
 
 _IT: Final = re.compile(rf"\b(?:{_OF_IT})\b")

@@ -38,19 +38,12 @@ def verdict(case: dict[str, Any]) -> str:
     return "inverted" if found.inverted else found.verdict
 
 
-def test_on_chats_that_no_rule_was_written_for_few_are_inverted():
-    cases = [json.loads(line) for line in (CHATS / "fresh.jsonl").read_text("utf-8").splitlines()]
-
-    verdicts = [verdict(case) for case in cases if case["kind"] != "language"]
-
-    # As measured once, before anybody looked; the goal is none.
-    assert verdicts.count("inverted") <= 2
-    assert verdicts.count("right") >= 0.7 * len(verdicts)
-
-
 @pytest.mark.parametrize(
     ("name", "share"),
-    [("shared", 0.85), ("dev", 0.85), ("dev2", 0.8), ("heldout", 0.75), ("unseen", 0.8)],
+    [
+        *[("shared", 0.85), ("dev", 0.85), ("dev2", 0.8), ("heldout", 0.75), ("unseen", 0.85)],
+        *[("fresh", 0.8), ("once", 0.8)],
+    ],
 )
 def test_what_people_type_is_understood_and_never_inverted(name: str, share: float):
     path = CHATS / f"{name}.jsonl"
@@ -64,6 +57,32 @@ def test_what_people_type_is_understood_and_never_inverted(name: str, share: flo
 
     assert [c["turns"] for c, v in zip(english, verdicts, strict=True) if v == "inverted"] == []
     assert verdicts.count("right") >= share * len(english)
+
+
+@pytest.mark.parametrize(
+    ("turns", "caption", "excluded"),
+    [
+        (["a crowded street", "not that crowded"], "a street", "crowded"),
+        (["a street", "not that one"], "a street", ""),
+        (["a door with blue panes", "the panes are green not blue"],
+         "a door with green panes", "blue"),
+        (["lamps but none with shades"], "lamps", "shades"),
+        (["a horse", "no thats a mule"], "a horse", "mule"),
+        (["a horse", "this is at night"], "a horse, at night", ""),
+        (["a hat", "no red and green"], "a hat", "red, green"),
+        (["a hat", "no black and white ones, a blue one"], "a hat, a blue one", "black, white"),
+        (["a hat", "no red, blue"], "a hat, blue", "red"),
+        (["a shelf", "A: Here you are. Is the oak top okay?", "no, pine"],
+         "a shelf, pine top", "oak"),
+        (["a shelf", "A: Would an oak top be fine?", "yes"], "a shelf, oak top", ""),
+    ],
+)  # fmt: skip
+def test_where_words_could_be_read_the_other_way_they_are_not(
+    turns: list[str], caption: str, excluded: str
+):
+    made = said(*turns)
+
+    assert (made.caption, made.negative_prompt) == (caption, excluded)
 
 
 SUBJECTS = st.sampled_from(["a dress", "a street", "a kitchen", "a boy", "two dogs", "a mug"])
