@@ -51,7 +51,7 @@ class EncodedQuery:
         rejected_vectors: Hits that the user rejected: float32 (R, d) of unit length.
         excluded_vectors: Where exclusions lead from the caption: float32 (E, d) of unit length.
         trace: A record of how the query was made.
-        final: False if samples or generated images are still to come.
+        final: False if generated images are still to come.
         since: Index of the turn with which the current subject began.
         conditions: Conditions that no picture shows, such as a price; a search may filter by them.
         sampled_vectors: Vectors of a prior for what is meant: float32 (M, d) of unit length.
@@ -155,11 +155,11 @@ class DARQueryEncoder:
         return query
 
     def stages(self, dialogue: DialogueLike) -> Iterator[EncodedQuery]:
-        """Encode a dialogue at once by its text, and then with all that helps to find it.
+        """Encode a dialogue at once without generated images, and then with them.
 
         Yields:
-            First the query of the text and the user's own images. Then, if there is a prior, the
-            same with its samples. Then, if there is something to draw, the query with drawings.
+            First the query of the text and the user's own images, with the prior's samples. Then,
+            if there is something to draw, the query with the generated images.
 
         Raises:
             EmptyDialogueError: The user has not said or shown anything.
@@ -177,23 +177,20 @@ class DARQueryEncoder:
             composition=self.composition,
         )
         draws = bool(self.generator and self.images_per_turn and meaning.reformulation.prompts)
-        samples = self.prior is not None and meaning.text is not None
+        sampled = self._sampled(meaning, record)
         nothing = np.empty((0, self.encoder.dimension), np.float32)
-        query = self._fused(dialogue, meaning, (), nothing, nothing, record)
-        yield dataclasses.replace(query, final=not (draws or samples))
-        sampled = self._sampled(meaning, record) if samples else nothing
-        if samples:
-            query = self._fused(dialogue, meaning, (), nothing, sampled, record)
-            yield dataclasses.replace(query, final=not draws)
+        first = self._fused(dialogue, meaning, (), nothing, sampled, record)
+        yield dataclasses.replace(first, final=not draws)
         if draws:
             generated, drawn = self._encoded(self._generate(dialogue, meaning, record), record)
             yield self._fused(dialogue, meaning, generated, drawn, sampled, record)
 
     def _sampled(self, meaning: Meaning, record: Recorder) -> Vectors:
-        """The prior's samples of what is meant; none if it fails."""
+        """The prior's samples of what is meant; none without words, or if it fails."""
         shape = (self.samples, self.encoder.dimension)
         caption = meaning.reformulation.caption
-        assert self.prior is not None
+        if self.prior is None or meaning.text is None:
+            return np.empty((0, shape[1]), np.float32)
         try:
             with record.timed("sample"):
                 sampled = self.prior.sample(caption, meaning.vector, self.samples, self.seed)

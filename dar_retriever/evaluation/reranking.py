@@ -18,7 +18,7 @@ from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.evaluation.ranking import top
 from dar_retriever.fusion import Calibration, Neighbours
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import open_reranker
+from dar_retriever.presets.opening import Beside
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking import (
     BlipMatcher,
@@ -45,10 +45,8 @@ def _blip(encoder: JointEncoder, _: Neighbours) -> Reranker:
     return CrossEncoderReranker(BlipMatcher(encoder))
 
 
-def _matching(encoder: JointEncoder, _: Neighbours) -> Reranker:
-    found = open_reranker(preset("demo"), encoder)
-    assert found is not None
-    return found
+def _matching(_: JointEncoder, __: Neighbours) -> Reranker:
+    return Beside(preset("demo").encoder).matching
 
 
 RERANKERS: Final[MappingProxyType[str, Callable[[JointEncoder, Neighbours], Reranker]]] = (

@@ -66,8 +66,8 @@ class Preset:
             not, by the paper's schedule.
         sparing: Whether fewer images are generated if the text leaves few candidates.
         reranker: What orders the best hits anew: "blip", the encoder's own matching head, or
-            "matching", the one in the folders beside the encoder's; None for the order of the
-            search.
+            "beside", the matching head and the prior in the folders beside the encoder's; None
+            for the order of the search.
         sampling: Arguments of ``DiffusersGenerator`` such as steps, guidance and size.
         hosted: Draws instead where the variable ``DAR_DRAWING_KEY`` is set. Such a preset draws
             nothing at all where neither is possible.
@@ -83,7 +83,7 @@ class Preset:
     negative_prompts: bool = False
     adaptive: bool = True
     sparing: bool = True
-    reranker: Literal["blip", "matching"] | None = None
+    reranker: Literal["blip", "beside"] | None = None
     sampling: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     hosted: HostedModel | None = None
 
@@ -101,7 +101,7 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             needs=Needs("cpu", 1, 0, ("MIT", "MIT"), "0.5 s with 4 drawings on 2 CPU cores"),
             # All images are drawn, because the demo is there to show them.
             sparing=False,
-            reranker="matching",
+            reranker="beside",
             sampling=MappingProxyType({"steps": 10, "guidance": 2.0}),
         ),
         "laptop": Preset(

@@ -18,6 +18,7 @@ from dar_retriever.fusion import (
     AdaptiveFusion,
     BoundedExclusion,
     Calibration,
+    Neighbours,
     UncertaintySpending,
     paper_schedule,
 )
@@ -27,6 +28,7 @@ from dar_retriever.generation import (
     CachedGenerator,
     DialogueLimit,
     DiffusersGenerator,
+    FlowPrior,
     HostedGenerator,
     ImageGenerator,
 )
@@ -38,11 +40,13 @@ from dar_retriever.presets.choice import (
     choose_drawing,
     choose_preset,
 )
-from dar_retriever.presets.data import Preset, preset
+from dar_retriever.presets.data import preset
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.ranking import (
     BlipMatcher,
+    CombinedReranker,
     CrossEncoderReranker,
+    DensityRatioReranker,
     MatchingReranker,
     PropositionReader,
     PropositionReranker,
@@ -60,6 +64,8 @@ from dar_retriever.support.caption_reader import CaptionReader
 from dar_retriever.support.machine import this_machine
 
 _LOGGER: Final = logging.getLogger(__name__)
+# Chosen on dialogues of their own: examples/benchmarks/second_stage.md.
+_SPREAD: Final = 0.02
 
 
 def preset_name(name: str, device: str | None = None) -> str:
@@ -188,6 +194,7 @@ def from_preset(
             prompts=chosen.images_per_turn,
         )
     calibration = Calibration(opened)
+    beside = Beside(chosen.encoder) if chosen.reranker == "beside" else None
     query_encoder = DARQueryEncoder(
         encoder,
         generator,
@@ -195,15 +202,19 @@ def from_preset(
         fusion=AdaptiveFusion(calibration) if chosen.adaptive else paper_schedule(),
         spending=UncertaintySpending(calibration) if chosen.sparing else None,
         exclusion=BoundedExclusion(calibration),
+        prior=beside.prior if beside else None,
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )
+    reranker = beside.reranker(opened) if beside else None
+    if chosen.reranker == "blip" and isinstance(encoder, TransformersEncoder):
+        reranker = CrossEncoderReranker(BlipMatcher(encoder))
     reader = PropositionReader(encoder, calibration)
     return DiffusionAugmentedRetriever(
         query_encoder,
         opened,
         closeness=StoreCloseness(opened, encoder, calibration),
-        second_stage=_second_stage(chosen, encoder),
+        second_stage=SecondStage(reranker) if reranker else None,
         ending=StoreEnding(opened, reader),
         explainer=PropositionReranker(reader),
         word_filters=word_filters,
@@ -211,21 +222,16 @@ def from_preset(
     )
 
 
-def _second_stage(chosen: Preset, encoder: JointEncoder) -> SecondStage | None:
-    reranker = open_reranker(chosen, encoder)
-    return None if reranker is None else SecondStage(reranker)
+class Beside:
+    """The models in the folders beside an encoder's."""
 
+    def __init__(self, encoder: str) -> None:
+        folder = Path(encoder.removeprefix("local-dir:")).parent
+        reader = CaptionReader(folder / "reader")
+        self.prior = FlowPrior(folder / "prior", reader)
+        self.matching = MatchingReranker(folder / "matching", reader)
 
-def open_reranker(chosen: Preset, encoder: JointEncoder) -> Reranker | None:
-    """Open a preset's re-ranker, if it has one.
-
-    Raises:
-        ModelLoadError: It cannot be opened.
-    """
-    if chosen.reranker == "matching":
-        beside = Path(chosen.encoder.removeprefix("local-dir:")).parent
-        return MatchingReranker(beside / "matching", CaptionReader(beside / "reader"))
-    if chosen.reranker == "blip":
-        assert isinstance(encoder, TransformersEncoder)
-        return CrossEncoderReranker(BlipMatcher(encoder))
-    return None
+    def reranker(self, neighbours: Neighbours) -> Reranker:
+        """The head decides; the spread of the samples tells apart what it leaves equal."""
+        spread = DensityRatioReranker(neighbours)
+        return CombinedReranker([(self.matching, 1.0), (spread, _SPREAD)])

@@ -3,6 +3,7 @@
 from dar_retriever.ranking.base import Candidates, Explainer, Matcher, Reranker
 from dar_retriever.ranking.blip_matcher import BlipMatcher
 from dar_retriever.ranking.closeness import Closeness, StoreCloseness, Verdict
+from dar_retriever.ranking.combined import CombinedReranker
 from dar_retriever.ranking.cross_encoder import CrossEncoderReranker
 from dar_retriever.ranking.density_ratio import DensityRatioReranker
 from dar_retriever.ranking.ending import Ending, StoreEnding
@@ -16,6 +17,7 @@ __all__ = [
     "BlipMatcher",
     "Candidates",
     "Closeness",
+    "CombinedReranker",
     "CrossEncoderReranker",
     "DensityRatioReranker",
     "Ending",

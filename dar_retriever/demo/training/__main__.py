@@ -40,8 +40,8 @@ SCHEDULES: Final = {
     "generator": Schedule(3_400, 64, 1e-3, average=0.999),
     "judge": Schedule(1_000, 64, 2e-3, weight_decay=0.02),
     "encoder": Schedule(1_600, 192, 2e-3, weight_decay=0.05),
-    "matching": Schedule(1_200, 512, 2e-3, weight_decay=0.05),
-    "prior": Schedule(24_000, 1024, 2e-3, average=0.999),
+    "matching": Schedule(4_000, 512, 2e-3, weight_decay=0.05),
+    "prior": Schedule(10_000, 1024, 2e-3, average=0.999),
 }
 _ON_VECTORS: Final = ("matching", "prior")
 

@@ -20,7 +20,7 @@ from dar_retriever.generation.prior import CONFIG, WEIGHTS
 from dar_retriever.generation.velocity import VelocityNetwork
 from dar_retriever.support.caption_reader import CaptionReader
 
-_WIDTH: Final = 256
+_WIDTH: Final = 176
 _DEPTH: Final = 3
 _CAPTIONS: Final = 4
 _BATCH: Final = 256
