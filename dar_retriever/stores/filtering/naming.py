@@ -20,9 +20,12 @@ _LONGEST: Final = 2000
 _MOST_WORDS: Final = 8
 _SHORTEST: Final = 2
 _MOST_NAMES: Final = 20
-_OR: Final = re.compile(r"\s*(?:,|or|and|/|&)\s*(?:by |from )?", re.IGNORECASE)
+_OR: Final = re.compile(r"\s*(?:,|(?:,\s*)?(?:or|and|/|&)\s*(?:by |from )?)\s*", re.IGNORECASE)
+_UNWANTED: Final = frozenset({"don't", "not", "avoid", "exclude", "dislike", "hate"})
 _ANY: Final = (
-    r"\b(?:any|whatever|forget (?:about )?the|never ?mind the|drop the) {0}\b(?: is fine)?"
+    r"(?:\b(?:any|whatever|forget (?:about )?the|never ?mind the|drop the|i don'?t (?:care|mind) "
+    r"(?:about the|which)) {0}\b(?: is fine)?|\b(?:the )?{0} (?:really |actually )?"
+    r"(?:does(?:n'?t| not) matter|is (?:not important|irrelevant))(?: after all| any ?more)?)"
 )
 _OPERATORS: Final = {
     (False, False): "$eq",
@@ -136,7 +139,7 @@ class Names:
         mention = mention_of(text, first.start, last.end, kind, called)
         answers = {*called.split()} <= asked
         if answers and is_filler(text[: first.start]) and is_filler(text[last.end :]):
-            return mention or Mention(0, len(text))
+            return mention or Mention(0, len(text), denied=bool(asked & _UNWANTED))
         if mention is None:
             return None
         alone = mention.start == first.start and not mention.denied

@@ -45,9 +45,10 @@ _ABOUT: Final = {
 }
 _ASKED: Final = {
     "price": re.compile(
-        r"\bbudget\b|\bprice (?:range|limit|are|do|would|should|point)\b|\bhow expensive\b|"
+        r"\bbudget\b|\bprice (?:in mind|range|limit|are|do|would|should|point)\b|\bhow expensive\b|"
         r"\b(?:what|max(?:imum)?|preferred|your|any|which) price\b(?! tag)|\bhow much (?:would|do|"
-        r"can|should|are|may|is|could|will)\b[^?]{0,40}\b(?:spend|pay|cost)|\b(?:willing|like|want|wish|"
+        r"can|should|are|may|is|could|will)\b[^?]{0,40}\b(?:spend|pay|cost)|\b(?:willing|like|"
+        r"want|wish|"
         r"plan) to (?:pay|spend)\b",
         re.IGNORECASE,
     ),
@@ -93,7 +94,8 @@ def heard(dialogue: Dialogue, today: date) -> tuple[Dialogue, tuple[Placed, ...]
             rest, wanted = _question(turn.text)
             asked |= wanted
         else:
-            rest, found = _message(turn.text, asked, frozenset(standing), today)
+            begun = any(each.role == "user" for each in turns)
+            rest, found = _message(turn.text, asked, frozenset(standing), today, begun=begun)
             for about, conditions in found:
                 standing.pop(about, None)
                 if conditions:
@@ -120,7 +122,7 @@ def _question(text: str) -> tuple[str, frozenset[str]]:
 
 @lru_cache(maxsize=4096)
 def _message(
-    text: str, asked: frozenset[str], standing: frozenset[str], today: date
+    text: str, asked: frozenset[str], standing: frozenset[str], today: date, *, begun: bool
 ) -> tuple[str, tuple[tuple[str, tuple[Condition, ...]], ...]]:
     """A message without its conditions, and those by what they are about; none takes back."""
     if len(text) > 2 * _LONGEST:
@@ -134,7 +136,7 @@ def _message(
     readers: tuple[Callable[[str], Iterator[Found]], ...] = (
         lambda text: date_in(text, today, known="date" in standing, asked="date" in asked),
         lambda text: size_in(text, known="size" in standing, asked="size" in asked),
-        lambda text: price_in(text, known="price" in standing, asked="price" in asked),
+        lambda text: price_in(text, known="price" in standing, asked="price" in asked, begun=begun),
         results_in,
     )
     for read in readers:

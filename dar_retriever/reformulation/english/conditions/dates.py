@@ -72,7 +72,7 @@ _END: Final = (
 )
 _RANGE: Final = re.compile(
     rf"\b(?:between (?P<first>{_ANY}) and (?P<second>{_ANY}|now|today)|"
-    rf"from (?P<start>{_ANY}) (?:to|until|till|through) (?P<stop>{_ANY}|now|today)){_END}",
+    rf"from (?P<start>{_ANY}) (?:to|until|till|through|or|and) (?P<stop>{_ANY}|now|today)){_END}",
     re.IGNORECASE,
 )
 _BOUND: Final = re.compile(
@@ -101,7 +101,9 @@ _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
 _UNSEEN_SINCE: Final = 2000
 _YEAR_ALONE: Final = re.compile(
     rf"[\W_]*(?:(?P<again>actually|rather|no,?|make (?:it|that)|sorry,?|"
-    rf"i meant) )*(?:in |from |about )?(?P<year>{_YEAR})[\W_]*",
+    rf"i meant) )*(?:in |from |about )?(?P<year>{_YEAR})(?P<on>,? (?:(?:or|and) (?:later|newer|"
+    rf"after|up)|"
+    r"onwards?))?[\W_]*",
     re.IGNORECASE,
 )
 _RANGE_ALONE: Final = re.compile(
@@ -122,7 +124,11 @@ def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Fou
     """
     alone = _YEAR_ALONE.fullmatch(text)
     if alone and (asked or (known and alone["again"])):
-        yield from _found(0, len(text), period_of(alone["year"], today), text)
+        year = period_of(alone["year"], today)
+        if year and alone["on"]:
+            yield Found(0, len(text), _conditions(year[0], None, text), "date")
+        else:
+            yield from _found(0, len(text), year, text)
         return
     between = _RANGE_ALONE.fullmatch(text) if asked else None
     if between:

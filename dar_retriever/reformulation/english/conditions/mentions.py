@@ -30,7 +30,8 @@ _MADE: Final = (
     r"manufactured|signed|captured)"
 )
 _FRAME: Final = (
-    r"(?:(?:only|just|but|and|the|that|which|is|are|was|were|it|it's|they|should|must|be|come|comes|"
+    r"(?:(?:only|just|but|and|the|that|which|is|are|was|were|it|it's|they|should|must|be|come|"
+    r"comes|"
     rf"show|me|i|want|prefer|like|please|actually|rather|any|some|all|{_PICTURES}|{_MADE})\s+)*"
 )
 # What goes with a name and is nothing without it, by what is named.
@@ -52,8 +53,9 @@ _CUES: Final[dict[Kind, re.Pattern[str]]] = {
 }
 _NOT: Final = re.compile(
     r"(?:\b(?:anything but|other than|except(?: for)?|excluding|but not|but no|not|no|never|"
-    r"nothing|"
-    r"(?:do not|don't) (?:want|like|need|show me))\s+)(?:(?:by|from|in|at|any|the|of)\s+)*$",
+    r"nothing|none|"
+    r"(?:do not|don't) (?:want|like|need|show me))\s+)(?:(?:by|from|in|at|any|the|of|made|"
+    r"designed|produced|ones?)\s+)*$",
     re.IGNORECASE,
 )
 _FROM: Final = re.compile(r"(?<![\w'-])(?:from|in)\s+$", re.IGNORECASE)
@@ -65,7 +67,7 @@ _ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_ENDS: Final = re.compile(
-    r"\s*(?:$|[,.;!?)]|(?:please|only|brand|thanks|and|but|or)\b)", re.IGNORECASE
+    r"\s*(?:$|[,.;!?)]|(?:please|only|brand|ones?|thanks|and|but|or)\b)", re.IGNORECASE
 )
 _DETERMINER: Final = re.compile(
     r"(?<![\w'-])(?:an?|the|two|three|some|several|many|his|her|my|their|this|that|one)\s+$",
@@ -73,11 +75,13 @@ _DETERMINER: Final = re.compile(
 )
 # What a name is seen on: "a Nike logo" is in the picture.
 _SEEN: Final = re.compile(
-    r"\s*(?:logos?|signs?|swoosh|symbols?|emblems?|badges?|lettering|billboards?|posters?|stickers?|"
+    r"\s*(?:logos?|signs?|swoosh|symbols?|emblems?|badges?|lettering|billboards?|posters?|"
+    r"stickers?|"
     r"flags?|map|style|trees?|pies?|juice|letters|text)\b",
     re.IGNORECASE,
 )
 _GOODS: Final = re.compile(r"\s+(?:stuff|products?|items?|gear|goods)\b", re.IGNORECASE)
+_ONES: Final = re.compile(r"\s+ones?\b", re.IGNORECASE)
 _NAMED_AFTER: Final = re.compile(r"\s+brand(?:ed)?\b", re.IGNORECASE)
 
 
@@ -109,7 +113,7 @@ def mention_of(text: str, start: int, end: int, kind: Kind, field: str) -> Menti
     """
     before = text[max(0, start - _REACH) : start]
     named = re.search(
-        rf"(?<![\w'-])(?:the )?{re.escape(field)}(?: ?[:=]| is) ?$", before, re.IGNORECASE
+        rf"(?<![\w'-])(?:the )?{re.escape(field)}(?: ?[:=]| is)? ?$", before, re.IGNORECASE
     )
     if named:
         return Mention(start - len(before) + named.start(), trail_after(text, end))
@@ -119,7 +123,8 @@ def mention_of(text: str, start: int, end: int, kind: Kind, field: str) -> Menti
     denied = _NOT.search(before)
     if denied:
         begin = start - len(before) + denied.start()
-        said = Mention(begin, trail_after(text, end), denied=True)
+        ones = _ONES.match(text, end)
+        said = Mention(begin, trail_after(text, ones.end() if ones else end), denied=True)
         return said if _CLAUSE_ENDS.match(text, end) else None
     return _wanted(text, start, end, kind)
 

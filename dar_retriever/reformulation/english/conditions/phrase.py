@@ -11,15 +11,18 @@ from dar_retriever.reformulation.base import Condition
 # Function words before a condition that say nothing without it: "my budget is", "and it costs".
 _LEADING: Final = (
     r"what about|how about|for|at|and|but|with|that|which|it|its|it's|that's|this|should|must|can|"
-    r"could|may|might|will|has|have|is|are|be|to|an?|the|my|our|i|we|i'm|i've|i'd|got|only|just|keep|make|want|"
+    r"could|may|might|will|has|have|is|are|be|to|an?|the|my|our|i|we|i'm|i've|i'd|got|only|just|"
+    r"keep|make|want|"
     r"would|like|please|ok|okay|ones?|something|anything|them|if|possible|looking|need|wear|"
-    r"show|me|find|now|actually|everything|stay|priced?|prices|costs?|costing|budget|spend|"
+    r"show|me|find|now|actually|everything|stay|priced?|prices|costs?|costing|budget|budget's|"
+    r"somewhere|spend|"
     r"spending|pay|paying|cheap|cheaper|expensive|range|limit|of|no|not|nothing|never|none|don't|"
     r"do|isn't|doesn't|can't|cannot|shouldn't|mustn't|won't"
 )
 _LEAD: Final = re.compile(rf"(?:(?<![\w'-])(?:{_LEADING})[:]?\s+)*$", re.IGNORECASE)
 _TRAILING: Final = re.compile(
-    r"(?:\s*,?\s*(?:please|only|if possible|thanks|thank you|range|in total|each|or so)\b)*",
+    r"(?:\s*,?\s*(?:please|only|if possible|thanks|thank you|range|in total|each|or so|"
+    r"to spend(?: (?:on|for))?)\b)*",
     re.IGNORECASE,
 )
 NEGATION: Final = re.compile(r"\b(?:no|not|nothing|never|none|cannot)\b|n't\b", re.IGNORECASE)
@@ -35,7 +38,8 @@ _FILLER: Final = re.compile(
     r"[\s,.;:!?-]*(?:(?:ok|okay|but|and|so|well|hm+|oh|yes|yeah|yep|please|now|also|only|just|then|"
     r"it|is|it's|the|an?|ones?|them|those|these|that|i|want|need|make|thanks|thank|you|actually|"
     r"let's|say|maybe|something|anything|for|with|in|photos?|pictures?|pics|images?|results?|"
-    r"any|some|there|are|got|you|cheaper|other|more|new|show|me|no|sorry|wait|can|could|do|have|keep|should|be|my|of|all|like)\b[\s,.;:!?-]*)*",
+    r"any|some|there|are|got|you|cheaper|other|more|new|show|me|no|sorry|wait|can|could|do|have|"
+    r"keep|should|be|my|of|all|like)\b[\s,.;:!?-]*)*",
     re.IGNORECASE,
 )
 _REACH: Final = 90

@@ -12,6 +12,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
     NEGATION,
     Found,
     clause_before,
+    is_filler,
     is_written,
     lead_before,
     trail_after,
@@ -32,7 +33,8 @@ def _money(name: str) -> str:
 _MOST: Final = (
     r"(?:\b(?:(?:for|at|costs?|costing) )?(?:under|below|sub|less than|cheaper than|beneath|up to|"
     r"at most|at the most|a? ?max(?:imum)?(?: price)?(?: of|:)?|no more than|not more than|"
-    r"not over|not above|not exceeding|within|lower than|(?:no|not) more expensive than)|<=?)"
+    r"not over|not above|not exceeding|not exceed|within|lower than|(?:no|"
+    r"not) more expensive than)|<=?)"
 )
 _LEAST: Final = (
     r"(?:\b(?:over|above|more than|at least|at the least|a? ?min(?:imum)?(?: price)?(?: of|:)?|"
@@ -47,6 +49,9 @@ _PATTERNS: Final = (
         rf"(?:\bbetween |\bfrom )?{_money('low')}(?: ?[-\u2013] ?(?=[\d€$£])| to | and )"
         rf"{_money('high')}",
         re.IGNORECASE,
+    ),
+    re.compile(
+        rf"{_LEAST} ?{_money('low')},? (?:and|but) {_MOST} ?{_money('high')}", re.IGNORECASE
     ),
     re.compile(rf"{_MOST} ?{_money('high')}", re.IGNORECASE),
     re.compile(rf"{_LEAST} ?{_money('low')}", re.IGNORECASE),
@@ -70,7 +75,9 @@ _PRICE: Final = re.compile(
     re.IGNORECASE,
 )
 _SPOKEN_OF: Final = re.compile(r"\b(?:budget|price range|cheap|cheaper)\b", re.IGNORECASE)
-_LIMIT: Final = re.compile(r"\b(?:budget|spend|spending|pay|i have|i've got)\b", re.IGNORECASE)
+_LIMIT: Final = re.compile(
+    r"\b(?:budget|spend|spending|pay|i have|i've got|i've only got|only have)\b", re.IGNORECASE
+)
 # "a 20 euro note", "5 dollar coins", "50 pound dog".
 _THING: Final = re.compile(
     r"[ -]?(?:notes?|bills?|coins?|banknotes?|signs?|stamps?|stores?|shops?|menu|cheques?|gift|"
@@ -78,23 +85,46 @@ _THING: Final = re.compile(
     r"pixels|px|x|pieces?|of)\b",
     re.IGNORECASE,
 )
-_END: Final = re.compile(r"\s*(?:$|[,.;!?)]|(?:please|each|total|in total|or so|thanks)\b)")
+_END: Final = re.compile(
+    r"\s*(?:$|[,.;!?)]|(?:please|each|total|in total|or so|thanks|to spend|then)\b)"
+)
+# "Everything above 150 euros is too much" wants what is below.
+_TOO_MUCH: Final = re.compile(
+    r"\s*(?:is|are|would be|'s) (?:(?:way|far|much|a bit|just|really) )*(?:too (?:expensive|much|"
+    r"pricey|dear|costly|high)|(?:out of|over|beyond|above) (?:my |our |the )?(?:budget|range|"
+    r"limit))\b",
+    re.IGNORECASE,
+)
+# Nothing else is said: "under 40", "cushions for less than 30", "a mug, max 20".
+_PLAIN_BOUND: Final = (
+    r"(?:\bfor (?:under|below|less than|no more than|max|up to)|(?:^|[.?!] )[\W_]*(?:but |and )?"
+    r"(?:under|below|less than|up to|max(?:imum)?|at most|no more than|not over)|"
+    r", ?(?:max(?:imum)?|at most|no more than)) ?"
+)
+_BOUNDED: Final = re.compile(rf"{_PLAIN_BOUND}{NUMBER}$", re.IGNORECASE)
+_BOUND_ALONE: Final = re.compile(rf"{_PLAIN_BOUND}{NUMBER}[\W_]*", re.IGNORECASE)
+_BOUND_TO_COME: Final = re.compile(rf"{_PLAIN_BOUND}\d", re.IGNORECASE)
 _FOR: Final = re.compile(r"\b(?:for|at)\s+$", re.IGNORECASE)
 _SPENT: Final = re.compile(r"\b(?:spend|spending|pay|paying)\b", re.IGNORECASE)
 _ON: Final = re.compile(r"\s+(?:on|for)\b", re.IGNORECASE)
 _NEAR: Final = 0.2
 
 
-def price_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
+def price_in(text: str, *, known: bool, asked: bool, begun: bool) -> Iterator[Found]:
     """The price that a message names, if it does.
 
     Args:
         text: A message.
         known: Whether a price was named before, so that "under 80" needs no currency.
         asked: Whether it answers a question for the price, so that "50" is the most.
+        begun: Whether something was said before, so that "under 40" alone is no riddle.
     """
     known = known or _SPOKEN_OF.search(text) is not None
-    if not (known or asked or _CURRENCY.search(text) or _PRICE.search(text)):
+    bounded = begun or not _BOUND_ALONE.fullmatch(text)
+    said = any(each.search(text) for each in (_CURRENCY, _PRICE)) or (
+        bounded and _BOUND_TO_COME.search(text) is not None
+    )
+    if not (known or asked or said):
         return
     for pattern in _PATTERNS:
         for match in pattern.finditer(text):
@@ -108,7 +138,8 @@ def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found
     parts = match.groupdict()
     start, end = lead_before(text, match.start()), trail_after(text, match.end())
     lead, core = text[start : match.start()], match[0]
-    paid = bool(_CURRENCY.search(core) or _PRICE.search(lead + core))
+    bounded = bool(_BOUNDED.search(text[: match.end()]) and _END.match(text, match.end()))
+    paid = bounded or bool(_CURRENCY.search(core) or _PRICE.search(lead + core))
     after = text[match.end() :]
     if not (paid or known) or _THING.match(after) or is_written(text, match.start()):
         return None
@@ -120,6 +151,9 @@ def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found
         # "no mugs over 50 euros": which of the two is not wanted cannot be told.
         return None
     low, high = _bounds(parts, lead, asked=asked)
+    too_much = _TOO_MUCH.match(text, match.end()) if high is None else None
+    if too_much:
+        low, high, end = None, low, too_much.end()
     if _SPENT.search(lead) and (used := _ON.match(text, end)):
         end = used.end()
     said = (lead + core if NEGATION.search(lead) else core).strip(" ,")
@@ -152,7 +186,7 @@ def _bounds(
 def _plain(text: str, match: re.Match[str], lead: str, *, known: bool) -> bool:
     """Whether a bare amount is a price: "my budget is 50", "for 20 euros", an answer "50"."""
     ends = _END.match(text, match.end()) is not None
-    whole = not text[: match.start() - len(lead)].strip()
+    whole = is_filler(text[: match.start() - len(lead)])
     if _PRICE.search(lead):
         return True
     return ends and bool(_FOR.search(lead) or (known and whole) or _LIMIT.search(lead))

@@ -28,10 +28,12 @@ _NOT_MORE: Final = r"(?![\w'-]|[.,]\d| ?(?:cm|mm|m|kg|inch(?:es)?|ft|feet|x \d|%
 _OF: Final = r"(?:(?:shoe|dress|shirt|trouser|ring|hat|clothing|eu|us|uk) )?"
 _SIZE: Final = re.compile(
     rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}sizes?(?: is| are|:|=| should be| must be)? ?"
-    rf"{_REGION}{_LIST}{_NOT_MORE}|"
-    rf"\b(?:in|wear) (?:an? )?(?P<letters>{_SEVERAL}){_NOT_MORE}|"
+    rf"{_REGION}{_LIST}{_NOT_MORE}|\b(?:in|wear) (?:an? )?(?P<letters>{_SEVERAL}){_NOT_MORE}|"
     r"\bin (?P<word>small|medium|large)(?=[\W_]*$)|"
-    rf"\bwear (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}",
+    rf"\b(?:wear|take) (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}|"
+    # "Boots, EU 41", "those in a 45?".
+    rf"\b(?:eu|uk) (?P<region>\d{{1,2}}(?:[.,]5)?){_NOT_MORE}|"
+    r"\bin an? (?P<worn>\d\d(?:[.,]5)?)(?=[\W_]*$|[,.;!?])",
     re.IGNORECASE,
 )
 _ALONE: Final = re.compile(
@@ -41,6 +43,8 @@ _ALONE: Final = re.compile(
     re.IGNORECASE,
 )
 _LETTERS_ALONE: Final = re.compile(rf"[\W_]*(?P<value>{_LETTERS})[\W_]*", re.IGNORECASE)
+# "Jumpers, XL, blue".
+_CAPITALS: Final = re.compile(r"(?<=, )(?P<value>X{0,3}S|X{0,3}L|M)(?=,|[\W_]*$)")
 # "In s" is a slip, "in S" is not.
 _SMALL_LETTERS: Final = frozenset({"s", "m", "l"})
 _KIND_OF: Final = re.compile(
@@ -91,6 +95,10 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
     if whole:
         yield _sized(0, whole.end(), whole["value"], whole[0])
         return
+    between = _CAPITALS.search(text)
+    if between and not is_written(text, between.start()):
+        yield _sized(*between.span(), between["value"], between[0])
+        return
     for match in _SIZE.finditer(text):
         if _KIND_OF.search(text[: match.start()]) or is_written(text, match.start()):
             continue
@@ -99,7 +107,7 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
             continue
         if {*re.findall(r"\w+", match["letters"] or "")} & _SMALL_LETTERS:
             continue
-        value = match["value"] or match["letters"] or match["word"] or match["number"]
+        value = next(part for part in match.groups() if part)
         yield _sized(start, trail_after(text, match.end()), value, match[0])
         return
 
