@@ -22,6 +22,7 @@ from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
+from dar_retriever.stores.near_duplicates import best_of_each
 from dar_retriever.support.threads import in_thread, in_threads
 
 __all__ = ["DiffusionAugmentedRetriever", "SearchResult"]
@@ -37,6 +38,8 @@ class DiffusionAugmentedRetriever:
         second_stage: Orders the best hits anew; by default the order of the search stands.
         ending: Decides how many hits fit, so that ``SearchResult.cut`` can end the list there.
         explainer: Says which parts of the request each hit shows.
+        hide_near_duplicates: Whether of images that are nearly the same, such as a burst, only the
+            best hit is shown. They are told apart when the store is filled: see ``sync``.
         reopen: Opens the same models and the same store once more, in another process; a function
             that can be pickled. Without it, the retriever cannot be pickled. A deep copy is the
             retriever itself, as nobody wants its models twice.
@@ -59,6 +62,7 @@ class DiffusionAugmentedRetriever:
         second_stage: SecondStage | None = None,
         ending: Ending | None = None,
         explainer: Explainer | None = None,
+        hide_near_duplicates: bool = False,
         word_filters: bool = True,
         reopen: Callable[[], DiffusionAugmentedRetriever] | None = None,
     ) -> None:
@@ -68,6 +72,7 @@ class DiffusionAugmentedRetriever:
         self.second_stage = second_stage
         self.ending = ending
         self.explainer = explainer
+        self.hide_near_duplicates = hide_near_duplicates
         self.word_filters = WordFilters() if word_filters else None
         self.reopen = reopen
 
@@ -168,7 +173,11 @@ class DiffusionAugmentedRetriever:
         began, trace = time.perf_counter(), query.trace
 
         def find(most: int | None, filter_: Filter | None) -> list[Hit]:
-            return self.store.search(query.vector, min(k, most or k), filter_, exclude)
+            def search(number: int) -> list[Hit]:
+                return self.store.search(query.vector, number, filter_, exclude)
+
+            wanted = min(k, most or k)
+            return best_of_each(search, wanted) if self.hide_near_duplicates else search(wanted)
 
         conditions = heard.conditions(query) if self.word_filters else ()
         found = filtered_search(conditions, heard.fields, where, find)

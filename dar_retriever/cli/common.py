@@ -50,6 +50,9 @@ def _options(
 Store = Annotated[
     str, typer.Option(help="Folder of the image store, or http://HOST:PORT/COLLECTION of a server.")
 ]
+HideNearDuplicates = Annotated[
+    bool, typer.Option("--hide-near-duplicates", help="Show of each burst the best hit alone.")
+]
 PresetName = Annotated[str, typer.Option(help=f"Models: {', '.join(PRESETS)}, or auto.")]
 Hits = Annotated[int, typer.Option("-k", help="Number of hits.")]
 Cut = Annotated[
@@ -82,6 +85,7 @@ def open_retriever(
     language_model: str = "",
     *,
     keep_drawings: bool = True,
+    hide_near_duplicates: bool = False,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset over a store that is there, and a language model if one is named.
 
@@ -96,7 +100,14 @@ def open_retriever(
     cache = folder / "generated" if folder is not None and keep_drawings else None
     with quiet_libraries(), ERR.status("Opening the models"):
         model = local_model(language_model, device)
-        return from_preset(preset, store, device=device, cache_folder=cache, language_model=model)
+        return from_preset(
+            preset,
+            store,
+            device=device,
+            cache_folder=cache,
+            language_model=model,
+            hide_near_duplicates=hide_near_duplicates,
+        )
 
 
 def local_model(name: str, device: str | None) -> LocalLanguageModel | None:

@@ -16,6 +16,7 @@ from dar_retriever.cli.common import (
     AsJson,
     Cut,
     Device,
+    HideNearDuplicates,
     Hits,
     Labels,
     LocalModel,
@@ -46,6 +47,7 @@ def search(
     sheet: Annotated[Path | None, typer.Option(help="Save a contact sheet here.")] = None,
     json_: AsJson = False,  # noqa: FBT002 (an option of the command, never a position)
     language_model: LocalModel = "",
+    hide_near_duplicates: HideNearDuplicates = False,  # noqa: FBT002 (an option of the command)
     device: Device = None,
 ) -> None:
     """Search once, with one text or with the turns of a conversation."""
@@ -56,7 +58,9 @@ def search(
     if image:
         dialogue = dialogue.say("", *map(open_image, image))
     dialogue.require_content()
-    retriever = open_retriever(preset, store, device, language_model)
+    retriever = open_retriever(
+        preset, store, device, language_model, hide_near_duplicates=hide_near_duplicates
+    )
     result = retriever.search(dialogue, k, filter_)
     _show(result.cut() if cut else result, as_json_=json_, sheet=sheet)
 

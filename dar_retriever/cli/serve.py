@@ -15,6 +15,7 @@ from dar_retriever.cli.common import (
     Cut,
     DemoFolder,
     Device,
+    HideNearDuplicates,
     Hits,
     Labels,
     LocalModel,
@@ -112,6 +113,7 @@ def page(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen; 0 for any free one.")] = 7860,
     language_model: LocalModel = "",
+    hide_near_duplicates: HideNearDuplicates = False,  # noqa: FBT002 (an option of the command)
     label: Labels = [],  # noqa: B006
     allowed_host: AllowedHosts = [],  # noqa: B006
     users: Annotated[
@@ -133,7 +135,14 @@ def page(
     retriever = (
         demo_retriever(folder, products, language_model=local_model(language_model, device))
         if demo
-        else open_retriever(preset, store, device, language_model, keep_drawings=False)
+        else open_retriever(
+            preset,
+            store,
+            device,
+            language_model,
+            keep_drawings=False,
+            hide_near_duplicates=hide_near_duplicates,
+        )
     )
     responder = (
         AgentResponder(retriever, partial(_agent, llm, k))

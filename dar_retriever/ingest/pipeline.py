@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from dar_retriever.encoders.base import JointEncoder
-from dar_retriever.errors import InvalidInputError
+from dar_retriever.errors import InvalidInputError, StoreError
 from dar_retriever.ingest.files import FileState, FolderState, Listed
 from dar_retriever.ingest.mapper import Encode, Steps, images_of
 from dar_retriever.ingest.metadata import Said, said_in, said_in_folder
@@ -84,8 +84,13 @@ def run(
 
     Raises:
         IngestError: A file of metadata cannot be read.
-        StoreError: The store cannot be written to.
+        StoreError: The store cannot be written to, or near duplicates cannot be marked in it.
     """
+    if options.facts.likeness and not isinstance(store, ImageStore):
+        raise StoreError(
+            f"near_duplicates=True: {type(store).__name__} cannot mark images that it has stored; "
+            "leave near_duplicates out, or use an ImageStore"
+        )
     began = time.monotonic()
     said = said_of(source, options.metadata)
     within = source.path if isinstance(source, FolderState) else options.within

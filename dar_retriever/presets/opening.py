@@ -143,6 +143,7 @@ def from_preset(
     language_model: LanguageModel | None = None,
     acceleration: Acceleration | None = None,
     generator: ImageGenerator | None = None,
+    hide_near_duplicates: bool = False,
     word_filters: bool = True,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset's models and a store.
@@ -157,6 +158,7 @@ def from_preset(
         language_model: Reformulates the dialogue; rules do by default.
         acceleration: Makes the generator faster, or lets it run on a small GPU.
         generator: Draws in place of the preset's own, such as a hosted one.
+        hide_near_duplicates: Whether of nearly the same images only the best hit is shown.
         word_filters: Whether "under 50 euros" and the like filter by the store's metadata.
 
     Raises:
@@ -169,7 +171,7 @@ def from_preset(
     chosen = preset(name)
     options: dict[str, Any] = {"device": device, "cache_folder": cache_folder}
     options |= {"language_model": language_model, "acceleration": acceleration}
-    options |= {"word_filters": word_filters}
+    options |= {"hide_near_duplicates": hide_near_duplicates, "word_filters": word_filters}
     # A generator of one's own may not be one that can be opened again.
     alone = store is None or generator is not None
     reopen = None if alone else partial(from_preset, name, store, **options)
@@ -217,6 +219,7 @@ def from_preset(
         second_stage=SecondStage(reranker) if reranker else None,
         ending=StoreEnding(opened, reader),
         explainer=PropositionReranker(reader),
+        hide_near_duplicates=hide_near_duplicates,
         word_filters=word_filters,
         reopen=reopen,
     )

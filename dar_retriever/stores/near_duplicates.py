@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -59,6 +59,22 @@ def without_near_duplicates(hits: Iterable[Hit]) -> list[Hit]:
             kept.append(hit)
         seen.add(leader)
     return kept
+
+
+def best_of_each(find: Callable[[int], Sequence[Hit]], k: int) -> list[Hit]:
+    """The first k hits of a search, each for all that are nearly the same.
+
+    Args:
+        find: Searches with a number of hits.
+        k: How many are wanted; more are searched for where hits are left out.
+    """
+    asked = k
+    while True:
+        hits = find(asked)
+        kept = without_near_duplicates(hits)
+        if len(kept) >= k or len(hits) < asked:
+            return kept[:k]
+        asked *= 2
 
 
 def _look_alike(record: PictureRecord, hit: Hit) -> bool:

@@ -60,6 +60,7 @@ class AgentResponder:
             second_stage=retriever.second_stage,
             ending=retriever.ending,
             explainer=retriever.explainer,
+            hide_near_duplicates=retriever.hide_near_duplicates,
         )
         self._agent = build(watched)
 
