@@ -54,7 +54,9 @@ class Caller(FunctionChatModel):
     def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         self.given.append(messages)
         message = AIMessage("Here they are. What should be different?")
-        if messages[-1].type == "human":
+        # Pictures of a tool may come as a message of the user, after the tool's own.
+        pictures = len(messages) > 1 and messages[-2].type == "tool"
+        if messages[-1].type == "human" and not pictures:
             call = {
                 "name": self.tool,
                 "args": self.arguments(str(messages[-1].text)),

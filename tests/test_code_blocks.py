@@ -68,7 +68,9 @@ def name_of(page: Path) -> str:
 
 def calling_tool(messages: Sequence[ChatMessage], **_: Any) -> ChatMessage:
     """Calls the image search for each message of the user."""
-    if messages[-1].role != MessageRole.USER:
+    # Pictures of a tool may come as a message of the user, after the tool's own.
+    pictures = len(messages) > 1 and messages[-2].role == MessageRole.TOOL
+    if messages[-1].role != MessageRole.USER or pictures:
         return ChatMessage(role="assistant", content="Here they are.")
     arguments = {"request": REQUEST}
     if "number 2" in str(messages[-1].content):
