@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.errors import UndecidedError
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.stores.hits import Hit, Shown
 
@@ -82,3 +83,14 @@ class Matcher(Protocol):
     def match(self, texts: Sequence[str], images: Sequence[Image.Image]) -> Scores:
         """How well each text fits each RGB image, higher is better: (T, N), on any scale."""
         ...
+
+
+def require_words_alone(query: EncodedQuery) -> None:
+    """Leave the order of the search where pictures have a say that words do not know of.
+
+    Raises:
+        UndecidedError: Nothing was said, or pictures were shown, liked or rejected.
+    """
+    shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
+    if query.text_vector is None or any(map(len, shown)):
+        raise UndecidedError("pictures were shown or judged, and words alone would be read")

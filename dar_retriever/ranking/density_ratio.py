@@ -12,7 +12,7 @@ from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import UndecidedError
 from dar_retriever.fusion.calibration import Neighbours
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.ranking.base import Candidates
+from dar_retriever.ranking.base import Candidates, require_words_alone
 from dar_retriever.ranking.gaussian import Gaussian, centred
 
 _OWN: Final = 0.8
@@ -58,8 +58,10 @@ class DensityRatioReranker:
         """See ``Reranker``.
 
         Raises:
-            UndecidedError: The samples or the store are too few, or the samples all but equal.
+            UndecidedError: The samples or the store are too few, or the samples all but equal; or
+                pictures were shown or judged, which the samples know nothing of.
         """
+        require_words_alone(candidates.query)
         samples, anything = _samples(candidates.query), self._stored()
         own = centred(samples)
         if (own**2).sum() < _ALIKE * anything.variance:

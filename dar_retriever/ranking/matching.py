@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dar_retriever.errors import ModelLoadError, UndecidedError
-from dar_retriever.ranking.base import Candidates
+from dar_retriever.errors import ModelLoadError
+from dar_retriever.ranking.base import Candidates, require_words_alone
 from dar_retriever.ranking.ruled_out import kept
 from dar_retriever.support.caption_reader import CaptionReader
 from dar_retriever.support.model_files import loading, require_folder
@@ -74,9 +74,7 @@ class MatchingReranker:
         from dar_retriever.ranking.matching_network import told_shares
 
         query, vectors = candidates.query, candidates.vectors
-        shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
-        if query.text_vector is None or any(map(len, shown)):
-            raise UndecidedError("the matching head reads words alone, and pictures were shown")
+        require_words_alone(query)
         if vectors.shape[1] != self._dimension:
             raise ModelLoadError(
                 f"the matching head reads vectors of {self._dimension} dimensions, these have "

@@ -47,7 +47,7 @@ def _candidates(samples: Vectors, vectors: Vectors, **more: Any) -> Candidates:
     query = EncodedQuery(
         Dialogue.from_text("a mug"),
         samples.mean(0),
-        None,
+        samples.mean(0),
         nothing,
         nothing,
         nothing,
@@ -118,3 +118,11 @@ def test_nothing_is_ordered_on_too_little(samples: Vectors, stored: Stored, why:
     vectors = _scattered(10, np.random.default_rng(6))
     with pytest.raises(UndecidedError, match=why):
         DensityRatioReranker(stored).scores(_candidates(samples, vectors))
+
+
+def test_pictures_that_were_judged_keep_the_order_of_the_search() -> None:
+    chance = np.random.default_rng(7)
+    samples, vectors = _scattered(64, chance, first=1), _scattered(10, chance)
+    judged = _candidates(samples, vectors, liked_vectors=vectors[:1])
+    with pytest.raises(UndecidedError, match="pictures were shown or judged"):
+        DensityRatioReranker(Stored()).scores(judged)

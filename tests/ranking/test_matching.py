@@ -101,7 +101,7 @@ def test_pictures_that_were_shown_leave_it_undecided(
     query = DARQueryEncoder(encoder).encode("a mug")
     liked = dataclasses.replace(query, liked_vectors=vectors[:1])
     hits = [Hit(str(number), 0.0, "") for number in range(len(vectors))]
-    with pytest.raises(UndecidedError, match="reads words alone"):
+    with pytest.raises(UndecidedError, match="pictures were shown or judged"):
         head.scores(Candidates(liked, hits, vectors))
 
 
