@@ -436,7 +436,8 @@ def kinds(result: SearchResult) -> list[str]:
 
 
 def test_the_kind_of_a_liked_hit_comes_nearer(demo: DiffusionAugmentedRetriever):
-    search = AgentSearch(demo, k=10)
+    # Without its second stage, which reads words alone.
+    search = AgentSearch(DiffusionAugmentedRetriever(demo.query_encoder, demo.store), k=10)
     more = fewer = 0
     for said in ("something red", "a striped thing", "something with dots", "a blue thing"):
         history: list[Event] = [user(said)]
