@@ -85,12 +85,16 @@ class Matcher(Protocol):
         ...
 
 
-def require_words_alone(query: EncodedQuery) -> None:
+def require_words_alone(query: EncodedQuery, name: str) -> None:
     """Leave the order of the search where pictures have a say that words do not know of.
+
+    Args:
+        query: What is searched for.
+        name: Of the re-ranker that reads words alone.
 
     Raises:
         UndecidedError: Nothing was said, or pictures were shown, liked or rejected.
     """
     shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
     if query.text_vector is None or any(map(len, shown)):
-        raise UndecidedError("pictures were shown or judged, and words alone would be read")
+        raise UndecidedError(f"{name} reads words alone, and pictures were shown or judged")

@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from dar_retriever.errors import InvalidImageError, InvalidInputError, UndecidedError
-from dar_retriever.ranking.base import Candidates, Matcher, Scores
+from dar_retriever.errors import InvalidImageError, InvalidInputError
+from dar_retriever.ranking.base import Candidates, Matcher, Scores, require_words_alone
 from dar_retriever.stores.hits import Hit
 from dar_retriever.trace import WarnOnce, of_error
 from dar_retriever.understanding.exclusions import exclusion_texts
@@ -59,10 +59,8 @@ class CrossEncoderReranker:
         Raises:
             UndecidedError: Nothing was said, or pictures were shown or judged.
         """
-        query, trace = candidates.query, candidates.query.trace
-        shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
-        if not trace.caption or any(map(len, shown)):
-            raise UndecidedError(f"{self.name} reads words alone, and pictures were shown")
+        require_words_alone(candidates.query, self.name)
+        trace = candidates.query.trace
         texts = [trace.caption, *exclusion_texts(trace.caption, trace.exclusions)[-_EXCLUSIONS:]]
         scores = np.full(len(candidates.hits), np.nan)
         for start in range(0, len(scores), _BATCH):

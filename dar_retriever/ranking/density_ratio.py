@@ -61,7 +61,7 @@ class DensityRatioReranker:
             UndecidedError: The samples or the store are too few, or the samples all but equal; or
                 pictures were shown or judged, which the samples know nothing of.
         """
-        require_words_alone(candidates.query)
+        require_words_alone(candidates.query, self.name)
         samples, anything = _samples(candidates.query), self._stored()
         own = centred(samples)
         if (own**2).sum() < _ALIKE * anything.variance:

@@ -74,7 +74,7 @@ class MatchingReranker:
         from dar_retriever.ranking.matching_network import told_shares
 
         query, vectors = candidates.query, candidates.vectors
-        require_words_alone(query)
+        require_words_alone(query, self.name)
         if vectors.shape[1] != self._dimension:
             raise ModelLoadError(
                 f"the matching head reads vectors of {self._dimension} dimensions, these have "
