@@ -40,7 +40,8 @@ class DARRetriever(BaseRetriever):
         retriever: The retriever.
         k: Maximum number of documents.
         filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
-        min_score: Documents with a lower score are left out. Scores depend on encoder and fusion.
+        min_score: Documents with a lower score are left out. The score is that of the search,
+            also where a second stage orders the hits; it depends on encoder and fusion.
         only_fitting: Whether documents that do not fit the query are left out, so that no model
             sees them; see ``SearchResult.cut``.
         include_images: Whether ``metadata["image"]`` holds the document's image as a data URL:

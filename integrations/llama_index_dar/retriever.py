@@ -68,7 +68,8 @@ class DARRetriever(BaseRetriever):
         retriever: The retriever.
         k: Maximum number of nodes.
         filter: A metadata filter of Chroma, such as ``{"colour": "red"}``.
-        min_score: Nodes with a lower score are left out. Scores depend on encoder and fusion.
+        min_score: Nodes with a lower score are left out. The score is that of the search,
+            also where a second stage orders the hits; it depends on encoder and fusion.
         only_fitting: Whether nodes that do not fit the query are left out, so that no model sees
             them; see ``SearchResult.cut``.
         include_images: Whether a node holds its image in base64: "none", "thumbnail" (at most 256
