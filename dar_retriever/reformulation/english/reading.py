@@ -18,7 +18,7 @@ from dar_retriever.reformulation.english.sayings import Saying, sayings
 from dar_retriever.reformulation.english.statement import Statement
 from dar_retriever.reformulation.english.statements import statement_of
 from dar_retriever.reformulation.english.subjects import leaves, names_another
-from dar_retriever.reformulation.english.unwanted import narrowed
+from dar_retriever.reformulation.english.unwanted import answered, narrowed
 
 _EXCLUSIONS: Final = 40
 # More than any encoder reads.
@@ -59,7 +59,10 @@ class English:
             kept, gone = revised(kept, new)
             kept = _most_visible(kept)
             caption = ", ".join(statement.text for statement in kept)
-            ruled_out = [*excluded, gone, *new.excluded.split(", ")][-_EXCLUSIONS:]
+            out = new.excluded.split(", ")
+            if saying.question and new.excluded:
+                out = [answered(what, caption) for what in out]
+            ruled_out = [*excluded, gone, *out][-_EXCLUSIONS:]
             excluded = [what for what in ruled_out if what and not says(caption, what)]
         if left and not kept and not any(t.images or t.like for t in dialogue.turns[since:]):
             # Until something is said of the new subject, there is only the old one.
@@ -67,8 +70,8 @@ class English:
         texts = tuple(statement.text for statement in kept if statement.text)
         still = tuple(condition for place, condition in conditions if place >= since)
         caption = ", ".join(texts)
-        out = dict.fromkeys(narrowed(what, caption) for what in excluded if _is_seen(what))
-        return Reading(texts, tuple(out), since, still)
+        unseen = dict.fromkeys(narrowed(what, caption) for what in excluded if _is_seen(what))
+        return Reading(texts, tuple(unseen), since, still)
 
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""

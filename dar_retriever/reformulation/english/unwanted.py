@@ -85,7 +85,7 @@ def undescribed(kept: list[Statement], word: str) -> list[Statement]:
 
 
 def narrowed(what: str, caption: str) -> str:
-    """What is ruled out without the wanted thing that it names: "big", of a big dog, of a dog.
+    """What is ruled out without the wanted thing beside it: "cars", of "cars on the road".
 
     Exclusions are read beside the caption, so they need not repeat it.
 
@@ -93,18 +93,28 @@ def narrowed(what: str, caption: str) -> str:
         what: Such as "cars on the road".
         caption: What is wanted, such as "a snowy road".
     """
-    words = phrases.tokens_of(what)
-    wanted = set(map(stem, phrases.tokens_of(caption)))
+    words, wanted = phrases.tokens_of(what), _stems(caption)
     if words[1:2] == ("with",) and stem(words[0]) in wanted:
         words = words[2:]
     for place in range(1, len(words) - 1):
         if words[place] in PLACES and stem(words[-1]) in wanted:
             words = words[:place]
             break
-    said_of_it = all(sorts.is_said_of_things(word) for word in words[:-1])
-    if len(words) > 1 and said_of_it and stem(words[-1]) in wanted:
-        words = words[:-1]
     return phrases.spelt(words)
+
+
+def answered(what: str, caption: str) -> str:
+    """What an answer rules out without a wanted thing that only its question named.
+
+    "Is the gold frame ok? no" rules out the gold, of a mirror with a silver frame.
+    """
+    *before, noun = what.split()
+    described = before and all(map(sorts.is_said_of_things, before))
+    return " ".join(before) if described and stem(noun) in _stems(caption) else what
+
+
+def _stems(text: str) -> set[str]:
+    return set(map(stem, phrases.tokens_of(text)))
 
 
 def _described_less(kept: list[Statement], word: str) -> list[Statement] | None:
