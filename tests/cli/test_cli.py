@@ -253,7 +253,7 @@ def test_what_a_question_says_is_no_markup(capsys: pytest.CaptureFixture[str]) -
         (["search", " ", "--store", "nowhere"], ["describe the wanted image"]),
         (["search", "x", "--where", "{", "--store", "nowhere"], ["no JSON"]),
         (["search", "x", "--where", "[]", "--store", "nowhere"], ["no JSON object"]),
-        (["index", ".", "--preset", "best"], ["best", "demo"]),
+        (["index", ".", "--preset", "finest"], ["finest", "demo"]),
         (["demo", "--products", "3"], ["products=3"]),
     ],
 )

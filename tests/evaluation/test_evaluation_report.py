@@ -972,7 +972,7 @@ def test_weights_by_round_can_be_asked_for(gallery_folder: Path, tmp_path: Path)
         (["--methods", "text@nowhere"], ["nowhere", "demo"]),
         (["--methods", "text[/red]"], ["text[/red]"]),
         (["--methods", "text[bold]"], ["text[bold]"]),
-        (["--preset", "best"], ["best", "demo"]),
+        (["--preset", "finest"], ["finest", "demo"]),
         (["--dataset", "dialogues.json"], ["dialogues.json", "--pool"]),
         (["--dialogues", "9", "--products", "8"], ["dialogues=9", "products=8"]),
         (["--dialogues", "0"], ["dialogues=0"]),

@@ -192,8 +192,8 @@ def test_nodes_are_the_hits_of_the_search(demo: DiffusionAugmentedRetriever) -> 
         assert (image_node(node).image, image_node(node).image_url) == (None, None)
         assert node.metadata["size"] == [256, 256]
         assert node.metadata["kind"] == hit.metadata["kind"]
-    scores = [node.score or 0 for node in nodes]
-    assert scores == sorted(scores, reverse=True)
+    relevances = [node.metadata["relevance"] for node in nodes]
+    assert relevances == sorted(relevances, reverse=True)
 
 
 @pytest.mark.parametrize("include_images", ["none", "thumbnail", "full"])

@@ -59,6 +59,9 @@ from dar_retriever import (
     from_preset,
     ingest,
 )
+from dar_retriever.presets import PRESETS
+from dar_retriever.presets.opening import Beside
+from dar_retriever.ranking import SecondStage
 from dar_retriever.stores import Record, matches, text_of, vector_of
 
 QUERIES = ["a red mug", "blue boots with white dots", "a handbag, rose background"]
@@ -262,10 +265,12 @@ def test_the_whole_search_runs_on_it(
             # It has the pictures of the other search in its cache.
             generator,
             fusion=AdaptiveFusion(calibration),
+            prior=demo.query_encoder.prior,
             images_per_turn=demo.query_encoder.images_per_turn,
         ),
         filled,
         closeness=StoreCloseness(filled, encoder, calibration),
+        second_stage=SecondStage(Beside(PRESETS["demo"].encoder).reranker(filled)),
     )
     dialogue = Dialogue().say("a mug").ask("Which colour?").say("teal")
 
