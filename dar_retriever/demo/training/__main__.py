@@ -22,7 +22,12 @@ from transformers import CLIPTokenizer
 from dar_retriever.demo.captions import chattered
 from dar_retriever.demo.training.autoencoder import encode_pool, train_autoencoder
 from dar_retriever.demo.training.encoder import CONTEXT_LENGTH, save_encoder, train_encoder
-from dar_retriever.demo.training.generator import PROMPT_LENGTH, save_generator, train_generator
+from dar_retriever.demo.training.generator import (
+    PROMPT_LENGTH,
+    Generator,
+    save_generator,
+    train_generator,
+)
 from dar_retriever.demo.training.judge import train_judge
 from dar_retriever.demo.training.loop import Schedule, console
 from dar_retriever.demo.training.matching import save_matching, train_matching
@@ -43,6 +48,7 @@ SCHEDULES: Final = {
     "matching": Schedule(4_000, 512, 2e-3, weight_decay=0.05),
     "prior": Schedule(10_000, 1024, 2e-3, average=0.999),
 }
+_FURTHER: Final = Schedule(5_000, 64, 6e-4, average=0.999)
 _ON_VECTORS: Final = ("matching", "prior")
 
 
@@ -59,6 +65,11 @@ def main() -> None:
         default=list(SCHEDULES),
         help="the encoder and the first two may run side by side",
     )
+    parser.add_argument(
+        "--further",
+        type=Path,
+        help="folder of a generator that is trained further, with the autoencoder in it",
+    )
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -70,11 +81,13 @@ def main() -> None:
         if stage in _ON_VECTORS:
             _run_on_vectors(stage, options.pictures, folder)
         else:
-            _run(stage, pool, tokenizer, folder)
+            _run(stage, pool, tokenizer, folder, options.further)
     console.print(f"done in {(time.monotonic() - began) / 60:.0f} min")
 
 
-def _run(stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path) -> None:
+def _run(
+    stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path, further: Path | None
+) -> None:
     schedule, state = SCHEDULES[stage], folder / f"{stage}.pt"
     if stage == "encoder":
         made = train_encoder(pool, tokenizer, schedule, state)
@@ -85,15 +98,24 @@ def _run(stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path) -> None
         torch.save(train_judge(pool, schedule, state).state_dict(), folder / "judge-weights.pt")
         return
     if stage == "autoencoder":
-        model = train_autoencoder(pool, schedule, state)
-        model.save_pretrained(folder / stage)
-        torch.save(encode_pool(model, pool), folder / "latents.pt")
+        train_autoencoder(pool, schedule, state).save_pretrained(folder / stage)
         return
-    autoencoder: Any = AutoencoderTiny.from_pretrained(folder / "autoencoder")
-    latents = torch.load(folder / "latents.pt", weights_only=True)
-    prompts = CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=PROMPT_LENGTH)
-    generator = train_generator(pool, latents, prompts, schedule, state)
-    save_generator(generator, autoencoder, prompts, folder / stage)
+    autoencoder: Any = AutoencoderTiny.from_pretrained(
+        further / "vae" if further else folder / "autoencoder"
+    )
+    latents = folder / "latents.pt"
+    if not latents.exists():
+        torch.save(encode_pool(autoencoder, pool), latents)
+    if further:
+        model, schedule = Generator.open(further), _FURTHER
+    else:
+        torch.manual_seed(0)
+        model = Generator(
+            CLIPTokenizer.from_pretrained(folder / "tokenizer", model_max_length=PROMPT_LENGTH)
+        )
+    known = torch.load(latents, weights_only=True)
+    trained = train_generator(model, pool, known, schedule, state)
+    save_generator(trained, autoencoder, folder / stage)
 
 
 def _run_on_vectors(stage: str, pictures: int, folder: Path) -> None:

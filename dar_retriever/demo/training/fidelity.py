@@ -1,0 +1,124 @@
+"""Whether the demo's drawings show what their captions tell, as the judge sees it.
+
+    python -m dar_retriever.demo.training.fidelity --folder training
+
+Draws captions of unseen products, all attributes told and a part of them told, and prints for each
+attribute how often the judge reads what was told. The folder is that of the training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import torch
+from PIL import Image
+from rich.progress import track
+from rich.table import Table
+
+from dar_retriever.demo.captions import FIELDS, caption
+from dar_retriever.demo.drawing import draw
+from dar_retriever.demo.products import Product, sample_products
+from dar_retriever.demo.training.facts import Facts
+from dar_retriever.demo.training.judge import Judge, read_attributes
+from dar_retriever.demo.training.loop import console
+from dar_retriever.demo.training.pool import Pool
+from dar_retriever.generation import DiffusersGenerator, ImageRequest
+from dar_retriever.generation.base import GeneratedImage
+from dar_retriever.presets import PRESETS
+
+_NAMES: Final = ("kind", *FIELDS)
+_SEED: Final = 2026
+_BATCH: Final = 32
+
+Readings = list[dict[str, str]]
+
+
+def main() -> None:
+    """Judge catalogue pictures, drawings of full captions and drawings of partial ones."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--folder", type=Path, default=Path("training"), help="of the training")
+    parser.add_argument("--generator", help="pipeline folder; the trained one by default")
+    parser.add_argument("--captions", type=int, default=1_000, help="of each sort")
+    parser.add_argument("--pictures", type=int, default=4, help="of each partial caption")
+    options = parser.parse_args()
+    folder: Path = options.folder
+    facts = Facts(Pool.open(folder / "pool", 0).subjects)
+    judge = Judge(facts.sizes)
+    judge.load_state_dict(torch.load(folder / "judge-weights.pt", weights_only=True))
+    judge.eval()
+    generator = DiffusersGenerator(
+        options.generator or str(folder / "generator"), **PRESETS["demo"].sampling
+    )
+    products = sample_products(options.captions, unseen=True, seed=_SEED)
+    random = Random(_SEED)
+    table = Table("pictures", *_NAMES)
+
+    real = [draw(product, 128, random) for product in products]
+    table.add_row("catalogue", *_shares(products, read_attributes(judge, facts, real)))
+
+    full = [caption(product, FIELDS, random) for product in products]
+    table.add_row("full captions", *_shares(products, _readings(generator, judge, facts, full)))
+
+    told = [frozenset(f for f in FIELDS if random.random() < 0.5) for _ in products]
+    partial = [caption(p, names, random) for p, names in zip(products, told, strict=True)]
+    repeated = [text for text in partial for _ in range(options.pictures)]
+    seen = _readings(generator, judge, facts, repeated)
+    shown = [each for each in told for _ in range(options.pictures)]
+    owners = [product for product in products for _ in range(options.pictures)]
+    table.add_row("partial captions, told", *_shares(owners, seen, shown))
+    turns = [seen[n : n + options.pictures] for n in range(0, len(seen), options.pictures)]
+    table.add_row("partial captions, untold: differs", *_variation(turns, told))
+    console.print(table)
+
+
+def _readings(
+    generator: DiffusersGenerator, judge: Judge, facts: Facts, captions: Sequence[str]
+) -> Readings:
+    """What the judge sees in a drawing of each caption."""
+    requests = [ImageRequest(text, seed=number) for number, text in enumerate(captions)]
+    seen: Readings = []
+    for start in track(range(0, len(requests), _BATCH), "Drawing"):
+        made = generator.generate(requests[start : start + _BATCH])
+        pictures = [
+            each.image if isinstance(each, GeneratedImage) else Image.new("RGB", (128, 128))
+            for each in made
+        ]
+        seen += read_attributes(judge, facts, pictures)
+    return seen
+
+
+def _shares(
+    products: Sequence[Product], seen: Readings, told: Sequence[frozenset[str]] | None = None
+) -> list[str]:
+    """How often each attribute is read as it is, where it was told."""
+    right: dict[str, list[bool]] = defaultdict(list)
+    for number, (product, reading) in enumerate(zip(products, seen, strict=True)):
+        for name in _NAMES:
+            true = getattr(product, name)
+            # A plain product has no second colour that could be drawn.
+            if true and (told is None or name == "kind" or name in told[number]):
+                right[name].append(reading[name] == true)
+    return [_percent(right[name]) for name in _NAMES]
+
+
+def _variation(turns: Sequence[Readings], told: Sequence[frozenset[str]]) -> list[str]:
+    """How often the pictures of one caption differ in an attribute that it does not tell."""
+    differs: dict[str, list[bool]] = defaultdict(list)
+    for pictures, names in zip(turns, told, strict=True):
+        for name in FIELDS:
+            if name not in names:
+                differs[name].append(len({reading[name] for reading in pictures}) > 1)
+    return ["", *(_percent(differs[name]) for name in FIELDS)]
+
+
+def _percent(outcomes: Sequence[bool]) -> str:
+    return f"{sum(outcomes) / len(outcomes):.1%}" if outcomes else ""
+
+
+if __name__ == "__main__":
+    main()
