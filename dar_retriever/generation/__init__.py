@@ -16,6 +16,7 @@ from dar_retriever.generation.diffusion import DiffusersGenerator
 from dar_retriever.generation.hosted import HostedGenerator
 from dar_retriever.generation.openai_images import OpenAIImageGenerator
 from dar_retriever.generation.prior import FlowPrior
+from dar_retriever.generation.selecting import Faithfulness, SelectingGenerator
 from dar_retriever.generation.service import ServiceLimits
 from dar_retriever.generation.stored import StoredImageGenerator
 
@@ -25,6 +26,7 @@ __all__ = [
     "CachedGenerator",
     "DialogueLimit",
     "DiffusersGenerator",
+    "Faithfulness",
     "FlowPrior",
     "GeneratedImage",
     "HostedGenerator",
@@ -34,6 +36,7 @@ __all__ = [
     "NotGenerated",
     "OpenAIImageGenerator",
     "Outcome",
+    "SelectingGenerator",
     "ServiceLimits",
     "StoredImageGenerator",
 ]

@@ -28,9 +28,11 @@ from dar_retriever.generation import (
     CachedGenerator,
     DialogueLimit,
     DiffusersGenerator,
+    Faithfulness,
     FlowPrior,
     HostedGenerator,
     ImageGenerator,
+    SelectingGenerator,
 )
 from dar_retriever.language_models.base import LanguageModel
 from dar_retriever.language_models.local import LocalLanguageModel
@@ -47,6 +49,7 @@ from dar_retriever.ranking import (
     CombinedReranker,
     CrossEncoderReranker,
     DensityRatioReranker,
+    MatchedFaithfulness,
     MatchingReranker,
     PropositionReader,
     PropositionReranker,
@@ -104,8 +107,17 @@ def open_generator(
     device: str | None = None,
     cache_folder: str | os.PathLike[str] | None = None,
     acceleration: Acceleration | None = None,
+    faithfulness: Faithfulness | None = None,
 ) -> ImageGenerator | None:
     """Open a preset's generator, with batches for concurrent users and a cache.
+
+    Args:
+        name: One of ``PRESETS``, or "auto" for the one that suits this machine.
+        device: "cuda", "mps" or "cpu"; the best one available by default.
+        cache_folder: Folder for generated images; by default they are not kept between runs.
+        acceleration: Makes the generator faster, or lets it run on a small GPU.
+        faithfulness: Chooses among the tries of a preset that draws several; opened where it is
+            not given.
 
     Returns:
         The generator; None if the preset draws where it can, and it can neither draw on this
@@ -131,7 +143,11 @@ def open_generator(
     pipeline = DiffusersGenerator(
         chosen.generator, device=device, acceleration=acceleration, **chosen.sampling
     )
-    return CachedGenerator(BatchingGenerator(pipeline), cache_folder)
+    generator: ImageGenerator = BatchingGenerator(pipeline)
+    if chosen.tries > 1:
+        chooser = faithfulness or Beside(chosen.encoder).faithfulness(open_encoder(name))
+        generator = SelectingGenerator(generator, chooser, chosen.tries)
+    return CachedGenerator(generator, cache_folder)
 
 
 def from_preset(
@@ -176,11 +192,16 @@ def from_preset(
     alone = store is None or generator is not None
     reopen = None if alone else partial(from_preset, name, store, **options)
     encoder = open_encoder(name, device=device)
+    beside = Beside(chosen.encoder) if chosen.reranker == "beside" else None
     if generator is not None:
         generator = CachedGenerator(generator, cache_folder)
     else:
         generator = open_generator(
-            name, device=device, cache_folder=cache_folder, acceleration=acceleration
+            name,
+            device=device,
+            cache_folder=cache_folder,
+            acceleration=acceleration,
+            faithfulness=beside.faithfulness(encoder) if beside else None,
         )
     opened = open_store(store, encoder)
     reformulator: Reformulator | None = None
@@ -196,7 +217,6 @@ def from_preset(
             prompts=chosen.images_per_turn,
         )
     calibration = Calibration(opened)
-    beside = Beside(chosen.encoder) if chosen.reranker == "beside" else None
     query_encoder = DARQueryEncoder(
         encoder,
         generator,
@@ -233,6 +253,10 @@ class Beside:
         reader = CaptionReader(folder / "reader")
         self.prior = FlowPrior(folder / "prior", reader)
         self.matching = MatchingReranker(folder / "matching", reader)
+
+    def faithfulness(self, encoder: JointEncoder) -> Faithfulness:
+        """Chooses among drawings of one prompt."""
+        return MatchedFaithfulness(encoder, self.matching)
 
     def reranker(self, neighbours: Neighbours) -> Reranker:
         """The head decides; the spread of the samples tells apart what it leaves equal."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import ModelLoadError
 from dar_retriever.ranking.base import Candidates, require_words_alone
 from dar_retriever.ranking.ruled_out import kept
@@ -69,27 +71,43 @@ class MatchingReranker:
             UndecidedError: Nothing was said, or pictures were shown or judged.
             ModelLoadError: The head belongs to an encoder of other dimensions.
         """
+        query = candidates.query
+        require_words_alone(query, self.name)
+        trace = query.trace
+        texts = [trace.caption, *exclusion_texts(trace.caption, trace.exclusions)]
+        scores = self.matched(texts, candidates.vectors)
+        wanted, *excluded = scores
+        result: NDArray[np.float64] = wanted + kept(wanted, excluded)
+        return result
+
+    def matched(self, texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
+        """How much likelier than usual each vector shows each text, as a logarithm.
+
+        Args:
+            texts: T captions.
+            vectors: Images by the head's encoder: float32 (N, d) of unit length.
+
+        Returns:
+            float64 (T, N).
+
+        Raises:
+            ModelLoadError: The vectors have other dimensions than the head reads.
+        """
         import torch
 
         from dar_retriever.ranking.matching_network import told_shares
 
-        query, vectors = candidates.query, candidates.vectors
-        require_words_alone(query, self.name)
         if vectors.shape[1] != self._dimension:
             raise ModelLoadError(
                 f"the matching head reads vectors of {self._dimension} dimensions, these have "
                 f"{vectors.shape[1]}; it belongs to another encoder"
             )
-        trace = query.trace
-        texts = [trace.caption, *exclusion_texts(trace.caption, trace.exclusions)]
         read = torch.from_numpy(self._captions.read(texts))
         with torch.inference_mode():
             told = told_shares(read, self._images.sizes)
             evidence = self._images.evidence(torch.from_numpy(vectors))
             scores = sum(part @ seen.T for part, seen in zip(told, evidence, strict=True))
-        wanted, *excluded = np.asarray(scores, float)
-        result: NDArray[np.float64] = wanted + kept(wanted, excluded)
-        return result
+        return np.asarray(scores, float)
 
 
 def _opened(folder: Path) -> tuple[ImageReader, int]:
