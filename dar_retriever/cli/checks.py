@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from dar_retriever.errors import DARError
+from dar_retriever.evaluation.trust import trust
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
 from dar_retriever.presets import (
     DRAWING_KEY,
@@ -21,6 +22,7 @@ from dar_retriever.presets import (
     open_generator,
     preset,
 )
+from dar_retriever.stores.opening import open_store
 from dar_retriever.support.hub import is_reachable
 from dar_retriever.support.images import is_blank
 from dar_retriever.support.machine import this_machine
@@ -37,10 +39,12 @@ class Subject:
     Attributes:
         preset: The preset whose models are tried.
         device: The device of the models; the best one available by default.
+        store: A store with captions, on which the drawings are tried.
     """
 
     preset: str
     device: str | None = None
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,22 @@ def drawing(subject: Subject) -> Finding:
         advice = "try another device or precision; a blank drawing is left out of a search"
         return Finding("Drawing", "wrong", f"{found}, but it is blank", advice)
     return Finding("Drawing", "good", found)
+
+
+def trusted(subject: Subject) -> Finding:
+    """Draws some of the store's captions, and looks whether the drawings find their images."""
+    encoder = open_encoder(subject.preset, device=subject.device)
+    generator = open_generator(subject.preset, device=subject.device)
+    store = open_store(subject.store, encoder)
+    if generator is None:
+        return Finding("Drawings here", "note", "nothing is drawn on this machine")
+    found = trust(generator, encoder, store)
+    worth = f"a drawing of a caption is closer to its image than to {found.drawn:.0%} of the store"
+    drawn = f"{found.captions} captions drawn: {worth} (the caption itself: {found.text:.0%})"
+    if found.worthless:
+        advice = "they find no more than chance does; open the retriever with images_per_turn=0"
+        return Finding("Drawings here", "wrong", drawn, advice)
+    return Finding("Drawings here", "good", drawn)
 
 
 CHECKS: Final[tuple[Check, ...]] = (

@@ -92,11 +92,7 @@ def open_retriever(
     Raises:
         InvalidInputError: The store's folder is missing.
     """
-    folder = None if is_server(store) else Path(store)
-    if folder is not None and not folder.is_dir():
-        raise InvalidInputError(
-            f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
-        )
+    folder = None if is_server(existing_store(store)) else Path(store)
     cache = folder / "generated" if folder is not None and keep_drawings else None
     with quiet_libraries(), ERR.status("Opening the models"):
         model = local_model(language_model, device)
@@ -108,6 +104,19 @@ def open_retriever(
             language_model=model,
             hide_near_duplicates=hide_near_duplicates,
         )
+
+
+def existing_store(store: str) -> str:
+    """The place of a store that is there, or of a server.
+
+    Raises:
+        InvalidInputError: The store's folder is missing.
+    """
+    if not is_server(store) and not Path(store).is_dir():
+        raise InvalidInputError(
+            f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
+        )
+    return store
 
 
 def local_model(name: str, device: str | None) -> LocalLanguageModel | None:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dar_retriever.cli.checks import CHECKS, Subject, examine
-from dar_retriever.cli.common import APP, ERR, OUT, AsJson, Device, PresetName, print_json
+from dar_retriever.cli.checks import CHECKS, Subject, examine, trusted
+from dar_retriever.cli.common import (
+    APP,
+    ERR,
+    OUT,
+    AsJson,
+    Device,
+    PresetName,
+    existing_store,
+    print_json,
+)
 from dar_retriever.presets import PRESETS, Preset, preset_name
 from dar_retriever.support.progress import quiet_libraries
 
 _COLOURS: Final = {"good": "green", "note": "yellow", "wrong": "red"}
+TriedStore = Annotated[
+    str, typer.Option("--store", help="A store with captions to try the drawings on.")
+]
 
 
 @APP.command("presets")
@@ -44,15 +56,17 @@ def presets_(json_: AsJson = False) -> None:  # noqa: FBT002
 def doctor(
     preset: PresetName = "demo",
     device: Device = None,
+    store: TriedStore = "",
     json_: AsJson = False,  # noqa: FBT002
 ) -> None:
     """Look at this machine, time one encode and one drawing, and say what to do.
 
-    The default preset needs no download. Another one is downloaded if it is not there yet.
+    The default preset needs no download. Another one is downloaded if it is not there yet. With
+    --store, some of the store's captions are drawn: do the drawings find their images?
     """
-    subject = Subject(preset_name(preset, device), device)
+    subject = Subject(preset_name(preset, device), device, existing_store(store) if store else "")
     findings = []
-    for check in CHECKS:
+    for check in (*CHECKS, *([trusted] if store else [])):
         with quiet_libraries(), ERR.status(f"Looking at {check.__name__}"):
             finding = examine(check, subject)
         findings.append(finding)
