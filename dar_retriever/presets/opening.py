@@ -238,7 +238,7 @@ def from_preset(
         closeness=StoreCloseness(opened, encoder, calibration),
         second_stage=SecondStage(reranker) if reranker else None,
         ending=StoreEnding(opened, reader),
-        explainer=PropositionReranker(reader),
+        explainer=beside.matching if beside else PropositionReranker(reader),
         hide_near_duplicates=hide_near_duplicates,
         word_filters=word_filters,
         reopen=reopen,

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import ModelLoadError
 from dar_retriever.ranking.base import Candidates, require_words_alone
+from dar_retriever.ranking.propositions import names_a_thing, propositions
 from dar_retriever.ranking.ruled_out import kept
+from dar_retriever.stores.hits import Shown
 from dar_retriever.support.caption_reader import CaptionReader
 from dar_retriever.support.model_files import loading, require_folder
 from dar_retriever.understanding.exclusions import exclusion_texts
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
+# How sure it must be that a text tells a value, and that a picture shows it.
+_TOLD: Final = 0.8
+_SHOWN: Final = 0.5
 
 
 class MatchingReranker:
@@ -54,7 +59,9 @@ class MatchingReranker:
     ) -> None:
         place = require_folder("the matching head's", os.fspath(folder))
         with loading("the matching head", str(place), local=True):
-            self._images, self._dimension = _opened(place)
+            self._images, config = _opened(place)
+        self._dimension: int = config["dimension"]
+        self._explained: list[int] = config.get("explained", [])
         sizes = self._images.sizes
         if reader.features != sum(sizes) + len(sizes):
             raise ModelLoadError(
@@ -79,6 +86,40 @@ class MatchingReranker:
         wanted, *excluded = scores
         result: NDArray[np.float64] = wanted + kept(wanted, excluded)
         return result
+
+    def shown(self, candidates: Candidates) -> list[tuple[Shown, ...]]:
+        """See ``Explainer``. What the caption reader does not know is left out."""
+        import torch
+
+        from dar_retriever.ranking.matching_network import told_shares
+
+        trace, vectors = candidates.query.trace, candidates.vectors
+        parts = propositions(trace.caption, trace.exclusions)
+        if not parts or not len(vectors):
+            return [() for _ in vectors]
+        read = torch.from_numpy(self._captions.read([part.text for part in parts]))
+        with torch.inference_mode():
+            told = told_shares(read, self._images.sizes)
+            seen = self._images(torch.from_numpy(vectors))
+        chances, known = np.ones((len(parts), len(vectors))), np.zeros(len(parts), bool)
+        for place, attribute in enumerate(self._explained):
+            shares = told[attribute].numpy()
+            says = shares.max(1) > _TOLD
+            # The first is the kind of thing, and "something red" tells none.
+            says[0] &= place > 0 or names_a_thing(parts[0].text)
+            # "blue mug" tells the kind as well, which is the subject's to tell.
+            says[1:] &= ~says[0]
+            agreed = (shares / shares.sum(1, keepdims=True)) @ seen[attribute].exp().numpy().T
+            chances[says] *= agreed[says]
+            known |= says
+        return [
+            tuple(
+                Shown(part.phrase, bool(chance > _SHOWN) is part.wanted, float(chance), part.wanted)
+                for part, chance, understood in zip(parts, column, known, strict=True)
+                if understood
+            )
+            for column in chances.T
+        ]
 
     def matched(self, texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
         """How much likelier than usual each vector shows each text, as a logarithm.
@@ -110,12 +151,12 @@ class MatchingReranker:
         return np.asarray(scores, float)
 
 
-def _opened(folder: Path) -> tuple[ImageReader, int]:
+def _opened(folder: Path) -> tuple[ImageReader, dict[str, Any]]:
     from safetensors.torch import load_file
 
     from dar_retriever.ranking.matching_network import ImageReader
 
     config: dict[str, Any] = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    network = ImageReader(**config)
+    network = ImageReader(config["dimension"], config["width"], config["sizes"])
     network.load_state_dict(load_file(folder / WEIGHTS))
-    return network.float().eval(), config["dimension"]
+    return network.float().eval(), config

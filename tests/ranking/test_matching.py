@@ -19,8 +19,9 @@ from dar_retriever import (
     open_encoder,
 )
 from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.demo.captions import description
 from dar_retriever.demo.drawing import draw
-from dar_retriever.demo.products import sample_products
+from dar_retriever.demo.products import PATTERNS, sample_products
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError, ModelLoadError, UndecidedError
 from dar_retriever.support.caption_reader import CaptionReader
@@ -133,3 +134,38 @@ def test_samples_keep_what_is_told_and_vary_what_is_not(
     assert len({PRODUCTS[number].background for number in nearest}) >= 3
     with pytest.raises(InvalidInputError, match="steps=0"):
         FlowPrior(WEIGHTS / "prior", reader, steps=0)
+
+
+def test_hits_tell_what_they_show(
+    head: MatchingReranker, encoder: JointEncoder, vectors: Vectors
+) -> None:
+    hits = [Hit(str(number), 0.0, "") for number in range(len(vectors))]
+    right = []
+    for wanted in [p for p in PRODUCTS if p.second_colour][:20]:
+        query = DARQueryEncoder(encoder).encode(description(wanted))
+        shown = head.shown(Candidates(query, hits, vectors))
+        look = (wanted.pattern, wanted.second_colour)
+        for product, parts in zip(PRODUCTS, shown, strict=True):
+            said = {part.phrase: part.fits for part in parts}
+            stripes = f"{wanted.second_colour} {PATTERNS[wanted.pattern].noun}"
+            right.append(said[wanted.kind] == (product.kind == wanted.kind))
+            right.append(said[wanted.colour] == (product.colour == wanted.colour))
+            right.append(said[stripes] == ((product.pattern, product.second_colour) == look))
+    assert np.mean(right) > 0.97
+
+
+@pytest.mark.parametrize(
+    ("said", "phrases"),
+    [
+        ("a blue boot with a zip", ["boot", "blue"]),
+        ("something red", ["something red"]),
+        ("a blue boot, not striped", ["boot", "blue", "striped"]),
+    ],
+)
+def test_what_the_head_does_not_know_is_left_out(
+    head: MatchingReranker, encoder: JointEncoder, vectors: Vectors, said: str, phrases: list[str]
+) -> None:
+    query = DARQueryEncoder(encoder).encode(said)
+    [shown] = head.shown(Candidates(query, [Hit("0", 0.0, "")], vectors[:1]))
+    assert [each.phrase for each in shown] == phrases
+    assert head.shown(Candidates(query, [], vectors[:0])) == []

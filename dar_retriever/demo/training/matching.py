@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModelWithProjection, CLIPTokenizer
 
+from dar_retriever.demo.captions import FIELDS
 from dar_retriever.demo.training.encoder import CONTEXT_LENGTH
-from dar_retriever.demo.training.facts import Facts
+from dar_retriever.demo.training.facts import COLUMNS, Facts
 from dar_retriever.demo.training.loop import Schedule, device, train
 from dar_retriever.demo.training.pool import Pool
 from dar_retriever.demo.training.told import ToldCaptions
@@ -119,7 +120,13 @@ def save_matching(head: MatchingHead, tokenizer: CLIPTokenizer, folder: Path) ->
     place = folder / "matching"
     place.mkdir(parents=True, exist_ok=True)
     dimension = next(head.images.parameters()).shape[1]
-    config = {"dimension": dimension, "width": _IMAGE_WIDTH, "sizes": head.images.sizes}
+    config = {
+        "dimension": dimension,
+        "width": _IMAGE_WIDTH,
+        "sizes": head.images.sizes,
+        # Words that the reader does not know it takes for those of scenes.
+        "explained": [COLUMNS.index(name) for name in ("kind", *FIELDS)],
+    }
     (place / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
     weights = {name: value.half().contiguous() for name, value in head.images.state_dict().items()}
     save_file(weights, place / WEIGHTS, {"format": "pt"})
