@@ -3,7 +3,7 @@
 from dar_retriever.stores.base import DescribedStore, FillableStore, SearchableStore, StoreOpener
 from dar_retriever.stores.engine import EngineStore, Record
 from dar_retriever.stores.fields import Field, fields_in
-from dar_retriever.stores.filters import filter_parts, matches
+from dar_retriever.stores.filters import filter_parts, matches, predicate
 from dar_retriever.stores.near_duplicates import without_near_duplicates
 from dar_retriever.stores.vector_text import is_vector_text, text_of, vector_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "filter_parts",
     "is_vector_text",
     "matches",
+    "predicate",
     "text_of",
     "vector_of",
     "without_near_duplicates",

@@ -22,7 +22,7 @@ from dar_retriever.stores.fields import (
     filterable_fields,
     some_captions,
 )
-from dar_retriever.stores.filters import Filter, matches
+from dar_retriever.stores.filters import Filter, predicate
 from dar_retriever.stores.hits import Hit, Metadata, StoredImage, hit_of
 from dar_retriever.stores.kept import document_and_metadata
 from dar_retriever.stores.listed import flagged, has_item, unflagged, with_items
@@ -235,7 +235,8 @@ class EngineStore(ABC):
         with self._errors(where):
             found = map(_whole, self._query(vector / length, k, plain))
             # Some engines find too much, such as 2 for 2.5.
-            records = [each for each in found if not where or matches(where, each.metadata)]
+            fits = predicate(where) if where else None
+            records = [each for each in found if fits is None or fits(each.metadata)]
         vectors = self._vectors(records)
         order = np.argsort(-(vectors @ vector), kind="stable")[:k]
         return [records[place] for place in order], vectors[order]

@@ -14,6 +14,7 @@ Filter: TypeAlias = Mapping[str, Any]
 # ($and or $or, filters), or (field, operator, operand).
 Junction: TypeAlias = tuple[str, list[Filter]]
 Condition: TypeAlias = tuple[str, str, Any]
+Predicate: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
 _JUNCTIONS: Final = {"$and": all, "$or": any}
 _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -88,8 +89,8 @@ def filter_parts(where: Filter) -> Junction | Condition:
     return name, asked, operand
 
 
-def matches(where: Filter, metadata: Mapping[str, Any]) -> bool:
-    """Whether metadata match a filter, for engines that filter by a function.
+def predicate(where: Filter) -> Predicate:
+    """A filter as a function of metadata, for engines that filter by one.
 
     Numbers are only compared with numbers and texts with texts, and a missing field is unequal to
     everything. A list is equal to each of its items. $gt, $gte, $lt and $lte compare single numbers
@@ -100,16 +101,32 @@ def matches(where: Filter, metadata: Mapping[str, Any]) -> bool:
     """
     parts = filter_parts(where)
     if len(parts) == 2:
-        junction, filters = parts
-        return _JUNCTIONS[junction](matches(part, metadata) for part in filters)
+        junction, filters = _JUNCTIONS[parts[0]], [predicate(part) for part in parts[1]]
+        return lambda metadata: junction(holds(metadata) for holds in filters)
     name, asked, operand = parts
-    value = metadata.get(name)
     if asked in _ORDER:
-        return _kind(value) == "number" and _ORDER[asked](value, operand)
-    items = value if isinstance(value, list | tuple) else [value]
-    operands = operand if asked in _MANY else [operand]
-    found = any(_kind(i) == _kind(o) and i == o for i in items for o in operands)
-    return found is (asked in {"$eq", "$in"})
+        compare = _ORDER[asked]
+        return lambda metadata: (
+            _kind(value := metadata.get(name)) == "number" and compare(value, operand)
+        )
+    wanted = asked in {"$eq", "$in"}
+    operands = [(_kind(each), each) for each in (operand if asked in _MANY else [operand])]
+
+    def equal(metadata: Mapping[str, Any]) -> bool:
+        value = metadata.get(name)
+        items = value if isinstance(value, list | tuple) else [value]
+        return any((_kind(item), item) in operands for item in items) is wanted
+
+    return equal
+
+
+def matches(where: Filter, metadata: Mapping[str, Any]) -> bool:
+    """Whether metadata match a filter; see ``predicate``.
+
+    Raises:
+        InvalidFilterError: The filter has another form.
+    """
+    return predicate(where)(metadata)
 
 
 def _plain(filter_: Filter | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import VectorStore
 
 from dar_retriever import Filter, InvalidFilterError, InvalidInputError, JointEncoder, Vectors
-from dar_retriever.stores import EngineStore, Record, is_vector_text, matches, vector_of
+from dar_retriever.stores import EngineStore, Record, is_vector_text, predicate, vector_of
 
 _ID: Final = "dar_id"
 _CAPTION: Final = "dar_caption"
@@ -124,11 +124,8 @@ class LangChainImageStore(EngineStore):
 
 def predicate_filter(where: Filter) -> dict[str, Any]:
     """A filter for vector stores that take a function of the document, like InMemoryVectorStore."""
-
-    def fits(document: Document) -> bool:
-        return matches(where, document.metadata)
-
-    return {"filter": fits}
+    fits = predicate(where)
+    return {"filter": lambda document: fits(document.metadata)}
 
 
 def _record(document: Document) -> Record:
