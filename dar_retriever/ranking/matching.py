@@ -16,6 +16,7 @@ from dar_retriever.errors import ModelLoadError
 from dar_retriever.ranking.base import Candidates, require_words_alone
 from dar_retriever.ranking.propositions import names_a_thing, propositions
 from dar_retriever.ranking.ruled_out import kept
+from dar_retriever.ranking.told import SURE, ToldReader
 from dar_retriever.stores.hits import Shown
 from dar_retriever.support.caption_reader import CaptionReader
 from dar_retriever.support.model_files import loading, require_folder
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
-# How sure it must be that a text tells a value, and that a picture shows it.
-_TOLD: Final = 0.8
 _SHOWN: Final = 0.5
 
 
@@ -61,14 +60,14 @@ class MatchingReranker:
         with loading("the matching head", str(place), local=True):
             self._images, config = _opened(place)
         self._dimension: int = config["dimension"]
-        self._explained: list[int] = config.get("explained", [])
+        self._explained: list[int] = config["explained"]
         sizes = self._images.sizes
         if reader.features != sum(sizes) + len(sizes):
             raise ModelLoadError(
                 f"the caption reader has {reader.features} features, and the matching head in "
                 f"{str(place)!r} needs {sum(sizes) + len(sizes)}; open the one it came with"
             )
-        self._captions = reader
+        self._told = ToldReader(reader, sizes, self._explained[0])
         self.depth = depth
 
     def scores(self, candidates: Candidates) -> NDArray[np.floating[Any]]:
@@ -91,20 +90,17 @@ class MatchingReranker:
         """See ``Explainer``. What the caption reader does not know is left out."""
         import torch
 
-        from dar_retriever.ranking.matching_network import told_shares
-
         trace, vectors = candidates.query.trace, candidates.vectors
         parts = propositions(trace.caption, trace.exclusions)
         if not parts or not len(vectors):
             return [() for _ in vectors]
-        read = torch.from_numpy(self._captions.read([part.text for part in parts]))
+        told = self._told.read([part.text for part in parts])
         with torch.inference_mode():
-            told = told_shares(read, self._images.sizes)
             seen = self._images(torch.from_numpy(vectors))
         chances, known = np.ones((len(parts), len(vectors))), np.zeros(len(parts), bool)
         for place, attribute in enumerate(self._explained):
-            shares = told[attribute].numpy()
-            says = shares.max(1) > _TOLD
+            shares = told[attribute]
+            says = shares.max(1) > SURE
             # The first is the kind of thing, and "something red" tells none.
             says[0] &= place > 0 or names_a_thing(parts[0].text)
             # "blue mug" tells the kind as well, which is the subject's to tell.
@@ -136,19 +132,18 @@ class MatchingReranker:
         """
         import torch
 
-        from dar_retriever.ranking.matching_network import told_shares
-
         if vectors.shape[1] != self._dimension:
             raise ModelLoadError(
                 f"the matching head reads vectors of {self._dimension} dimensions, these have "
                 f"{vectors.shape[1]}; it belongs to another encoder"
             )
-        read = torch.from_numpy(self._captions.read(texts))
         with torch.inference_mode():
-            told = told_shares(read, self._images.sizes)
-            evidence = self._images.evidence(torch.from_numpy(vectors))
-            scores = sum(part @ seen.T for part, seen in zip(told, evidence, strict=True))
-        return np.asarray(scores, float)
+            evidence = [seen.numpy().T for seen in self._images.evidence(torch.from_numpy(vectors))]
+        scores = [
+            sum(part @ seen for part, seen in zip(self._told.told(text), evidence, strict=True))
+            for text in texts
+        ]
+        return np.concatenate([np.asarray(score, float) for score in scores])
 
 
 def _opened(folder: Path) -> tuple[ImageReader, dict[str, Any]]:

@@ -63,18 +63,3 @@ class ImageReader(nn.Module):
         usual = self.usual.split(self.sizes)
         likelier = [(read - part).exp() for read, part in zip(self(vectors), usual, strict=True)]
         return [torch.log((1 - _WRONG) * each + _WRONG) for each in likelier]
-
-
-def told_shares(read: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    """What captions tell, from what a caption reader has read.
-
-    Args:
-        read: float32 (T, all values and one more for each attribute): the scores of the values,
-            and at the end of each attribute that of not being told.
-        sizes: How many values each attribute has.
-
-    Returns:
-        For each attribute the probabilities that its values are told: float32 (T, values).
-    """
-    parts = read.split([size + 1 for size in sizes], 1)
-    return [functional.softmax(part, 1)[:, :-1] for part in parts]

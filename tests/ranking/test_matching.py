@@ -155,6 +155,20 @@ def test_hits_tell_what_they_show(
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        ["hi, do you have mugs?", "something with dots maybe", "blue would be nice"],
+        ["any mugs that would suit my aunt", "mostly blue i'd say"],
+    ],
+)
+def test_words_of_ones_own_do_not_turn_one_thing_into_another(
+    head: MatchingReranker, encoder: JointEncoder, vectors: Vectors, said: list[str]
+) -> None:
+    first = PRODUCTS[order(head, encoder, vectors, *said)[0]]
+    assert (first.kind, first.colour) == ("mug", "blue")
+
+
+@pytest.mark.parametrize(
     ("said", "phrases"),
     [
         ("a blue boot with a zip", ["boot", "blue"]),

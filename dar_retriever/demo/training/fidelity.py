@@ -27,9 +27,15 @@ from dar_retriever.demo.training.facts import Facts
 from dar_retriever.demo.training.judge import Judge, read_attributes
 from dar_retriever.demo.training.loop import console
 from dar_retriever.demo.training.pool import Pool
-from dar_retriever.generation import DiffusersGenerator, ImageRequest
-from dar_retriever.generation.base import GeneratedImage
-from dar_retriever.presets import PRESETS
+from dar_retriever.generation import (
+    DiffusersGenerator,
+    GeneratedImage,
+    ImageGenerator,
+    ImageRequest,
+    SelectingGenerator,
+)
+from dar_retriever.presets import PRESETS, open_encoder
+from dar_retriever.presets.opening import Beside
 
 _NAMES: Final = ("kind", *FIELDS)
 _SEED: Final = 2026
@@ -45,15 +51,18 @@ def main() -> None:
     parser.add_argument("--generator", help="pipeline folder; the trained one by default")
     parser.add_argument("--captions", type=int, default=1_000, help="of each sort")
     parser.add_argument("--pictures", type=int, default=4, help="of each partial caption")
+    parser.add_argument("--tries", type=int, default=PRESETS["demo"].tries, help="for each picture")
     options = parser.parse_args()
     folder: Path = options.folder
     facts = Facts(Pool.open(folder / "pool", 0).subjects)
     judge = Judge(facts.sizes)
     judge.load_state_dict(torch.load(folder / "judge-weights.pt", weights_only=True))
     judge.eval()
-    generator = DiffusersGenerator(
+    drawing = DiffusersGenerator(
         options.generator or str(folder / "generator"), **PRESETS["demo"].sampling
     )
+    chooser = Beside(PRESETS["demo"].encoder).faithfulness(open_encoder("demo"))
+    generator = SelectingGenerator(drawing, chooser, options.tries)
     products = sample_products(options.captions, unseen=True, seed=_SEED)
     random = Random(_SEED)
     table = Table("pictures", *_NAMES)
@@ -77,7 +86,7 @@ def main() -> None:
 
 
 def _readings(
-    generator: DiffusersGenerator, judge: Judge, facts: Facts, captions: Sequence[str]
+    generator: ImageGenerator, judge: Judge, facts: Facts, captions: Sequence[str]
 ) -> Readings:
     """What the judge sees in a drawing of each caption."""
     requests = [ImageRequest(text, seed=number) for number, text in enumerate(captions)]
