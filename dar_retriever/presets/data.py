@@ -65,9 +65,9 @@ class Preset:
         adaptive: Whether generated images are weighted by how well they agree with the text; if
             not, by the paper's schedule.
         sparing: Whether fewer images are generated if the text leaves few candidates.
-        reranker: What orders the best hits anew: "blip", the encoder's own matching head, or
-            "beside", the matching head and the prior in the folders beside the encoder's; None
-            for the order of the search.
+        reranker: What orders the best hits anew: "blip", the encoder's own matching head;
+            "beside", the matching head and the prior in the folders beside the encoder's; or the
+            name of a cross-encoder of sentence-transformers. None for the order of the search.
         tries: How many images are drawn for each that is kept; the models beside the encoder's
             choose.
         sampling: Arguments of ``DiffusersGenerator`` such as steps, guidance and size.
@@ -85,7 +85,7 @@ class Preset:
     negative_prompts: bool = False
     adaptive: bool = True
     sparing: bool = True
-    reranker: Literal["blip", "beside"] | None = None
+    reranker: str | None = None
     tries: int = 1
     sampling: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     hosted: HostedModel | None = None
@@ -154,13 +154,15 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             sampling=_KLEIN,
         ),
         "best": Preset(
-            why="Qwen3-VL-Embedding reads pictures and words in one input, in over 30 languages "
-            "(arXiv 2601.04720); FLUX.2 klein draws long prompts in four steps.",
+            why="Qwen3-VL-Embedding reads pictures and words in one input, in over 30 languages, "
+            "and its re-ranker orders the best hits (arXiv 2601.04720); FLUX.2 klein draws long "
+            "prompts in four steps.",
             encoder_library="sentence_transformers",
             encoder="Qwen/Qwen3-VL-Embedding-2B",
             generator="black-forest-labs/FLUX.2-klein-4B",
             images_per_turn=4,
-            needs=Needs("gpu", 24, 20, ("Apache 2.0", "Apache 2.0")),
+            needs=Needs("gpu", 28, 24.3, ("Apache 2.0", "Apache 2.0")),
+            reranker="Qwen/Qwen3-VL-Reranker-2B",
             sampling=_KLEIN,
         ),
         "multilingual": Preset(

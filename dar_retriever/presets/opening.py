@@ -42,7 +42,7 @@ from dar_retriever.presets.choice import (
     choose_drawing,
     choose_preset,
 )
-from dar_retriever.presets.data import preset
+from dar_retriever.presets.data import Preset, preset
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.ranking import (
     BlipMatcher,
@@ -55,6 +55,7 @@ from dar_retriever.ranking import (
     PropositionReranker,
     Reranker,
     SecondStage,
+    SentenceTransformersMatcher,
     StoreCloseness,
     StoreEnding,
 )
@@ -228,9 +229,7 @@ def from_preset(
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )
-    reranker = beside.reranker(opened) if beside else None
-    if chosen.reranker == "blip" and isinstance(encoder, TransformersEncoder):
-        reranker = CrossEncoderReranker(BlipMatcher(encoder))
+    reranker = beside.reranker(opened) if beside else _reader_of(chosen, encoder, device)
     reader = PropositionReader(encoder, calibration)
     return DiffusionAugmentedRetriever(
         query_encoder,
@@ -243,6 +242,15 @@ def from_preset(
         word_filters=word_filters,
         reopen=reopen,
     )
+
+
+def _reader_of(chosen: Preset, encoder: JointEncoder, device: str | None) -> Reranker | None:
+    """The re-ranker that reads the best hits' pictures, if the preset has one."""
+    if chosen.reranker is None:
+        return None
+    if chosen.reranker == "blip" and isinstance(encoder, TransformersEncoder):
+        return CrossEncoderReranker(BlipMatcher(encoder))
+    return CrossEncoderReranker(SentenceTransformersMatcher(chosen.reranker, device=device))
 
 
 class Beside:

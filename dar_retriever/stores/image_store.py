@@ -109,7 +109,7 @@ class ImageStore:
         """
         name = collection_name(collection)
         store = cls(FolderConnection(Path(folder)), encoder, name, roots=roots)
-        store.folder = Path(folder)
+        store.folder = Path(folder).resolve()
         return store
 
     @classmethod

@@ -220,6 +220,27 @@ def test_the_paper_preset_reads_its_hits_with_the_weights_it_has(
     assert opened.second_stage.reranker.name.endswith("(matching head)")
 
 
+def test_the_best_preset_reads_its_hits_with_a_cross_encoder(
+    checkpoint: Callable[[str], str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = dataclasses.replace(
+        PRESETS["best"],
+        encoder=checkpoint("sentence_qwen3_vl"),
+        generator=checkpoint("stable_diffusion"),
+        reranker=checkpoint("qwen3_vl_reranker"),
+        sampling=MappingProxyType({"steps": 1, "guidance": 0.0, "size": (32, 32)}),
+    )
+    monkeypatch.setattr("dar_retriever.presets.data.PRESETS", {"best": tiny})
+    opened = from_preset("best", device="cpu")
+    encoder = opened.query_encoder.encoder
+    ingest(folder, opened.store, encoder)
+    hits = opened.search("a red mug").hits
+    matcher = SentenceTransformersMatcher(checkpoint("qwen3_vl_reranker"), device="cpu")
+    expected = matcher.match(["a red mug"], [hit.open() for hit in hits])[0]
+    np.testing.assert_allclose([hit.relevance for hit in hits], expected, atol=1e-4)
+    assert list(expected) == sorted(expected, reverse=True)
+
+
 def test_at_least_one_hit_is_read() -> None:
     with pytest.raises(InvalidInputError, match="depth=0"):
         CrossEncoderReranker(ByRedness(), depth=0)

@@ -116,6 +116,24 @@ def test_spellings_of_one_folder_are_one_folder(tmp_path: Path) -> None:
         assert (len(store), contents(store)["lost"]) == (120, [])
 
 
+def test_one_name_in_two_working_directories_is_two_stores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = {}
+    for number, name in enumerate(("here", "there")):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        stores[name] = ImageStore.on_disk("store", ENCODER)
+        stores[name].add(images(range(number, number + 1)))
+    assert [hit.id for hit in stores["here"].search(VECTOR, 9)] == ["id0"]
+    assert [hit.id for hit in stores["there"].search(VECTOR, 9)] == ["id1"]
+    # Written by another process meanwhile, so Chroma's files are opened anew from elsewhere.
+    (tmp_path / "here" / "store" / "dar.mark").write_text("written elsewhere")
+    stores["here"].add(images(range(5, 6)))
+    assert [len(store) for store in stores.values()] == [2, 1]
+    assert stores["here"].folder == tmp_path / "here" / "store"
+
+
 def test_threads_share_a_store(tmp_path: Path) -> None:
     create_collection(tmp_path)
     store = ImageStore.on_disk(tmp_path, ENCODER)

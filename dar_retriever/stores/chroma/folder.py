@@ -66,10 +66,11 @@ class ChromaFolder:
             StoreError: Chroma cannot use the folder.
         """
         with chroma_errors(folder=path), cls._opening:
-            key = path.resolve()
-            if key not in cls._all:
-                cls._all[key] = cls(path)
-            return cls._all[key]
+            # Chroma knows a client by its path, and a relative one may name another folder later.
+            path = path.resolve()
+            if path not in cls._all:
+                cls._all[path] = cls(path)
+            return cls._all[path]
 
     def client(self) -> Any:
         """A client that sees everything that was written before this call."""

@@ -33,7 +33,7 @@ class FolderSnapshot:
     recoveries = 0
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.resolve()
         self._threads = RLock()
         self._seen = ""
         self._copy: tempfile.TemporaryDirectory[str] | None = None
