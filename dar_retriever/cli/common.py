@@ -18,6 +18,7 @@ from dar_retriever.language_models import LocalLanguageModel
 from dar_retriever.presets import PRESETS, from_preset, open_encoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.opening import is_server
+from dar_retriever.support.paths import is_folder_gone
 from dar_retriever.support.progress import quiet_libraries
 
 APP: Final = typer.Typer(
@@ -112,7 +113,7 @@ def existing_store(store: str) -> str:
     Raises:
         InvalidInputError: The store's folder is missing.
     """
-    if not is_server(store) and not Path(store).is_dir():
+    if not is_server(store) and is_folder_gone(store):
         raise InvalidInputError(
             f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
         )

@@ -14,6 +14,7 @@ from dar_retriever.errors import IngestError
 from dar_retriever.ingest.metadata import METADATA_FILES
 from dar_retriever.ingest.report import LeftOut
 from dar_retriever.support.image_kinds import SUFFIXES, is_image_by_content
+from dar_retriever.support.paths import is_folder_gone
 
 Source: TypeAlias = str | Path | Iterable[str | Path]
 
@@ -111,7 +112,7 @@ def files_of(source: Source) -> FolderState | Listed:
         if not listed.files:
             raise IngestError("an empty list of files; name at least one image")
         return listed
-    if not Path(source).is_dir():
+    if is_folder_gone(source):
         raise IngestError(f"{str(source)!r} is not a folder; name the folder that holds the images")
     folder = state_of(Path(source))
     if not folder.files and not folder.left_out:

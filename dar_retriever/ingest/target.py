@@ -17,6 +17,7 @@ from dar_retriever.stores.base import FillableStore, TrackingStore
 from dar_retriever.stores.copies import Copy, PictureRecord
 from dar_retriever.stores.engine import EngineStore
 from dar_retriever.stores.kept import document_and_metadata, stored_image
+from dar_retriever.support.paths import is_folder_gone, is_gone
 
 # A root lies elsewhere now if so much of what the store knows of it is there.
 _ENOUGH: Final = 0.5
@@ -212,7 +213,7 @@ class Tracked:
 
     def _is_there(self, copy: Copy) -> bool:
         path = self._path(copy)
-        return path is None or Path(path).is_file()
+        return path is None or not is_gone(path)
 
     def _path(self, copy: Copy) -> str | None:
         """The local path of a copy; None if it is elsewhere."""
@@ -239,7 +240,7 @@ def _place_root(store: TrackingStore, source: FolderState | Listed, folder: str,
 
 def _moved_here(store: TrackingStore, folder: FolderState) -> str:
     """The root whose folder is gone and whose files are in this folder; empty if there is none."""
-    gone = {name for name, path in store.roots.folders.items() if not Path(path).is_dir()}
+    gone = {name for name, path in store.roots.folders.items() if is_folder_gone(path)}
     if not gone:
         return ""
     copies = [copy for record in store.records() for copy in record.copies if copy.root in gone]

@@ -18,6 +18,7 @@ from dar_retriever.stores.copies import RECORD, PictureRecord, record_of_text
 from dar_retriever.stores.roots import NO_ROOTS, Roots
 from dar_retriever.stores.values import is_unicode
 from dar_retriever.support.images import image_from_data_url, open_image
+from dar_retriever.support.paths import is_gone
 
 Metadata: TypeAlias = Mapping[str, Any]
 
@@ -165,7 +166,7 @@ class Hit:
 
 def _is_gone(uri: str) -> bool:
     path = local_path(uri)
-    return path is not None and not Path(path).is_file()
+    return path is not None and is_gone(path)
 
 
 def uri_of(path: Path) -> str:

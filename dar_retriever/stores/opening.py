@@ -12,6 +12,7 @@ from dar_retriever.errors import InvalidInputError
 from dar_retriever.stores.base import SearchableStore, StoreOpener
 from dar_retriever.stores.image_store import DEFAULT_COLLECTION, ImageStore
 from dar_retriever.stores.roots import NOWHERE_ELSE, Folders
+from dar_retriever.support.paths import is_folder_gone
 
 _SERVERS: Final = ("http://", "https://")
 
@@ -60,7 +61,7 @@ def open_image_store(
     """
     if is_server(place):
         return _on_server(place, encoder, roots)
-    if encoder is None and not Path(place).is_dir():
+    if encoder is None and is_folder_gone(place):
         raise InvalidInputError(f"store={os.fspath(place)!r} does not exist; name a store's folder")
     return ImageStore.on_disk(Path(place), encoder, roots=roots)
 

@@ -1,12 +1,16 @@
 """How long does a turn take with a generator of SD-Turbo's size, on the available device?
 
     python examples/benchmarks/turn_on_device.py [--small] [--images 2] [--only plain,compile]
+    python examples/benchmarks/turn_on_device.py --laptop
 
 On a CPU an image takes about a minute, so there a run is short by default.
 
 Nothing is downloaded: the pipeline (Stable Diffusion 2.1's parts, one step, 512 x 512) and the
 encoder (ViT-B-32) have random weights, which take the same time and memory as trained ones. The
-images are noise. Each variant runs in its own process, so that they do not influence each other.
+images are noise. ``--laptop`` has the shapes of that preset: 256 x 256, with the tiny decoder
+(TAESD); its encoder is ViT-B-32 too, because SigLIP 2's tokenizer would have to be downloaded. On a
+busy machine, look at the processor time. Each variant runs in its own process, so that they do not
+influence each other.
 """
 
 from __future__ import annotations
@@ -56,6 +60,7 @@ FULL = {
     "vae": {"block_out_channels": (128, 256, 512, 512)},
     "side": 512,
 }
+LAPTOP = FULL | {"side": 256, "decoder": True}
 SMALL = {
     "unet": {"block_out_channels": (32, 64, 128, 128), "attention_head_dim": (2, 4, 8, 8)},
     "text": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
@@ -71,6 +76,7 @@ class Measured:
     Attributes:
         steps: Median seconds of each step of a turn.
         turn: Median seconds of a turn.
+        processor: Median seconds of processor time of a turn, summed over all cores.
         first: Seconds of the first turn, which compiles and warms up.
         opening: Seconds until the models were open.
         memory: GiB at most: allocated on the GPU, else resident.
@@ -79,6 +85,7 @@ class Measured:
 
     steps: dict[str, float]
     turn: float
+    processor: float
     first: float
     opening: float
     memory: float
@@ -90,6 +97,7 @@ def save_models(folder: Path, shape: dict[str, Any]) -> None:
     import open_clip
     from diffusers import (
         AutoencoderKL,
+        AutoencoderTiny,
         EulerDiscreteScheduler,
         StableDiffusionPipeline,
         UNet2DConditionModel,
@@ -140,6 +148,8 @@ def save_models(folder: Path, shape: dict[str, Any]) -> None:
     )
     pipeline.to(dtype=torch.float16)
     pipeline.save_pretrained(folder / "pipeline")
+    if shape.get("decoder"):
+        AutoencoderTiny().to(torch.float16).save_pretrained(folder / "decoder")
     encoder = open_clip.create_model(ENCODER)
     save_file(encoder.state_dict(), folder / "encoder.safetensors")
 
@@ -159,8 +169,13 @@ def measure(folder: Path, variant: str, images: int, repeats: int) -> Measured:
     """Play turns with one variant."""
     device = choose_device()
     began = time.perf_counter()
+    decoder = folder / "decoder"
     generator = DiffusersGenerator(
-        str(folder / "pipeline"), steps=1, guidance=0.0, acceleration=VARIANTS[variant]
+        str(folder / "pipeline"),
+        steps=1,
+        guidance=0.0,
+        acceleration=VARIANTS[variant],
+        decoder=str(decoder) if decoder.exists() else None,
     )
     encoder = OpenClipEncoder(ENCODER, str(folder / "encoder.safetensors"))
     opening = time.perf_counter() - began
@@ -174,11 +189,12 @@ def measure(folder: Path, variant: str, images: int, repeats: int) -> Measured:
     )
     queries = DARQueryEncoder(encoder, generator, images_per_turn=images)
     retriever = DiffusionAugmentedRetriever(queries, store)
-    turns, timings, used = [], [], 0
+    turns, busy, timings, used = [], [], [], 0
     for number in range(repeats + 1):
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         trace = retriever.search(f"a photo of dress number {number}, red, with white dots").trace
         turns.append(time.perf_counter() - began)
+        busy.append(time.process_time() - worked)
         timings.append(trace.timings)
         used = len(trace.generated)
         for fallback in trace.fallbacks:
@@ -188,6 +204,7 @@ def measure(folder: Path, variant: str, images: int, repeats: int) -> Measured:
             step: statistics.median(timing[step] for timing in timings[1:]) for step in timings[0]
         },
         turn=statistics.median(turns[1:]),
+        processor=statistics.median(busy[1:]),
         first=turns[0],
         opening=opening,
         memory=most_memory(device),
@@ -212,6 +229,7 @@ def table_of(measured: dict[str, Measured], title: str) -> Table:
     for step in columns[0].steps:
         table.add_row(f"{step}, s", *(f"{one.steps[step]:.4f}" for one in columns))
     table.add_row("turn, s", *(f"{one.turn:.3f}" for one in columns), style="bold")
+    table.add_row("processor, s", *(f"{one.processor:.3f}" for one in columns))
     table.add_row("images/s", *(f"{one.images / one.steps['generate']:.3f}" for one in columns))
     plain = measured.get("plain")
     if plain:
@@ -228,7 +246,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=_Help)
     parser.add_argument("--repeats", type=int, help="turns after the first: 5, on a CPU 1")
     parser.add_argument("--images", type=int, help="generated at each turn: 2, on a CPU 1")
-    parser.add_argument("--small", action="store_true", help="a small shape, for a quick run")
+    shapes = parser.add_mutually_exclusive_group()
+    shapes.add_argument("--small", action="store_true", help="a small shape, for a quick run")
+    shapes.add_argument("--laptop", action="store_true", help="the shapes of the preset laptop")
     parser.add_argument("--only", help=f"some of: {', '.join(VARIANTS)}; on a CPU plain")
     parser.add_argument("--folder", type=Path, help="keeps the models for the next run")
     options = parser.parse_args()
@@ -241,17 +261,20 @@ def main() -> None:
     unknown = set(chosen) - set(can)
     if unknown:
         parser.error(f"--only {', '.join(unknown)}: on {device} there are {', '.join(can)}")
+    name, shape = "full", FULL
+    if options.small or options.laptop:
+        name, shape = ("small", SMALL) if options.small else ("laptop", LAPTOP)
     with TemporaryDirectory() as temporary:
-        folder = (options.folder or Path(temporary)) / ("small" if options.small else "full")
+        folder = (options.folder or Path(temporary)) / name
         if not (folder / "encoder.safetensors").exists():
-            save_models(folder, SMALL if options.small else FULL)
+            save_models(folder, shape)
         measured = {}
         for variant in chosen:
             # A process of its own: its peak of memory, its compiled code.
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
                 work = process.submit(measure, folder, variant, images, repeats)
                 measured[variant] = work.result()
-    size = (SMALL if options.small else FULL)["side"]
+    size = shape["side"]
     where = torch.cuda.get_device_name() if device.type == "cuda" else str(device)
     title = f"{images} images of {size} x {size}, 1 step, {where}, p50 of {repeats}"
     Console(width=160).print(table_of(measured, title))

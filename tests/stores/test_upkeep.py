@@ -148,6 +148,12 @@ def test_a_store_that_is_not_there_is_not_made_to_look_after_it(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_collection_that_is_not_there_is_named(tmp_path: Path) -> None:
+    ImageStore.on_disk(tmp_path, ENCODER)
+    with pytest.raises(StoreError, match=r"collection='other'.*none of that name.*check the name"):
+        ImageStore.on_disk(tmp_path, None, "other")
+
+
 def test_the_commands_look_after_a_store(store: ImageStore, folder: Path, tmp_path: Path) -> None:
     def dar(*arguments: str) -> str:
         done = CliRunner().invoke(APP, ["store", *arguments])

@@ -96,7 +96,15 @@ class Connection:
         self, name: str, metadata: Mapping[str, Any] | None, index: Mapping[str, Any]
     ) -> Any:
         if metadata is None:
-            self._collection = self._client.get_collection(name, embedding_function=None)
+            from chromadb.errors import NotFoundError
+
+            try:
+                self._collection = self._client.get_collection(name, embedding_function=None)
+            except NotFoundError as error:
+                raise StoreError(
+                    f"collection={name!r}: there is none of that name, and none can be made from "
+                    "here; check the name, or index pictures into it first"
+                ) from error
             return self._collection
         self._collection = self._client.get_or_create_collection(
             name,

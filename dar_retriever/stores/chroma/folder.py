@@ -20,6 +20,7 @@ from typing import Any, Final
 from dar_retriever.errors import StoreError
 from dar_retriever.stores.chroma.failures import chroma_errors
 from dar_retriever.stores.chroma.index_backup import back_up, is_backed_up, repair
+from dar_retriever.support.paths import is_folder_gone
 
 # Chroma's database, which may come in several files.
 COPIED: Final = ("chroma.sqlite3", "chroma.sqlite3-wal", "chroma.sqlite3-journal")
@@ -185,8 +186,9 @@ def is_being_written(mark: str) -> bool:
 def can_be_written(folder: Path) -> bool:
     """Whether a store can be opened there for writing; it may not be there yet."""
     files = [folder / name for name in (_LOCK, _MARK, *COPIED)]
-    return not folder.exists() or all(
-        os.access(path, os.W_OK) for path in (folder, *files) if path.exists()
+    return is_folder_gone(folder) or (
+        os.access(folder, os.W_OK | os.X_OK)
+        and all(os.access(path, os.W_OK) for path in files if path.exists())
     )
 
 

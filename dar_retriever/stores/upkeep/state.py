@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from dar_retriever.conversation.image_access import local_path
 from dar_retriever.stores.copies import Copy, PictureRecord
 from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.stores.roots import Roots
+from dar_retriever.support.paths import is_folder_gone, is_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ def prune(store: ImageStore) -> int:
 
 def _is_gone(copy: Copy, roots: Roots) -> bool:
     path = local_path(roots.location(copy))
-    return path is not None and not Path(path).is_file()
+    return path is not None and is_gone(path)
 
 
 def _is_there(folder: str) -> bool:
-    return not folder or Path(folder).is_dir()
+    return not folder or not is_folder_gone(folder)
