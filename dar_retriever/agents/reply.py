@@ -18,6 +18,7 @@ from dar_retriever.retriever import SearchResult
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.hits import Hit
 from dar_retriever.support.images import data_url
+from dar_retriever.trace import short
 
 TOOL_NAME: Final = "search_images"
 TOOL_DESCRIPTION: Final = (
@@ -28,8 +29,8 @@ TOOL_DESCRIPTION: Final = (
 THUMBNAIL: Final = 256
 FULL: Final = 2048
 """The longest side that models see of a picture, in pixels."""
-RESULT_BYTES: Final = 700_000
-"""The most bytes that the pictures of one result have as JPEG; in base64 they stay below 1 MB."""
+RESULT_BYTES: Final = 600_000
+"""The most bytes that the pictures of one result have as JPEG; with all else it is below 1 MB."""
 GENERATED_LABEL: Final = "Generated image, not in the collection:"
 
 IncludeImages = Literal["none", "thumbnail", "full"]
@@ -90,7 +91,7 @@ def reply_text(
     for rank, hit in enumerate(result.hits, 1):
         gone = _GONE * hit.missing
         shows = f" (shows: {', '.join(map(str, hit.shows))})" if hit.shows else ""
-        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {hit.title}{shows}{gone}")
+        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {short(hit.title)}{shows}{gone}")
     if question is not None:
         lines.append(f"To narrow it down, ask the user: {question}")
     # Captions and errors may have line breaks, and one of their lines could look like a hit.

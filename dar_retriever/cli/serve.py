@@ -72,6 +72,10 @@ def mcp(
         Path | None,
         typer.Option(help="A file for the conversations, to share with other servers."),
     ] = None,
+    structured: Annotated[  # noqa: FBT002 (an option of the command, never a position)
+        bool,
+        typer.Option(help="Results as data too; some clients then leave the pictures out."),
+    ] = True,
     device: Device = None,
 ) -> None:
     """Serve agents by the Model Context Protocol (extra: mcp)."""
@@ -79,7 +83,7 @@ def mcp(
 
     kept = SharedConversations(conversations) if conversations else None
     retriever = open_retriever(preset, store, device, language_model)
-    server = create_server(retriever, conversations=kept, cut=cut)
+    server = create_server(retriever, conversations=kept, cut=cut, structured=structured)
     if http:
         ERR.print(f"The server: http://{host}:{port}/mcp  (Ctrl-C ends it)", highlight=False)
         serve_http(

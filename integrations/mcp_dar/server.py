@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
-from mcp.types import ContentBlock, ImageContent, TextContent, ToolAnnotations
+from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
 from pydantic import BeforeValidator, Field, ValidationError
 
 from dar_retriever import (
@@ -46,6 +46,7 @@ from dar_retriever.agents import (
 )
 from dar_retriever.support.threads import in_threads
 from mcp_dar.conversations import Conversations, KeptConversations, new_id
+from mcp_dar.results import IMAGE_URI, Found, found_of
 
 _INSTRUCTIONS: Final = (
     "Finds images by conversation. Call search_images with what the user wants, then again after "
@@ -67,6 +68,7 @@ Number = Annotated[Hits, Field(description=K)]
 Filter = Annotated[FilterArgument, Field(description=f"{FILTER} See describe_store.")]
 Liked = Annotated[Named, Field(description=MORE_LIKE)]
 Disliked = Annotated[Named, Field(description=LESS_LIKE)]
+Reply = Annotated[CallToolResult, Found]
 Earlier = Annotated[
     list[str],
     BeforeValidator(lambda said: [said] if isinstance(said, str) and said else said or []),
@@ -82,6 +84,7 @@ def create_server(
     conversations: KeptConversations | None = None,
     questioner: Questioner | None = None,
     cut: bool = False,
+    structured: bool = True,
 ) -> MCPServer[Any]:
     """Make a server for a retriever.
 
@@ -97,16 +100,18 @@ def create_server(
             ``SharedConversations`` for several servers behind a balancer, and for restarts.
         questioner: Proposes questions for the user; from the store's metadata by default.
         cut: Whether lists end where nothing more fits; see ``SearchResult.cut``.
+        structured: Whether results come as structured data too. Some clients then show their model
+            that data alone, without the pictures.
 
     Returns:
         A server to run with ``serve_stdio`` or ``serve_http``.
     """
     server: MCPServer[Any] = MCPServer(name, instructions=_INSTRUCTIONS, version=__version__)
     search = AgentSearch(retriever, questioner=questioner, cut=cut)
-    desk = _Desk(search, conversations or Conversations(), images)
+    desk = _Desk(search, conversations or Conversations(), images, structured=structured)
     store = retriever.store
 
-    @server.tool(title="Search images", annotations=_READS, structured_output=False)
+    @server.tool(title="Search images", annotations=_READS, structured_output=structured)
     async def search_images(
         ctx: Context[Any, Any],
         request: Words = "",
@@ -114,12 +119,12 @@ def create_server(
         conversation: Conversation = "",
         k: Number = None,
         filter: Filter = None,
-    ) -> list[ContentBlock]:
+    ) -> Reply:
         """Find images of the collection that a conversation describes."""
         call = SearchCall(request=request, k=k, filter=filter)
         return await desk.search(ctx, conversation, earlier_turns, call)
 
-    @server.tool(title="More like this", annotations=_READS, structured_output=False)
+    @server.tool(title="More like this", annotations=_READS, structured_output=structured)
     async def more_like_this(
         ctx: Context[Any, Any],
         images: Liked = [],  # noqa: B006
@@ -128,7 +133,7 @@ def create_server(
         conversation: Conversation = "",
         k: Number = None,
         filter: Filter = None,
-    ) -> list[ContentBlock]:
+    ) -> Reply:
         """Find images like earlier results, and unlike others; words may say what to change."""
         call = SearchCall(
             request=request, k=k, filter=filter, more_like=images, less_like=less_like
@@ -146,7 +151,7 @@ def create_server(
                 lines.append(f"{field}: {', '.join(values)}")
             return "\n".join(lines)
 
-    @server.resource("dar://images/{id}", mime_type="image/jpeg")
+    @server.resource(IMAGE_URI, mime_type="image/jpeg")
     def image(id: str) -> bytes:
         """An image of the collection, by its id."""
         try:
@@ -165,15 +170,21 @@ class _Desk:
     """Runs searches; each adds a turn to its conversation."""
 
     def __init__(
-        self, search: AgentSearch, conversations: KeptConversations, images: IncludeImages
+        self,
+        search: AgentSearch,
+        conversations: KeptConversations,
+        images: IncludeImages,
+        *,
+        structured: bool,
     ) -> None:
         self._search = search
         self._conversations = conversations
         self._images = images
+        self._structured = structured
 
     async def search(
         self, ctx: Context[Any, Any], conversation: str, said: Sequence[str], call: SearchCall
-    ) -> list[ContentBlock]:
+    ) -> CallToolResult:
         with _tool_errors():
             past, asked = (
                 await asyncio.to_thread(self._conversations.of, conversation)
@@ -193,10 +204,9 @@ class _Desk:
             known = conversation or new_id()
             happened = [*events, call, Listing(listed_ids(text))]
             await asyncio.to_thread(self._conversations.keep, known, happened, question)
-            return [
-                TextContent(type="text", text=f"{text}\nTo go on: conversation={known}"),
-                *pictures,
-            ]
+            told = TextContent(type="text", text=f"{text}\nTo go on: conversation={known}")
+            found = found_of(result, question, known).model_dump() if self._structured else None
+            return CallToolResult(content=[told, *pictures], structured_content=found)
 
     def _pictures(self, result: SearchResult) -> Iterator[ContentBlock]:
         for label, picture in pictures_shown(result, self._images):
