@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
+from mcp.server.apps import client_supports_apps
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
@@ -45,6 +46,7 @@ from dar_retriever.agents import (
     reply_text,
 )
 from dar_retriever.support.threads import in_threads
+from mcp_dar.apps import TOOL_META, drawings_of, hits_page
 from mcp_dar.conversations import Conversations, KeptConversations, new_id
 from mcp_dar.results import IMAGE_URI, Found, found_of
 
@@ -91,6 +93,7 @@ def create_server(
     It has the tools ``search_images``, ``more_like_this`` and ``describe_store``, and the images of
     the store as resources, ``dar://images/{id}``. It reports progress while images are generated,
     and stops generating if a request is cancelled. Clients can only read images of the store.
+    Clients with MCP Apps show the hits on a page of their own, with buttons to go on.
 
     Args:
         retriever: The retriever.
@@ -100,18 +103,26 @@ def create_server(
             ``SharedConversations`` for several servers behind a balancer, and for restarts.
         questioner: Proposes questions for the user; from the store's metadata by default.
         cut: Whether lists end where nothing more fits; see ``SearchResult.cut``.
-        structured: Whether results come as structured data too. Some clients then show their model
-            that data alone, without the pictures.
+        structured: Whether results come as structured data too, which the page of MCP Apps needs.
+            Some clients then show their model that data alone, without the pictures.
 
     Returns:
         A server to run with ``serve_stdio`` or ``serve_http``.
     """
-    server: MCPServer[Any] = MCPServer(name, instructions=_INSTRUCTIONS, version=__version__)
+    server: MCPServer[Any] = MCPServer(
+        name,
+        instructions=_INSTRUCTIONS,
+        version=__version__,
+        extensions=[hits_page()] if structured else [],
+    )
     search = AgentSearch(retriever, questioner=questioner, cut=cut)
     desk = _Desk(search, conversations or Conversations(), images, structured=structured)
     store = retriever.store
+    shown = TOOL_META if structured else None
 
-    @server.tool(title="Search images", annotations=_READS, structured_output=structured)
+    @server.tool(
+        title="Search images", annotations=_READS, meta=shown, structured_output=structured
+    )
     async def search_images(
         ctx: Context[Any, Any],
         request: Words = "",
@@ -124,7 +135,9 @@ def create_server(
         call = SearchCall(request=request, k=k, filter=filter)
         return await desk.search(ctx, conversation, earlier_turns, call)
 
-    @server.tool(title="More like this", annotations=_READS, structured_output=structured)
+    @server.tool(
+        title="More like this", annotations=_READS, meta=shown, structured_output=structured
+    )
     async def more_like_this(
         ctx: Context[Any, Any],
         images: Liked = [],  # noqa: B006
@@ -206,7 +219,8 @@ class _Desk:
             await asyncio.to_thread(self._conversations.keep, known, happened, question)
             told = TextContent(type="text", text=f"{text}\nTo go on: conversation={known}")
             found = found_of(result, question, known).model_dump() if self._structured else None
-            return CallToolResult(content=[told, *pictures], structured_content=found)
+            drawn = drawings_of(result) if self._structured and client_supports_apps(ctx) else None
+            return CallToolResult(content=[told, *pictures], structured_content=found, _meta=drawn)
 
     def _pictures(self, result: SearchResult) -> Iterator[ContentBlock]:
         for label, picture in pictures_shown(result, self._images):

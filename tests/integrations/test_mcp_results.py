@@ -55,6 +55,8 @@ async def test_the_data_says_what_the_text_says(quick: DiffusionAugmentedRetriev
     assert data["question"]["text"] in text
     assert data["close"] is True
     assert liked.structured_content["hits"][0]["id"] == data["hits"][1]["id"]
+    # Drawings are for the page of clients that show one.
+    assert first.meta is None or "dar-retriever/drawings" not in first.meta
 
 
 async def test_what_is_missing_is_in_the_data_too(quick: DiffusionAugmentedRetriever) -> None:
@@ -71,7 +73,9 @@ async def test_what_is_missing_is_in_the_data_too(quick: DiffusionAugmentedRetri
 
 async def test_results_may_come_without_data(quick: DiffusionAugmentedRetriever) -> None:
     async with Client(create_server(quick, structured=False)) as client:
-        assert not any(tool.output_schema for tool in (await client.list_tools()).tools)
+        tools = (await client.list_tools()).tools
+        assert not any(tool.output_schema or tool.meta for tool in tools)
+        assert (await client.list_resources()).resources == []
         found = await asked(client, request="a mug", k=2)
 
     assert found.structured_content is None
