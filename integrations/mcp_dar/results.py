@@ -68,5 +68,7 @@ def found_of(result: SearchResult, question: Question | None, conversation: str)
         ],
         close=result.close,
         notes=[*filter(None, (result.nothing,)), *trace.left_out, *trace.fallbacks],
-        question=question and NarrowingQuestion(text=question.text, choices=list(question.choices)),
+        question=NarrowingQuestion(text=question.text, choices=list(question.choices))
+        if question
+        else None,
     )
