@@ -19,6 +19,7 @@ from dar_retriever.fusion.exclusion import BoundedExclusion, Exclusion
 from dar_retriever.fusion.scheduled import paper_schedule
 from dar_retriever.fusion.spending import Spending
 from dar_retriever.generation.base import (
+    SAMPLES,
     GeneratedImage,
     ImageGenerator,
     ImagePrior,
@@ -115,7 +116,7 @@ class DARQueryEncoder:
         feedback: Feedback | None = None,
         exclusion: Exclusion | None = None,
         prior: ImagePrior | None = None,
-        samples: int = 64,
+        samples: int = SAMPLES,
         images_per_turn: int = 4,
         seed: int = 0,
         negative_prompts: bool = True,
@@ -155,11 +156,11 @@ class DARQueryEncoder:
         return query
 
     def stages(self, dialogue: DialogueLike) -> Iterator[EncodedQuery]:
-        """Encode a dialogue at once without generated images, and then with them.
+        """Encode a dialogue at once without generated images and samples, and then with them.
 
         Yields:
-            First the query of the text and the user's own images, with the prior's samples. Then,
-            if there is something to draw, the query with the generated images.
+            First the query of the text and the user's own images. Then, if there is something to
+            draw or a prior, the query with the generated images and the prior's samples.
 
         Raises:
             EmptyDialogueError: The user has not said or shown anything.
@@ -177,12 +178,16 @@ class DARQueryEncoder:
             composition=self.composition,
         )
         draws = bool(self.generator and self.images_per_turn and meaning.reformulation.prompts)
-        sampled = self._sampled(meaning, record)
+        samples = self.prior is not None and meaning.text is not None
         nothing = np.empty((0, self.encoder.dimension), np.float32)
-        first = self._fused(dialogue, meaning, (), nothing, sampled, record)
-        yield dataclasses.replace(first, final=not draws)
-        if draws:
-            generated, drawn = self._encoded(self._generate(dialogue, meaning, record), record)
+        first = self._fused(dialogue, meaning, (), nothing, nothing, record)
+        yield dataclasses.replace(first, final=not (draws or samples))
+        if draws or samples:
+            sampled = self._sampled(meaning, record)
+            generated: tuple[GeneratedImage, ...] = ()
+            drawn = nothing
+            if draws:
+                generated, drawn = self._encoded(self._generate(dialogue, meaning, record), record)
             yield self._fused(dialogue, meaning, generated, drawn, sampled, record)
 
     def _sampled(self, meaning: Meaning, record: Recorder) -> Vectors:

@@ -16,7 +16,7 @@ from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.drawing import generated_for, requests_of
 from dar_retriever.evaluation.methods import Method
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
-from dar_retriever.evaluation.reranking import RERANKERS, encoded, reranked
+from dar_retriever.evaluation.reranking import encoded, opened, reranked
 from dar_retriever.evaluation.row_cache import RowCache, Rows
 from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
 from dar_retriever.fusion import BoundedExclusion, Calibration
@@ -109,9 +109,19 @@ class Bench:
         told = self._told(f"Ranking: {method.name}")
         ranks = target_ranks(queries, np.asarray(self.pool), targets, told)
         if method.reranker:
+            reranking = opened(method.reranker, method.preset, encoder, PoolNeighbours(self.pool))
+            states = [state for *_, state in self._states]
             ranks = reranked(
-                RERANKERS[method.reranker](encoder, PoolNeighbours(self.pool)),
-                encoded(made, [state for *_, state in self._states], texts.values, drawn, queries),
+                reranking.reranker,
+                encoded(
+                    made,
+                    states,
+                    texts.values,
+                    drawn,
+                    queries,
+                    prior=reranking.prior,
+                    seed=self._seed,
+                ),
                 ranks,
                 np.asarray(self.pool),
                 [dataset.path(place) for place in range(len(dataset.pool))],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -53,7 +53,7 @@ def demo_dataset(
     gallery = gallery_products(products)
     # Of one order, so that more dialogues are the same ones and some more.
     targets = Random(_TARGET_SEED).sample(range(products), products)[:dialogues]
-    fields = {name: np.array([getattr(p, name) for p in gallery]) for name in ("kind", *FIELDS)}
+    fields = fields_of(gallery)
     cases = tuple(_case(number, target, gallery, fields) for number, target in enumerate(targets))
     return Dataset("demo", cases, tuple(map(picture_name, range(products))), pictures)
 
@@ -64,12 +64,32 @@ def _case(
     simulated = simulate(gallery[target], number)
     dialogue = simulated.dialogue
     rounds = tuple(dialogue.at_round(n) for n in range(ROUNDS + 1))
-    # Products that match equally well come in one random order for each dialogue, so that on
-    # average they share their places.
-    place = np.random.default_rng(number).permutation(len(gallery))
-    ceiling = []
-    for told in simulated.told:
-        names = ("kind", *told)
-        match = np.all([fields[name] == fields[name][target] for name in names], axis=0)
-        ceiling.append(int(np.count_nonzero(match & (place <= place[target]))))
-    return Case(dialogue.id, target, rounds, tuple(ceiling))
+    return Case(dialogue.id, target, rounds, perfect_ranks(fields, target, simulated.told, number))
+
+
+def fields_of(products: Sequence[Product]) -> dict[str, NDArray[np.str_]]:
+    """What can be told of products, by field: (P,) each."""
+    return {name: np.array([getattr(p, name) for p in products]) for name in ("kind", *FIELDS)}
+
+
+def perfect_ranks(
+    fields: Mapping[str, NDArray[np.str_]],
+    target: int,
+    told: Sequence[frozenset[str]],
+    seed: int,
+) -> tuple[int, ...]:
+    """The target's rank in each round for a perfect reader of what was told rightly, from 1.
+
+    Args:
+        fields: What the products are; see ``fields_of``.
+        target: Index of the target.
+        told: The fields that were told, by round.
+        seed: Products that match equally well come in one random order for each dialogue, so that
+            on average they share their places.
+    """
+    place = np.random.default_rng(seed).permutation(len(fields["kind"]))
+    ranks = []
+    for names in told:
+        match = np.all([fields[name] == fields[name][target] for name in ("kind", *names)], axis=0)
+        ranks.append(int(np.count_nonzero(match & (place <= place[target]))))
+    return tuple(ranks)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.evaluation.reranking import RERANKERS
+from dar_retriever.evaluation.reranking import OWN, RERANKERS
 from dar_retriever.fusion import (
     AdaptiveFusion,
     Calibration,
@@ -39,7 +39,8 @@ class Method:
         spending: Creates the component that decides how many images to generate for a turn; None
             for the preset's number.
         excludes: Whether exclusions bend the query, as in the presets.
-        reranker: What orders the best images anew, one of ``RERANKERS``; empty for nothing.
+        reranker: What orders the best images anew, one of ``RERANKERS``, or ``OWN`` for
+            the preset's; empty for nothing.
     """
 
     name: str
@@ -61,6 +62,7 @@ METHODS: Final = MappingProxyType(
         "dar": "text and generated images by the paper's schedule",
         "adaptive": "text and generated images, weighted by how well they agree",
         "sparing": "adaptive, with only as many images as the text needs",
+        "reranked": "adaptive, ordered anew as the preset does",
         "ceiling": "a perfect reader of what was told, over the demo's products",
     }
 )
@@ -88,6 +90,8 @@ def method(spec: str, default_preset: str) -> Method:
     reranker = name.removeprefix(_RERANKED) if name.startswith(_RERANKED) else ""
     if reranker in RERANKERS:
         name = "adaptive"
+    if name == "reranked":
+        name, reranker = "adaptive", OWN
     if name not in METHODS:
         raise InvalidInputError(
             f"method {spec!r} is not one of {', '.join(METHODS)}, or such as weights:0.7/0.3, or "

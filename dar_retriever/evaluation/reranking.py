@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -17,8 +18,9 @@ from dar_retriever.errors import InvalidInputError, UndecidedError
 from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.evaluation.ranking import top
 from dar_retriever.fusion import Calibration, Neighbours
+from dar_retriever.generation.base import SAMPLES, ImagePrior
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.opening import Beside, reader_of_pictures
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking import (
     BlipMatcher,
@@ -31,6 +33,14 @@ from dar_retriever.ranking import (
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.stores.hits import Hit, uri_of
 from dar_retriever.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """A re-ranker, and the prior whose samples it reads, if it reads any."""
+
+    reranker: Reranker
+    prior: ImagePrior | None = None
 
 
 def _propositions(encoder: JointEncoder, pool: Neighbours) -> Reranker:
@@ -52,6 +62,34 @@ def _matching(_: JointEncoder, __: Neighbours) -> Reranker:
 RERANKERS: Final[MappingProxyType[str, Callable[[JointEncoder, Neighbours], Reranker]]] = (
     MappingProxyType({"propositions": _propositions, "matching": _matching, "blip": _blip})
 )
+OWN: Final = "own"
+
+
+def opened(name: str, preset_name: str, encoder: JointEncoder, pool: Neighbours) -> Reranking:
+    """Open a re-ranker.
+
+    Args:
+        name: One of ``RERANKERS``, or ``OWN`` for the preset's.
+        preset_name: The preset of the method.
+        encoder: The preset's encoder.
+        pool: What is ranked.
+
+    Raises:
+        InvalidInputError: The preset has no re-ranker, or the re-ranker needs another encoder.
+    """
+    if name != OWN:
+        return Reranking(RERANKERS[name](encoder, pool))
+    chosen = preset(preset_name)
+    if chosen.reranker == "beside":
+        beside = Beside(chosen.encoder)
+        return Reranking(beside.reranker(pool), beside.prior)
+    reader = reader_of_pictures(chosen, encoder)
+    if reader is None:
+        raise InvalidInputError(
+            f"method 'reranked': the preset {preset_name!r} orders nothing anew; name a re-ranker, "
+            "such as reranked:propositions"
+        )
+    return Reranking(reader)
 
 
 def encoded(
@@ -60,6 +98,9 @@ def encoded(
     texts: Vectors,
     drawn: Vectors,
     queries: Vectors,
+    *,
+    prior: ImagePrior | None = None,
+    seed: int = 0,
 ) -> list[EncodedQuery]:
     """The queries of an evaluation as a re-ranker sees those of a search.
 
@@ -69,8 +110,16 @@ def encoded(
         texts: The captions' vectors: float32 (N, d).
         drawn: The generated images' vectors; NaN where one is missing: float32 (N, K, d).
         queries: The fused queries: float32 (N, d).
+        prior: Samples what is meant.
+        seed: Its seed.
     """
     none = texts[:0]
+    sampled: dict[str, Vectors] = {}
+    if prior is not None:
+        for reformulation, text in zip(made, texts, strict=True):
+            caption = reformulation.caption
+            if caption not in sampled:
+                sampled[caption] = prior.sample(caption, text, SAMPLES, seed)
     return [
         EncodedQuery(
             state,
@@ -81,6 +130,7 @@ def encoded(
             none,
             none,
             Trace(reformulation.caption, exclusions=reformulation.exclusions),
+            sampled_vectors=sampled.get(reformulation.caption, none),
         )
         for reformulation, state, text, images, query in zip(
             made, states, texts, drawn, queries, strict=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from dar_retriever.errors import GenerationError
 from dar_retriever.support.images import is_blank, to_rgb
 
 Samples: TypeAlias = NDArray[np.float32]
+
+# How many vectors a prior samples for a turn.
+SAMPLES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

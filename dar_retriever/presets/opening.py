@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -229,7 +229,7 @@ def from_preset(
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )
-    reranker = beside.reranker(opened) if beside else _reader_of(chosen, encoder, device)
+    reranker = beside.reranker(opened) if beside else reader_of_pictures(chosen, encoder, device)
     reader = PropositionReader(encoder, calibration)
     return DiffusionAugmentedRetriever(
         query_encoder,
@@ -244,7 +244,9 @@ def from_preset(
     )
 
 
-def _reader_of(chosen: Preset, encoder: JointEncoder, device: str | None) -> Reranker | None:
+def reader_of_pictures(
+    chosen: Preset, encoder: JointEncoder, device: str | None = None
+) -> Reranker | None:
     """The re-ranker that reads the best hits' pictures, if the preset has one."""
     if chosen.reranker is None:
         return None
@@ -257,10 +259,18 @@ class Beside:
     """The models in the folders beside an encoder's."""
 
     def __init__(self, encoder: str) -> None:
-        folder = Path(encoder.removeprefix("local-dir:")).parent
-        reader = CaptionReader(folder / "reader")
-        self.prior = FlowPrior(folder / "prior", reader)
-        self.matching = MatchingReranker(folder / "matching", reader)
+        self._folder = Path(encoder.removeprefix("local-dir:")).parent
+        self._reader = CaptionReader(self._folder / "reader")
+
+    @cached_property
+    def prior(self) -> FlowPrior:
+        """The prior, opened when it is first asked for."""
+        return FlowPrior(self._folder / "prior", self._reader)
+
+    @cached_property
+    def matching(self) -> MatchingReranker:
+        """The matching head, opened when it is first asked for."""
+        return MatchingReranker(self._folder / "matching", self._reader)
 
     def faithfulness(self, encoder: JointEncoder) -> Faithfulness:
         """Chooses among drawings of one prompt."""

@@ -1,26 +1,27 @@
 """How much of what one vector misses does the second stage find?
 
-Dialogues that nothing was tuned on, over unseen products. The best hits of the text are ordered
-anew by the demo's matching head, by the spread of the prior's samples, and by both, as the preset
-does. Then pairs of pictures whose two colours are swapped: how often is the right one first?
+Dialogues that nothing was tuned on, over unseen products. The best hits of the search are ordered
+anew by propositions, by the demo's matching head, by the spread of the prior's samples, and by head
+and spread, as the preset does; for some of the dialogues also with drawings. Then pairs of pictures
+whose two colours are swapped: how often is the right one first?
 
-    python examples/benchmarks/second_stage.py [DIALOGUES] [GALLERY]
+    python examples/benchmarks/second_stage.py --folder drawings
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 from dataclasses import replace
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from rich.progress import track
+from simulated import ALL, SEED, Ranks, Simulation, gain, recall
 
 from dar_retriever import (
     PRESETS,
+    AdaptiveFusion,
     BoundedExclusion,
     Calibration,
     Candidates,
@@ -29,130 +30,139 @@ from dar_retriever import (
     EncodedQuery,
     Hit,
     JointEncoder,
+    PropositionReader,
+    PropositionReranker,
     Reranker,
     Vectors,
     open_encoder,
+    open_generator,
 )
-from dar_retriever.demo.captions import FIELDS, description
+from dar_retriever.demo.captions import description
 from dar_retriever.demo.drawing import draw
-from dar_retriever.demo.products import Product, sample_products
-from dar_retriever.demo.simulated_user import ROUNDS, SimulatedDialogue, simulate
-from dar_retriever.evaluation.ranking import PoolNeighbours
+from dar_retriever.demo.products import sample_products
+from dar_retriever.evaluation import PoolNeighbours
 from dar_retriever.presets.opening import Beside
 
-SEED = 78
-TIMES = 1_000
-
-Ranks = NDArray[np.int64]
+DRAWN_ROUNDS = (2, 5, 8, 10)
+PAIRS = 500
 
 
 def main() -> None:
     """Print Recall@10, Recall@1, the differences with intervals, and the swapped pairs."""
-    dialogues, gallery = (int(text) for text in (*sys.argv[1:], "500", "5000")[:2])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dialogues", type=int, default=500)
+    parser.add_argument("--gallery", type=int, default=5_000)
+    parser.add_argument("--drawn", type=int, default=100, help="dialogues with drawings")
+    parser.add_argument("--folder", help="keeps the drawings")
+    options = parser.parse_args()
     encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
-    products = sample_products(gallery, unseen=True, seed=SEED)
-    pictures = enumerate(track(products, "Drawing the gallery"))
-    pool = encoded(encoder, [draw(p, 128, Random(SEED * 10**6 + n)) for n, p in pictures])
-    neighbours = PoolNeighbours(pool)
+    simulation = Simulation(encoder, options.dialogues, options.gallery)
+    neighbours = PoolNeighbours(simulation.pool)
+    calibration = Calibration(neighbours)
     orders: dict[str, Reranker | None] = {
-        "text": None,
+        "search": None,
+        "propositions": PropositionReranker(PropositionReader(encoder, calibration)),
         "matching head": beside.matching,
         "spread of the samples": DensityRatioReranker(neighbours),
-        "both, as in the preset": beside.reranker(neighbours),
+        "head and spread, as in the preset": beside.reranker(neighbours),
     }
-    targets = Random(SEED + 1).sample(range(gallery), dialogues)
-    said = [
-        simulate(products[target], 500_000 + SEED * 1_000 + number)
-        for number, target in enumerate(targets)
-    ]
-    exclusion = BoundedExclusion(Calibration(neighbours))
-    query_encoder = DARQueryEncoder(encoder, prior=beside.prior, exclusion=exclusion)
-    ranks = {name: np.zeros((dialogues, ROUNDS + 1), np.int64) for name in orders}
-    seconds = dict.fromkeys(orders, 0.0)
-    for row, (target, each) in enumerate(zip(track(targets, "Asking"), said, strict=True)):
-        for round_ in range(ROUNDS + 1):
-            query = query_encoder.encode(each.dialogue.at_round(round_))
-            for name, reranker in orders.items():
-                began = time.perf_counter()
-                ranks[name][row, round_] = rank(query, reranker, pool, target)
-                seconds[name] += time.perf_counter() - began
-    ranks["ceiling"] = ceiling(products, targets, said)
-    print("rounds".ljust(34), *(f"{n:5}" for n in range(ROUNDS + 1)), "  2-8   4-8")
-    for most in (10, 1):
-        for name, found in ranks.items():
-            row = 100 * (found < most).mean(0)
-            means = f"{row[2:9].mean():5.1f} {row[4:9].mean():5.1f}"
-            print(f"R@{most} {name}".ljust(34), *(f"{x:5.1f}" for x in row), means)
-    for name in list(orders)[1:]:
-        for most in (10, 1):
-            gains = (ranks[name] < most).astype(float) - (ranks["text"] < most)
-            print(f"R@{most} {name} - text, rounds 2 to 8: {interval(gains[:, 2:9])}")
-            worst = min(range(ROUNDS + 1), key=lambda n, gains=gains: gains[:, n].mean())  # type: ignore[misc]
-            print(f"   worst round: {worst}, {interval(gains[:, [worst]])}")
-    turns = dialogues * (ROUNDS + 1)
-    for name, spent in seconds.items():
-        print(f"{name}: {1000 * spent / turns:.1f} ms a turn with the search in NumPy")
-    swapped(encoder, query_encoder, orders)
+    text_encoder = DARQueryEncoder(
+        encoder, prior=beside.prior, exclusion=BoundedExclusion(calibration)
+    )
+    queries = simulation.queries(text_encoder)
+    ranks = {"text, no exclusions": simulation.ranks(queries, None, vectors=text_of)}
+    ranks |= ordered(simulation, queries, orders)
+    ranks["ceiling"] = simulation.ceiling()
+    report(ranks, "text, no exclusions", ALL)
+    swapped(encoder, text_encoder, orders)
+    if options.drawn:
+        drawing_encoder = DARQueryEncoder(
+            encoder,
+            open_generator("demo", cache_folder=options.folder),
+            prior=beside.prior,
+            fusion=AdaptiveFusion(calibration),
+            exclusion=BoundedExclusion(calibration),
+            negative_prompts=False,
+        )
+        queries = simulation.queries(drawing_encoder, DRAWN_ROUNDS, options.drawn)
+        some = {"text, no exclusions": ranks["text, no exclusions"][: options.drawn, DRAWN_ROUNDS]}
+        some |= {
+            f"adaptive, then {name}": found
+            for name, found in ordered(simulation, queries, orders, DRAWN_ROUNDS).items()
+        }
+        some["ceiling"] = ranks["ceiling"][: options.drawn, DRAWN_ROUNDS]
+        report(some, "adaptive, then search", DRAWN_ROUNDS)
 
 
-def rank(query: EncodedQuery, reranker: Reranker | None, pool: Vectors, target: int) -> int:
-    """The target's rank from 0; its place in the search where it is not ordered anew."""
-    scores = pool @ query.vector
-    place = int((scores > scores[target]).sum())
-    if reranker is None or place >= reranker.depth:
-        return place
-    best = np.argsort(-scores)[: reranker.depth]
-    hits = [Hit(str(number), float(scores[number]), "") for number in best]
-    again = reranker.scores(Candidates(query, hits, pool[best]))
-    return int((again > again[place]).sum())
-
-
-def ceiling(products: list[Product], targets: list[int], said: list[SimulatedDialogue]) -> Ranks:
-    """Ranks for a perfect reader of what was told rightly, with ties in one random order."""
-    values = {
-        name: np.array([getattr(product, name) for product in products])
-        for name in ("kind", *FIELDS)
-    }
-    ranks = np.zeros((len(targets), ROUNDS + 1), np.int64)
-    for row, (target, each) in enumerate(zip(targets, said, strict=True)):
-        place = np.random.default_rng(row).permutation(len(products))
-        for round_, told in enumerate(each.told):
-            names = ("kind", *told)
-            match = np.all([values[name] == values[name][target] for name in names], axis=0)
-            ranks[row, round_] = np.count_nonzero(match & (place < place[target]))
+def ordered(
+    simulation: Simulation,
+    queries: list[EncodedQuery],
+    orders: dict[str, Reranker | None],
+    rounds: tuple[int, ...] = ALL,
+) -> dict[str, Ranks]:
+    """The targets' ranks after each re-ranker; prints how long they take."""
+    ranks = {}
+    for name, reranker in orders.items():
+        began = time.process_time()
+        ranks[name] = simulation.ranks(queries, reranker, rounds)
+        spent = time.process_time() - began
+        print(f"{name}: {1000 * spent / len(queries):.1f} ms of CPU a turn", flush=True)
     return ranks
 
 
-def interval(gains: NDArray[np.float64]) -> str:
-    """The mean in points with its 95 % bootstrap interval over dialogues."""
-    each = 100 * gains.mean(1)
-    chosen = np.random.default_rng(0).integers(len(each), size=(TIMES, len(each)))
-    low, high = np.percentile(each[chosen].mean(1), [2.5, 97.5])
-    return f"{each.mean():+.1f} [{low:+.1f}, {high:+.1f}]"
+def report(ranks: dict[str, Ranks], before: str, rounds: tuple[int, ...]) -> None:
+    """Print recall and differences; the last method is the ceiling."""
+    print("rounds".ljust(44), *(f"{n:5}" for n in rounds), "   2-8    4-8")
+    middle = [place for place, n in enumerate(rounds) if 2 <= n <= 8]
+    late = [place for place, n in enumerate(rounds) if 4 <= n <= 8]
+    for most in (10, 1):
+        for name, found in ranks.items():
+            recall(name, found, most, rounds)
+    base = ranks[before]
+    for name, found in list(ranks.items())[1:-1]:
+        if name == before:
+            continue
+        for most in (10, 1):
+            whole, part = (
+                gain(found[:, places], base[:, places], most) for places in (middle, late)
+            )
+            print(f"R@{most} {name} - {before}: rounds 2 to 8 {whole}, 4 to 8 {part}")
+            lost = [gain(found[:, [place]], base[:, [place]], most) for place in range(len(rounds))]
+            print("   by round:", "; ".join(lost))
+        start, reached, end = (
+            (each[:, middle] <= 10).mean() for each in (base, found, ranks["ceiling"])
+        )
+        closed = 100 * (reached - start) / (end - start)
+        print(f"   of the gap to the ceiling, rounds 2 to 8: {closed:.0f} %")
+        pushed = ((base <= 10) & (found > 10)).mean()
+        print(f"   targets pushed out of the first ten: {100 * pushed:.1f} % of the turns")
+
+
+def text_of(query: EncodedQuery) -> Vectors:
+    """The caption's vector."""
+    assert query.text_vector is not None
+    return query.text_vector
 
 
 def swapped(
     encoder: JointEncoder, query_encoder: DARQueryEncoder, orders: dict[str, Reranker | None]
 ) -> None:
     """Of two pictures of a product, one with its two colours swapped: which comes first?"""
-    patterned = [p for p in sample_products(1_000, unseen=True, seed=SEED + 2) if p.second_colour][
-        :500
-    ]
+    products = sample_products(2 * PAIRS, unseen=True, seed=SEED + 2)
+    patterned = [product for product in products if product.second_colour][:PAIRS]
     right = dict.fromkeys(orders, 0)
     for number, product in enumerate(track(patterned, "Swapping colours")):
         other = replace(product, colour=product.second_colour, second_colour=product.colour)
         pool = encoder.encode_images([draw(p, 128, Random(number)) for p in (product, other)])
         query = query_encoder.encode(description(product))
+        hits = [Hit(name, float(v @ query.vector), "") for name, v in zip("ab", pool, strict=True)]
         for name, reranker in orders.items():
-            right[name] += rank(query, reranker, pool, 0) == 0
+            scores = pool @ query.vector
+            if reranker is not None:
+                scores = np.asarray(reranker.scores(Candidates(query, hits, pool)))
+            right[name] += bool(scores[0] > scores[1])
     for name, count in right.items():
         print(f"swapped colours, right one first by {name}: {100 * count / len(patterned):.1f} %")
-
-
-def encoded(encoder: JointEncoder, pictures: list[Image.Image]) -> Vectors:
-    """Vectors of pictures, in batches."""
-    parts = [pictures[start : start + 64] for start in range(0, len(pictures), 64)]
-    return np.concatenate([encoder.encode_images(part) for part in parts])
 
 
 if __name__ == "__main__":

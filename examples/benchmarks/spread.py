@@ -1,156 +1,205 @@
 """What do samples of what is meant add to the text, by their spread and by their mean?
 
-Dialogues over unseen products. At some rounds, the catalogue's painter draws K pictures that show
-what was told, and leave to chance what was not: faithful drawings, the limit of what any generator
-can give. The 200 best hits of the text are ordered by the text, by the text and the mean of the
-samples, and by the density ratio of the samples. Then the samples are spoiled on purpose.
+Dialogues that nothing was tuned on, over unseen products. The best hits of the text are ordered by
+the density ratio of samples of the demo's prior, and of pictures that the catalogue's painter drew:
+those show what was told and leave to chance what was not, so they are the limit of what any
+generator can give. Beside it the mean of the same samples, fused as the paper does and adaptively,
+and the matching head. Then the samples are spoiled on purpose.
 
-    python examples/benchmarks/spread.py [DIALOGUES]
+    python examples/benchmarks/spread.py --dialogues 500
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import argparse
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from rich.progress import track
+from simulated import Simulation, encoded, gain, recall
 
 from dar_retriever import (
-    Candidates,
+    PRESETS,
+    AdaptiveFusion,
+    Calibration,
+    DARQueryEncoder,
     DensityRatioReranker,
-    Dialogue,
     EncodedQuery,
-    Hit,
+    FlowPrior,
+    Fusion,
     JointEncoder,
-    RuleReformulator,
-    Trace,
+    Reranker,
     Vectors,
     open_encoder,
+    paper_schedule,
 )
 from dar_retriever.demo.drawing import draw
-from dar_retriever.demo.products import (
-    BACKGROUNDS,
-    COLOURS,
-    KINDS,
-    PATTERNS,
-    Product,
-    sample_products,
-)
-from dar_retriever.demo.simulated_user import simulate
-from dar_retriever.evaluation.ranking import PoolNeighbours
+from dar_retriever.demo.products import BACKGROUNDS, COLOURS, KINDS, PATTERNS, Product
+from dar_retriever.evaluation import PoolNeighbours
+from dar_retriever.presets.opening import Beside
 
-GALLERY, ROUNDS, SAMPLES = 5_000, (2, 5, 8), 64
-SEED = 78
-CANDIDATES = 200
-MEANS = (0.1, 0.2, 0.4)
-
-Scores = NDArray[np.float64]
+ROUNDS = (2, 5, 8)
+GALLERY, SMALL = 5_000, 3_000
+MOST, USUAL = 256, 64
 
 
 def main() -> None:
-    """Print one table for each round."""
-    dialogues = int(sys.argv[1]) if len(sys.argv) > 1 else 150
-    encoder = open_encoder("demo")
-    products = sample_products(GALLERY, unseen=True, seed=SEED)
-    pictures = enumerate(track(products, "Drawing and encoding the gallery"))
-    pool = encoded(encoder, [draw(p, 128, Random(SEED * 10**6 + n)) for n, p in pictures])
-    reranker = DensityRatioReranker(PoolNeighbours(pool))
-    rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
-    targets = Random(SEED + 1).sample(range(GALLERY), dialogues)
-    said = [
-        simulate(products[target], 500_000 + SEED * 1_000 + number)
-        for number, target in enumerate(targets)
-    ]
-    for round_ in ROUNDS:
-        captions = [rules.reformulate(each.dialogue.at_round(round_)).caption for each in said]
-        texts = encoder.encode_texts(captions)
-        drawn = np.stack(
-            [
-                painted(encoder, products[target], each.told[round_], number)
-                for number, (target, each) in enumerate(
-                    zip(track(targets, f"Painting for round {round_}"), said, strict=True)
-                )
-            ]
-        )
-        table(round_, pool, texts, drawn, targets, reranker)
+    """Print one table for each gallery, for the painter, and for spoiled samples."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--dialogues", type=int, default=500)
+    parser.add_argument("--painted", type=int, default=150, help="dialogues with painted pictures")
+    options = parser.parse_args()
+    encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
+    simulation = Simulation(encoder, options.dialogues, GALLERY, among=SMALL)
+    query_encoder = DARQueryEncoder(encoder, prior=beside.prior, samples=MOST)
+    queries = simulation.queries(query_encoder, ROUNDS)
+    spoiled = spoilt(queries, beside.prior, simulation.pool)
+    painted = paint(encoder, simulation, options.painted)
+    whole = simulation.pool
+    for size in (GALLERY, SMALL):
+        simulation.pool = whole[:size]
+        print(f"\ngallery of {size:,}", *(f"{n:5}" for n in ROUNDS), "   2-8    4-8")
+        neighbours = PoolNeighbours(simulation.pool)
+        compare(simulation, queries, beside, neighbours)
+        orders = {
+            "density ratio": DensityRatioReranker(neighbours),
+            "head and density ratio": beside.reranker(neighbours),
+        }
+        for name, samples in spoiled.items():
+            compared(simulation, sampled(queries, samples), name, orders)
+        some = queries[: len(painted)]
+        print("with pictures of the painter, fewer dialogues")
+        recall("text", simulation.ranks(some, None, ROUNDS), 10, ROUNDS)
+        for count in (8, 16, USUAL):
+            few = [each[:count] for each in painted]
+            compared(simulation, sampled(some, few), f"{count} of the painter", orders)
 
 
-def table(
-    round_: int,
-    pool: Vectors,
-    texts: Vectors,
-    drawn: Vectors,
-    targets: list[int],
-    reranker: DensityRatioReranker,
+def compare(
+    simulation: Simulation,
+    queries: list[EncodedQuery],
+    beside: Beside,
+    neighbours: PoolNeighbours,
 ) -> None:
-    """Print Recall@10 and Recall@1 of all ways to order the candidates."""
+    """Print what fusions and re-rankers make of the prior's samples."""
+    text = simulation.ranks(queries, None, ROUNDS)
+    usual = sampled(queries, [query.sampled_vectors[:USUAL] for query in queries])
+    for most in (10, 1):
+        recall("text", text, most, ROUNDS)
+    fusions: dict[str, Fusion] = {
+        "the paper's fusion": paper_schedule(),
+        "adaptive fusion": AdaptiveFusion(Calibration(neighbours)),
+    }
+    rounds = ROUNDS * len(simulation.targets)
+    for name, fusion in fusions.items():
+        fused = [
+            replace(query, vector=fusion.fuse(text_of(query), query.sampled_vectors, n).vector)
+            for query, n in zip(usual, rounds, strict=True)
+        ]
+        compared(simulation, fused, name, {f"of {USUAL}": None})
+    spread = DensityRatioReranker(neighbours)
+    for count in (4, 16, USUAL, MOST):
+        some = sampled(queries, [query.sampled_vectors[:count] for query in queries])
+        compared(simulation, some, "density ratio", {f"of {count}": spread})
+    compared(simulation, usual, "matching head", {"": beside.matching})
+    both = beside.reranker(neighbours)
+    compared(simulation, usual, "head and density ratio", {f"of {USUAL}": both})
 
-    def recall(name: str, scores_of: Callable[[int, NDArray[np.intp]], Scores]) -> None:
-        ranks = []
-        for number, target in enumerate(targets):
-            best = np.argsort(-(pool @ texts[number]))[:CANDIDATES]
-            own = np.flatnonzero(best == target)
-            scores = scores_of(number, best)
-            ranks.append((scores > scores[own[0]]).sum() if len(own) else GALLERY)
-        at_10, at_1 = (100 * np.mean(np.array(ranks) < most) for most in (10, 1))
-        print(f"round {round_}: {name:42} R@10 {at_10:5.1f}  R@1 {at_1:5.1f}", flush=True)
 
-    def spread(samples: Vectors) -> Callable[[int, NDArray[np.intp]], Scores]:
-        def scores_of(number: int, best: NDArray[np.intp]) -> Scores:
-            hits = [Hit(str(each), 0.0, "") for each in best]
-            query = query_of(texts[number], samples[number])
-            return np.asarray(reranker.scores(Candidates(query, hits, pool[best])))
+def compared(
+    simulation: Simulation,
+    queries: Sequence[EncodedQuery],
+    name: str,
+    orders: dict[str, Reranker | None] | dict[str, Reranker],
+) -> None:
+    """Print recall, and the difference to the text."""
+    plain = [replace(query, vector=text_of(query)) for query in queries]
+    text = simulation.ranks(plain, None, ROUNDS)
+    for order, reranker in orders.items():
+        ranks = simulation.ranks(queries, reranker, ROUNDS)
+        for most in (10, 1):
+            recall(f"{name}, {order}", ranks, most, ROUNDS)
+        pushed = 100 * ((text <= 10) & (ranks > 10)).mean()
+        each = [gain(ranks[:, [n]], text[:, [n]], 10) for n in range(len(ROUNDS))]
+        print("   to the text:", gain(ranks, text, 10), "; ".join(each), f"pushed {pushed:.1f} %")
 
-        return scores_of
 
-    recall("text", lambda number, best: pool[best] @ texts[number])
-    for weight in MEANS:
-        recall(
-            f"text and {weight} of the mean of {SAMPLES}",
-            lambda number, best, weight=weight: (
-                pool[best]  # type: ignore[misc]
-                @ ((1 - weight) * texts[number] + weight * drawn[number].mean(0))
-            ),
-        )
-    for count in (8, 16, 32, SAMPLES):
-        recall(f"density ratio of {count}", spread(drawn[:, :count]))
+def sampled(queries: Sequence[EncodedQuery], samples: Sequence[Vectors]) -> list[EncodedQuery]:
+    """Queries with other samples."""
+    pairs = zip(queries, samples, strict=True)
+    return [replace(query, sampled_vectors=some) for query, some in pairs]
+
+
+def text_of(query: EncodedQuery) -> Vectors:
+    """The caption's vector."""
+    assert query.text_vector is not None
+    return query.text_vector
+
+
+def spoilt(
+    queries: list[EncodedQuery], prior: FlowPrior, pool: Vectors
+) -> dict[str, list[Vectors]]:
+    """Samples of a prior that is broken, by how it is."""
     chance = np.random.default_rng(0)
-    for share in (0.1, 0.25, 0.5):
-        foreign = drawn.copy()
-        places = chance.random(drawn.shape[:2]) < share
-        foreign[places] = pool[chance.integers(len(pool), size=int(places.sum()))]
-        recall(f"density ratio, {share:.0%} of the samples foreign", spread(foreign))
-    recall("density ratio, captions shuffled", spread(np.roll(drawn, 1, axis=0)))
+    usual = [query.sampled_vectors[:USUAL] for query in queries]
+    noise = chance.standard_normal((len(usual), *usual[0].shape)).astype(np.float32)
+    noise /= np.linalg.norm(noise, axis=-1, keepdims=True)
+
+    def with_some(share: float, others: Callable[[EncodedQuery], Vectors]) -> list[Vectors]:
+        count = round(share * USUAL)
+        return [
+            np.concatenate([some[count:], others(query)[:count]])
+            for some, query in zip(usual, queries, strict=True)
+        ]
+
+    def foreign(_: EncodedQuery) -> Vectors:
+        chosen: Vectors = pool[chance.integers(len(pool), size=USUAL)]
+        return chosen
+
+    def wrong(query: EncodedQuery) -> Vectors:
+        caption = other_colour(query.trace.caption, chance)
+        return prior.sample(caption, text_of(query), USUAL, seed=1)
+
+    return {
+        "captions shuffled": [*usual[len(ROUNDS) :], *usual[: len(ROUNDS)]],
+        "noise": list(noise),
+        "one picture for all": [np.repeat(pool[:1], USUAL, 0)] * len(usual),
+        "one caption for all": [usual[0]] * len(usual),
+        "half of them foreign": with_some(0.5, foreign),
+        "one told colour wrong in 40 %": with_some(0.4, wrong),
+    }
 
 
-def query_of(text: Vectors, samples: Vectors) -> EncodedQuery:
-    """A query with samples."""
-    none = text[None][:0]
-    return EncodedQuery(
-        Dialogue.from_text("a product"),
-        text,
-        text,
-        none,
-        none,
-        none,
-        none,
-        Trace(),
-        sampled_vectors=samples,
-    )
+def other_colour(caption: str, chance: np.random.Generator) -> str:
+    """A caption with one of its colours exchanged for one that was not told."""
+    told = [word for word in re.findall(r"[a-z]+", caption) if word in COLOURS]
+    if not told:
+        return caption
+    other = sorted(set(COLOURS).difference(told))
+    chosen = told[int(chance.integers(len(told)))]
+    return re.sub(rf"\b{chosen}\b", other[int(chance.integers(len(other)))], caption, count=1)
+
+
+def paint(encoder: JointEncoder, simulation: Simulation, dialogues: int) -> list[Vectors]:
+    """Vectors of pictures that show what was told, and chance otherwise: float32 (K, d) each."""
+    pairs = list(zip(simulation.targets, simulation.said, strict=True))[:dialogues]
+    return [
+        painted(encoder, simulation.products[target], each.told[n], seed)
+        for seed, (target, each) in enumerate(track(pairs, "Painting"))
+        for n in ROUNDS
+    ]
 
 
 def painted(encoder: JointEncoder, product: Product, told: frozenset[str], seed: int) -> Vectors:
-    """Vectors of pictures that show what was told, and chance otherwise: float32 (K, d)."""
+    """Vectors of pictures of products that are like one in what was told: float32 (K, d)."""
     random = Random(seed)
-    pictures = [
-        draw(freed(product, told, random), 128, Random(random.random())) for _ in range(SAMPLES)
-    ]
-    return encoded(encoder, pictures)
+    return encoded(
+        encoder,
+        (draw(freed(product, told, random), 128, Random(random.random())) for _ in range(USUAL)),
+    )
 
 
 def freed(product: Product, told: frozenset[str], random: Random) -> Product:
@@ -172,12 +221,6 @@ def freed(product: Product, told: frozenset[str], random: Random) -> Product:
         detail=product.detail if "detail" in told else random.choice(KINDS[product.kind].details),
         background=product.background if "background" in told else random.choice(list(BACKGROUNDS)),
     )
-
-
-def encoded(encoder: JointEncoder, pictures: list[Image.Image]) -> Vectors:
-    """Vectors of pictures, in batches."""
-    parts = [pictures[start : start + 64] for start in range(0, len(pictures), 64)]
-    return np.concatenate([encoder.encode_images(part) for part in parts])
 
 
 if __name__ == "__main__":

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dar_retriever import Candidates, Dialogue, OpenClipEncoder, Reformulation
+from dar_retriever import Candidates, Dialogue, OpenClipEncoder, Reformulation, open_encoder
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.demo.simulated_user import simulate
 from dar_retriever.errors import InvalidInputError, UndecidedError
-from dar_retriever.evaluation import evaluate
+from dar_retriever.evaluation import PoolNeighbours, evaluate
 from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.evaluation.methods import method
-from dar_retriever.evaluation.reranking import RERANKERS, encoded, reranked
+from dar_retriever.evaluation.reranking import OWN, RERANKERS, encoded, opened, reranked
 from dar_retriever.evaluation.values import Models
 
 POOL = np.eye(6, dtype=np.float32)
@@ -82,10 +82,30 @@ def test_a_reranked_method_is_adaptive_and_something_after_it(name: str) -> None
     assert method(f"reranked:{name}@paper", "demo").preset == "paper"
 
 
-@pytest.mark.parametrize("spec", ["reranked", "reranked:", "reranked:nothing"])
+@pytest.mark.parametrize("spec", ["reranked:", "reranked:own", "reranked:nothing"])
 def test_an_unknown_reranker_is_refused_with_the_known_ones(spec: str) -> None:
     with pytest.raises(InvalidInputError, match="reranked: with one of propositions"):
         method(spec, "demo")
+
+
+def test_the_presets_own_reranker() -> None:
+    made = method("reranked", "demo")
+    assert (made.draws, made.reranker) == (True, OWN)
+    encoder, pool = open_encoder("demo"), PoolNeighbours(np.eye(60, 192, dtype=np.float32))
+    reranking = opened(OWN, "demo", encoder, pool)
+    assert reranking.reranker.name == "matching head and density ratio"
+    text = encoder.encode_texts(["a mug"])
+    (query,) = encoded(
+        [Reformulation("a mug")],
+        [Dialogue.from_text("a mug")],
+        text,
+        np.empty((1, 0, encoder.dimension), np.float32),
+        text,
+        prior=reranking.prior,
+    )
+    assert query.sampled_vectors.shape == (64, encoder.dimension)
+    with pytest.raises(InvalidInputError, match="'fast' orders nothing anew"):
+        opened(OWN, "fast", encoder, pool)
 
 
 def test_the_ceiling_is_the_place_among_all_that_match(tmp_path: Path) -> None:

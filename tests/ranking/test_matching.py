@@ -183,3 +183,15 @@ def test_what_the_head_does_not_know_is_left_out(
     [shown] = head.shown(Candidates(query, [Hit("0", 0.0, "")], vectors[:1]))
     assert [each.phrase for each in shown] == phrases
     assert head.shown(Candidates(query, [], vectors[:0])) == []
+
+
+def test_the_first_query_does_not_wait_for_samples(
+    reader: CaptionReader, encoder: JointEncoder
+) -> None:
+    sampling = DARQueryEncoder(encoder, prior=FlowPrior(WEIGHTS / "prior", reader), samples=9)
+    first, last = sampling.stages("a red mug")
+    assert (first.final, last.final) == (False, True)
+    assert (len(first.sampled_vectors), len(last.sampled_vectors)) == (0, 9)
+    np.testing.assert_array_equal(first.vector, last.vector)
+    assert "sample" in last.trace.timings
+    assert "sample" not in first.trace.timings
