@@ -88,6 +88,7 @@ from dar_retriever.questions import (
 from dar_retriever.ranking import (
     BlipMatcher,
     Candidates,
+    ChatVerifier,
     Closeness,
     CrossEncoderReranker,
     DensityRatioReranker,
@@ -145,6 +146,7 @@ __all__ = [
     "Candidates",
     "CaptionedReference",
     "Captioner",
+    "ChatVerifier",
     "Choice",
     "Closeness",
     "ComposedEncoder",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, StringConstraints, ValidationError
 
@@ -47,7 +47,7 @@ Phrase = Annotated[Line, AfterValidator(_said)]
 def ask(
     model: LanguageModel,
     instructions: str,
-    data: str,
+    data: str | Sequence[Mapping[str, Any]],
     schema: type[Answer],
     limit: float | None,
 ) -> tuple[Answer, int]:
@@ -56,7 +56,7 @@ def ask(
     Args:
         model: What is asked.
         instructions: What to do; the system's message.
-        data: What to do it with; the user's message.
+        data: What to do it with; the user's message, or its parts where it has pictures.
         schema: The form of the answer; its validators may refuse what fits the form.
         limit: Seconds that both tries together may take; None for no limit.
 
@@ -70,7 +70,7 @@ def ask(
     deadline = None if limit is None else time.monotonic() + limit
     messages: list[Message] = [
         {"role": "system", "content": instructions},
-        {"role": "user", "content": data},
+        {"role": "user", "content": data if isinstance(data, str) else list(data)},
     ]
     reply = _reply(model, messages, schema, limit, deadline)
     try:

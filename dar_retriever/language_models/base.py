@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from pydantic import BaseModel
 
-Message: TypeAlias = Mapping[str, str]
+Message: TypeAlias = Mapping[str, Any]
 
 
 class LanguageModel(Protocol):
@@ -22,7 +22,10 @@ class LanguageModel(Protocol):
 
         Args:
             messages: Dicts of "role" ("system", "user" or "assistant") and "content", as chat APIs
-                have them. They say what form the answer is to have.
+                have them. They say what form the answer is to have. Only where pictures are
+                asked about, such as by ``ChatVerifier``, "content" is no text but a list of
+                {"type": "text", "text": ...} and {"type": "image_url", "image_url": {"url":
+                ...}} with a ``data:`` URL.
             schema: That form, for models that can be made to keep to it
                 (``schema.model_json_schema()``); others may ignore it.
 

@@ -2,6 +2,7 @@
 
 from dar_retriever.ranking.base import Candidates, Explainer, Matcher, Reranker
 from dar_retriever.ranking.blip_matcher import BlipMatcher
+from dar_retriever.ranking.chat_verifier import ChatVerifier
 from dar_retriever.ranking.closeness import Closeness, StoreCloseness, Verdict
 from dar_retriever.ranking.combined import CombinedReranker
 from dar_retriever.ranking.cross_encoder import CrossEncoderReranker
@@ -17,6 +18,7 @@ from dar_retriever.ranking.sentence_transformers_matcher import SentenceTransfor
 __all__ = [
     "BlipMatcher",
     "Candidates",
+    "ChatVerifier",
     "Closeness",
     "CombinedReranker",
     "CrossEncoderReranker",

@@ -34,7 +34,7 @@ def language_model(model: BaseChatModel) -> LanguageModel:
 class _ChatModel:
     model: BaseChatModel
 
-    def __call__(self, messages: Sequence[Mapping[str, str]], schema: type[BaseModel], /) -> str:
+    def __call__(self, messages: Sequence[Mapping[str, Any]], schema: type[BaseModel], /) -> str:
         asked = convert_to_messages([dict(message) for message in messages])
         try:
             structured = self.model.with_structured_output(schema, include_raw=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
 from llama_index.core.llms import LLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import FunctionTool
@@ -34,8 +35,8 @@ def language_model(llm: LLM) -> LanguageModel:
 class _LLM:
     llm: LLM
 
-    def __call__(self, messages: Sequence[Mapping[str, str]], schema: type[BaseModel], /) -> str:
-        asked = [ChatMessage(role=each["role"], content=each["content"]) for each in messages]
+    def __call__(self, messages: Sequence[Mapping[str, Any]], schema: type[BaseModel], /) -> str:
+        asked = [_message(each) for each in messages]
         llm = self.llm
         if not isinstance(llm, FunctionCallingLLM) or not llm.metadata.is_function_calling_model:
             return llm.chat(asked).message.content or ""
@@ -46,6 +47,19 @@ class _LLM:
         calls = llm.get_tool_calls_from_response(reply, error_on_no_tool_call=False)
         # The common check handles an answer in plain text too.
         return json.dumps(calls[0].tool_kwargs) if calls else reply.message.content or ""
+
+
+def _message(message: Mapping[str, Any]) -> ChatMessage:
+    role, content = message["role"], message["content"]
+    if isinstance(content, str):
+        return ChatMessage(role=role, content=content)
+    blocks = [
+        TextBlock(text=part["text"])
+        if part["type"] == "text"
+        else ImageBlock(url=part["image_url"]["url"])
+        for part in content
+    ]
+    return ChatMessage(role=role, blocks=blocks)
 
 
 def _never_called(**_: object) -> None:
