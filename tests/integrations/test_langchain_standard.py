@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 from langchain_core.tools import BaseTool
-from langchain_dar import DARRetriever, create_image_search_tool
-from langchain_tests.integration_tests import RetrieversIntegrationTests, ToolsIntegrationTests
+from langchain_dar import DARRetriever, ImageEmbeddings, create_image_search_tool
+from langchain_tests.integration_tests import (
+    EmbeddingsIntegrationTests,
+    RetrieversIntegrationTests,
+    ToolsIntegrationTests,
+)
 from langchain_tests.unit_tests import ToolsUnitTests
 
 from dar_retriever import DiffusionAugmentedRetriever
@@ -35,6 +39,16 @@ class TestRetriever(WithDemo, RetrieversIntegrationTests):
     @property
     def retriever_query_example(self) -> str:
         return "a red mug with white dots"
+
+
+class TestEmbeddings(WithDemo, EmbeddingsIntegrationTests):
+    @property
+    def embeddings_class(self) -> type[ImageEmbeddings]:
+        return ImageEmbeddings
+
+    @property
+    def embedding_model_params(self) -> dict[str, Any]:
+        return {"encoder": self.demo.query_encoder.encoder}
 
 
 class WithTool(WithDemo):
