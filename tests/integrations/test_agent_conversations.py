@@ -184,7 +184,8 @@ async def test_what_else_was_talked_about_does_not_change_what_is_found(
             assert "kim" not in reply
             assert "144" not in reply
 
-    assert right["clean"]
+    # The gallery has six such pictures in all.
+    assert right["clean"] >= 5
     assert abs(right["after"] - right["clean"]) <= 2
 
 
