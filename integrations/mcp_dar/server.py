@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
 from mcp.server.apps import client_supports_apps
+from mcp.server.auth.provider import TokenVerifier
+from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
@@ -87,6 +89,8 @@ def create_server(
     questioner: Questioner | None = None,
     cut: bool = False,
     structured: bool = True,
+    auth: AuthSettings | None = None,
+    token_verifier: TokenVerifier | None = None,
 ) -> MCPServer[Any]:
     """Make a server for a retriever.
 
@@ -105,6 +109,8 @@ def create_server(
         cut: Whether lists end where nothing more fits; see ``SearchResult.cut``.
         structured: Whether results come as structured data too, which the page of MCP Apps needs.
             Some clients then show their model that data alone, without the pictures.
+        auth: For OAuth over HTTP: which service gives tokens out, and what it calls this server.
+        token_verifier: For OAuth: says whose a token is; required with ``auth``.
 
     Returns:
         A server to run with ``serve_stdio`` or ``serve_http``.
@@ -114,6 +120,8 @@ def create_server(
         instructions=_INSTRUCTIONS,
         version=__version__,
         extensions=[hits_page()] if structured else [],
+        auth=auth,
+        token_verifier=token_verifier,
     )
     search = AgentSearch(retriever, questioner=questioner, cut=cut)
     desk = _Desk(search, conversations or Conversations(), images, structured=structured)

@@ -40,7 +40,7 @@ def serve_http(
 
     Args:
         server: See ``create_server``.
-        host: Loopback by default; elsewhere give a token.
+        host: Loopback by default; elsewhere give a token, or make the server with OAuth.
         port: Where it listens.
         token: What clients have to send as ``Authorization: Bearer TOKEN``; nothing by default.
         allowed_hosts: Further names that it answers to, such as those of a reverse proxy.
@@ -51,8 +51,9 @@ def serve_http(
     """
     import uvicorn
 
+    protected = bool(token) or server.settings.auth is not None
     require_protection(
-        host, protected=bool(token), protection="a token (--token)", allow_anyone=allow_anyone
+        host, protected=protected, protection="a token (--token)", allow_anyone=allow_anyone
     )
     app = http_app(server, host=host, token=token, allowed_hosts=allowed_hosts)
     uvicorn.run(app, host=host, port=port, log_level="warning")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +23,8 @@ from conftest import free_port
 from fakes import DrawingGenerator, FailingGenerator, far_from
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.settings import AuthSettings
 from mcp.shared.exceptions import MCPError
 from mcp_dar import Conversations, create_server, http_app
 from slow_mcp_server import UntilStopped
@@ -429,6 +433,61 @@ def test_every_request_needs_the_token(demo: DiffusionAugmentedRetriever) -> Non
         for scheme in ("Bearer", "bearer", "BEARER"):
             allowed = client.post("/mcp", json={}, headers={"Authorization": f"{scheme} {TOKEN}"})
             assert allowed.status_code != 401
+
+
+class Verifier:
+    """Knows one token."""
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        known = AccessToken(token=token, client_id="client", scopes=["search"])
+        return known if token == TOKEN else None
+
+
+def test_oauth_says_where_tokens_come_from_and_takes_them(
+    demo: DiffusionAugmentedRetriever,
+) -> None:
+    auth = AuthSettings(
+        issuer_url="https://login.example.org",  # type: ignore[arg-type]
+        resource_server_url="http://127.0.0.1:8000/mcp",  # type: ignore[arg-type]
+        required_scopes=["search"],
+        validate_token_resource=False,
+    )
+    app = http_app(create_server(demo, auth=auth, token_verifier=Verifier()))
+    with TestClient(app, base_url="http://127.0.0.1:8000") as client:
+        refused = client.post("/mcp", json={})
+        where = refused.headers["WWW-Authenticate"].split('resource_metadata="')[1].split('"')[0]
+        told = client.get(where).json()
+        wrong = client.post("/mcp", json={}, headers={"Authorization": "Bearer wrong"})
+        allowed = client.post("/mcp", json={}, headers={"Authorization": f"Bearer {TOKEN}"})
+
+    assert refused.status_code == wrong.status_code == 401
+    assert told["authorization_servers"] == ["https://login.example.org"]
+    assert told["scopes_supported"] == ["search"]
+    assert allowed.status_code not in (401, 403)
+
+
+def test_the_official_inspector_lists_calls_and_reads(port: int) -> None:
+    inspector = shutil.which("mcp-inspector-cli")
+    if inspector is None:
+        pytest.skip("no inspector: npm install -g @modelcontextprotocol/inspector-cli@0.16.8")
+
+    def asked(*arguments: str) -> Any:
+        address = [f"http://127.0.0.1:{port}/mcp", "--transport", "http"]
+        header = ["--header", f"Authorization: Bearer {TOKEN}"]
+        command = [inspector, "--cli", *address, *header, "--method", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        return json.loads(done.stdout)
+
+    tools = asked("tools/list")["tools"]
+    call = ["tools/call", "--tool-name", "search_images", "--tool-arg"]
+    found = asked(*call, "request=a mug", "--tool-arg", "k=2")
+    hit = found["structuredContent"]["hits"][0]
+
+    assert [tool["name"] for tool in tools] == ["search_images", "more_like_this", "describe_store"]
+    assert [block["type"] for block in found["content"]] == ["text", *["text", "image"] * 2]
+    assert hit["id"] == listed_ids(found["content"][0]["text"])[0]
+    (read,) = asked("resources/read", "--uri", hit["uri"])["contents"]
+    assert read["mimeType"] == "image/jpeg"
 
 
 def test_on_loopback_other_hosts_names_are_refused(demo: DiffusionAugmentedRetriever) -> None:
