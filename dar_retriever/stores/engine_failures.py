@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import (
@@ -13,6 +15,8 @@ from dar_retriever.errors import (
     StoreUnavailableError,
 )
 from dar_retriever.stores.filters import Filter
+
+_NETWORK: Final = (ConnectionError, TimeoutError, socket.gaierror)
 
 
 @contextmanager
@@ -32,7 +36,7 @@ def engine_errors(
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"[:300]
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) or _is_of_the_network(error):
             raise StoreUnavailableError(
                 f"{engine} does not answer ({reason}); check that it runs and can be reached"
             ) from error
@@ -50,3 +54,13 @@ def engine_errors(
             f"{engine} failed ({reason}); check that its collection takes vectors of "
             f"{encoder.dimension} numbers, those of {encoder.name!r}"
         ) from error
+
+
+def _is_of_the_network(error: BaseException | None) -> bool:
+    """Whether an engine's own error stands for one of the network."""
+    while error is not None:
+        if isinstance(error, _NETWORK):
+            return True
+        # httpcore hides the system's error from tracebacks; it is there all the same.
+        error = error.__cause__ or error.__context__
+    return False

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import chromadb
+import httpx
 import numpy as np
 import pytest
 from engines import OPENERS, in_memory, langchain_chroma, simple
@@ -631,9 +632,19 @@ def test_at_least_one_hit_is_asked_for(k: int, store: EngineStore) -> None:
         store.search(images(store.encoder, 1)[0].vector, k)
 
 
+def refused_by_a_server() -> Exception:
+    """What a client raises whose server is gone."""
+    try:
+        httpx.get("http://127.0.0.1:1")
+    except httpx.ConnectError as error:
+        return error
+    raise AssertionError
+
+
 @pytest.mark.parametrize(
     ("raised", "error", "told"),
     [
+        (refused_by_a_server(), StoreUnavailableError, "Failing does not answer"),
         (RuntimeError("disk full"), StoreError, r"Failing failed \(RuntimeError: disk full\)"),
         (NotImplementedError("no"), StoreError, "Failing does not implement"),
         (ConnectionRefusedError("x"), StoreUnavailableError, "Failing does not answer"),
