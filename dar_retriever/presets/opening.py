@@ -278,5 +278,5 @@ class Beside:
 
     def reranker(self, neighbours: Neighbours) -> Reranker:
         """The head decides; the spread of the samples tells apart what it leaves equal."""
-        spread = DensityRatioReranker(neighbours)
+        spread = DensityRatioReranker(neighbours, text=0)
         return CombinedReranker([(self.matching, 1.0), (spread, _SPREAD)])

@@ -65,7 +65,7 @@ def main() -> None:
         neighbours = PoolNeighbours(simulation.pool)
         compare(simulation, queries, beside, neighbours)
         orders = {
-            "density ratio": DensityRatioReranker(neighbours),
+            "density ratio and text": DensityRatioReranker(neighbours),
             "head and density ratio": beside.reranker(neighbours),
         }
         for name, samples in spoiled.items():
@@ -100,10 +100,12 @@ def compare(
             for query, n in zip(usual, rounds, strict=True)
         ]
         compared(simulation, fused, name, {f"of {USUAL}": None})
+    alone = DensityRatioReranker(neighbours, text=0)
+    compared(simulation, usual, "density ratio alone", {f"of {USUAL}": alone})
     spread = DensityRatioReranker(neighbours)
     for count in (4, 16, USUAL, MOST):
         some = sampled(queries, [query.sampled_vectors[:count] for query in queries])
-        compared(simulation, some, "density ratio", {f"of {count}": spread})
+        compared(simulation, some, "density ratio and text", {f"of {count}": spread})
     compared(simulation, usual, "matching head", {"": beside.matching})
     both = beside.reranker(neighbours)
     compared(simulation, usual, "head and density ratio", {f"of {USUAL}": both})

@@ -86,7 +86,7 @@ def test_what_the_samples_leave_open_does_not_count() -> None:
         [_scattered(20, chance, first=1, third=1), _scattered(20, chance, first=1, third=-1)]
     )
     wrong = _scattered(20, chance, first=-1, third=1)
-    reranker = DensityRatioReranker(Stored())
+    reranker = DensityRatioReranker(Stored(), text=0)
     scores = reranker.scores(_candidates(samples, np.concatenate([vectors, wrong])))
     assert scores[20:40].min() > scores[40:].max()
     mean = np.concatenate([vectors, wrong]) @ samples.mean(0)
@@ -126,3 +126,30 @@ def test_pictures_that_were_judged_keep_the_order_of_the_search() -> None:
     judged = _candidates(samples, vectors, liked_vectors=vectors[:1])
     with pytest.raises(UndecidedError, match="pictures were shown or judged"):
         DensityRatioReranker(Stored()).scores(judged)
+
+
+@pytest.mark.parametrize(("foreign", "kept"), [(0, True), (12, True), (32, False), (64, False)])
+def test_samples_that_contradict_the_text_are_dropped(foreign: int, *, kept: bool) -> None:
+    chance = np.random.default_rng(8)
+    good = _scattered(64 - foreign, chance, first=1, second=1)
+    wrong = _scattered(foreign, chance, first=-1, second=-1)
+    text = _scattered(64, chance, first=1, second=1).mean(0)
+    stored = Stored()
+    vectors = stored.nearest(text, 90)
+    reranker = DensityRatioReranker(stored)
+    given = _candidates(np.concatenate([good, wrong]), vectors, text_vector=text)
+    if kept:
+        without = _candidates(good, vectors, text_vector=text)
+        np.testing.assert_allclose(reranker.scores(given), reranker.scores(without))
+    else:
+        with pytest.raises(UndecidedError, match="of 64 samples contradict the text"):
+            reranker.scores(given)
+
+
+def test_the_text_counts_beside_the_samples() -> None:
+    chance = np.random.default_rng(9)
+    samples, vectors = _scattered(64, chance, first=1), _scattered(30, chance, first=1)
+    given = _candidates(samples, vectors)
+    alone, both = (DensityRatioReranker(Stored(), text=n).scores(given) for n in (0, 10))
+    said = vectors @ samples.mean(0)
+    np.testing.assert_allclose(both - alone, 10 * (said - said.mean()) / said.std(), rtol=1e-4)
