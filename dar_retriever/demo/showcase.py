@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,17 @@ from dar_retriever.demo.simulated_user import simulate
 from dar_retriever.encoders import Vectors
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.retriever import DiffusionAugmentedRetriever
+from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.hits import Hit
 from dar_retriever.stores.image_store import ImageStore
 
+# Fixed before the first run, whatever they lead to; the page says so.
 _TARGET: Final = 17
 _DIALOGUE_SEED: Final = 7
 _ROUNDS: Final = 7
 _HITS: Final = 5
+# As many as the second stage orders.
+_RANKED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,14 @@ class _Wanted:
         return cls(hit, place, vectors)
 
     def rank(self, query: EncodedQuery) -> int:
-        """Its exact rank, from 1."""
+        """Its exact rank by the query's vector, from 1."""
         scores = self.vectors @ query.vector
         return int((scores > scores[self.place]).sum()) + 1
+
+    def place_in(self, result: SearchResult) -> int:
+        """Its place in a long list of hits, from 1; beyond the list, by the query's vector."""
+        places = (n for n, hit in enumerate(result.hits, 1) if hit.id == self.hit.id)
+        return next(places, None) or self.rank(result.query)
 
 
 def _play(
@@ -99,8 +108,9 @@ def _play(
     """Search at every round of a dialogue and see where the wanted picture ranks."""
     turns = []
     for number, entry in enumerate(dialogue.rounds()):
-        first, *rest = retriever.stream(dialogue.at_round(number), _HITS)
+        first, *rest = retriever.stream(dialogue.at_round(number), _RANKED)
         result = rest[-1] if rest else first
-        ranks = (wanted.rank(first.query), wanted.rank(result.query)) if wanted else (0, 0)
-        turns.append(ShownTurn((entry.question, entry.answer.text), result, *ranks))
+        ranks = (wanted.rank(first.query), wanted.place_in(result)) if wanted else (0, 0)
+        shown = dataclasses.replace(result, hits=result.hits[:_HITS])
+        turns.append(ShownTurn((entry.question, entry.answer.text), shown, *ranks))
     return turns

@@ -11,8 +11,10 @@ whose two colours are swapped: how often is the right one first?
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -54,6 +56,7 @@ def main() -> None:
     parser.add_argument("--gallery", type=int, default=5_000)
     parser.add_argument("--drawn", type=int, default=100, help="dialogues with drawings")
     parser.add_argument("--folder", help="keeps the drawings")
+    parser.add_argument("--figures", type=Path, help="JSON file for the chart of the demo's page")
     options = parser.parse_args()
     encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
     simulation = Simulation(encoder, options.dialogues, options.gallery)
@@ -74,6 +77,8 @@ def main() -> None:
     ranks |= ordered(simulation, queries, orders)
     ranks["ceiling"] = simulation.ceiling()
     report(ranks, "text, no exclusions", ALL)
+    if options.figures:
+        options.figures.write_text(json.dumps(chart_of(ranks, options), indent=2) + "\n")
     swapped(encoder, text_encoder, orders)
     if options.drawn:
         drawing_encoder = DARQueryEncoder(
@@ -92,6 +97,24 @@ def main() -> None:
         }
         some["ceiling"] = ranks["ceiling"][: options.drawn, DRAWN_ROUNDS]
         report(some, "adaptive, then search", DRAWN_ROUNDS)
+
+
+def chart_of(ranks: dict[str, Ranks], options: argparse.Namespace) -> dict[str, object]:
+    """The Recall@10 that the demo's page shows, in per cent by round."""
+    lines = (
+        ("all that was told, read perfectly", "ceiling", "ceiling"),
+        ("text alone", "text", "text, no exclusions"),
+        ("DAR without drawings", "dar", "head and spread, as in the preset"),
+    )
+    return {
+        "measured": "python examples/benchmarks/second_stage.py --drawn 0",
+        "dialogues": options.dialogues,
+        "gallery": options.gallery,
+        "lines": [
+            {"name": name, "style": style, "shares": (100 * (ranks[of] <= 10).mean(0)).tolist()}
+            for name, style, of in lines
+        ],
+    }
 
 
 def ordered(
