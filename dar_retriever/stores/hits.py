@@ -70,7 +70,12 @@ class Shown:
 
     def __str__(self) -> str:
         """For people: "blue: yes"; "not red: no" if the image is red."""
-        return f"{'' if self.wanted else 'not '}{self.phrase}: {'yes' if self.fits else 'no'}"
+        return f"{self.label}: {'yes' if self.fits else 'no'}"
+
+    @property
+    def label(self) -> str:
+        """For people: "blue"; "not red" if it was excluded."""
+        return self.phrase if self.wanted else f"not {self.phrase}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from dar_retriever import (
     InvalidImageError,
     InvalidInputError,
     NoQuestions,
+    Shown,
     Turn,
 )
 from dar_retriever.support.images import data_url
@@ -206,6 +208,22 @@ def test_what_is_rendered_is_escaped():
     assert "<script" not in view.trouble(hostile)
     assert "<script" not in view.status(hostile)
     assert "<script" not in view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
+
+
+def test_details_say_what_a_hit_shows():
+    shows = (
+        Shown("blue", fits=True, score=0.9),
+        Shown("dots", fits=False, score=0.2),
+        Shown("red", fits=True, score=0.1, wanted=False),
+    )
+    hit = Hit("a", 0.5, "nowhere.jpg", "a mug", {}, shows=shows)
+    page = view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
+    for name, value in (("blue", "yes"), ("dots", "no"), ("not red", "yes")):
+        assert f'<th scope="row">{name}</th><td>{value}</td>' in page
+    unknown = dataclasses.replace(hit, shows=())
+    assert "What it shows" not in view._render(
+        "details", tile=view._tile(Talk(), unknown, 1), parts=()
+    )
 
 
 def test_what_words_filter_is_shown(demo: DiffusionAugmentedRetriever):
