@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from dar_retriever.reformulation.english.framing import HEDGES, plain, without_results
+from dar_retriever.reformulation.english.frames import without_frame
+from dar_retriever.reformulation.english.framing import plain, without_results
 from dar_retriever.reformulation.english.lexicon import (
     ANY_DETERMINER,
     AUXILIARY,
@@ -85,7 +86,8 @@ _OFFERED: Final = re.compile(
 )
 # "Is the gold frame ok?" asks for a gold frame.
 _IS_OK: Final = re.compile(
-    r"^(?:is|are|would) (?P<what>(?:an?|the) [^?]{1,80}?) (?:be )?(?:ok|okay|fine|alright|"
+    r"^(?:is|are|would) (?P<what>(?!(?:it|that|this|they|these|those|there|you|i)\b)[^?]{1,80}?) "
+    r"(?:be )?(?:ok|okay|fine|alright|"
     r"all right|acceptable)(?: for you| with you)?\?$"
 )
 _AND_ASKED: Final = re.compile(rf",? and (?={AUXILIARY} {PRONOUNS}\b|{AUXILIARY} {OWNERS}\b)")
@@ -170,7 +172,7 @@ def last_question(text: str) -> str:
 
 def declared(question: str) -> str:
     """What a yes to a question affirms: "is her hair in a ponytail?" -> "hair in a ponytail"."""
-    text = HEDGES.sub("", question.split(" or ", maxsplit=1)[0].rstrip("? "))
+    text = without_frame(question.split(" or ", maxsplit=1)[0].rstrip("? "))
     subject = OF_SUBJECT.match(text)
     if subject:
         return f"{subject['what']} {subject['noun']}"

@@ -59,7 +59,8 @@ def whole_choice(answer: str, choices: tuple[str, ...]) -> str:
     *rest, last = choices
     words = last.split()
     if len(words) == 2 and all(len(choice.split()) == 1 for choice in rest):
-        return f"{answer} {words[1]}" if answer in (*rest, words[0]) else ""
+        noun = "" if words[1] in ("one", "ones") else f" {words[1]}"
+        return f"{answer}{noun}" if answer in (*rest, words[0]) else ""
     return ""
 
 

@@ -9,7 +9,9 @@ ASIDE: Final = (
     r"(?:(?:please|and|but|also|oh|yes|then|now|just|preferably|ideally|definitely|absolutely|"
     r"certainly|really|obviously|especially) )*"
 )
-_DOING: Final = r"(?: (?:is|are|who is|who are|in it|there))*(?: (?P<doing>[a-z]+ing\b.*))?"
+_DOING: Final = (
+    r"(?: (?:is|are|was|were|who is|who are|in it|there))*(?: (?P<doing>[a-z]+ing\b.*))?"
+)
 _SEEN: Final = (
     r"(?:(?:in|on|at) (?:it|sight|view|(?:the |this |that )?(?:picture|photo|image|shot|frame|"
     r"scene|background|foreground))|around|there|near|visible|to be seen|else)"
@@ -54,8 +56,8 @@ _NONE_DOING: Final = re.compile(
     r"(?P<doing>[\w' -]+)$"
 )
 _WITH_NOBODY: Final = re.compile(
-    r"^(?P<before>.*?\w),? (?:and |but )?(?:with )?(?:nobody|no one)(?: else)?"
-    r"(?: (?:is |are )?(?:in|on|at|around|there|near)\b.*)?$"
+    r"^(?P<before>.*?\w),? (?:and |but |when |where |while )?(?:with )?(?:nobody|no one)(?: else)?"
+    rf"(?: (?:is |are )?(?:in|on|at|around|there|near)\b.*|{_DOING})?$"
 )
 # Whoever asks why wants no answer: "why is it always cats?" is a complaint about cats.
 _WHY: Final = re.compile(
@@ -121,10 +123,10 @@ def fault_in(clause: str) -> str | None:
     return None
 
 
-def before_nobody(clause: str) -> str | None:
-    """What a clause wants where it ends with "and nobody in it"; None for other clauses."""
+def before_nobody(clause: str) -> tuple[str, str] | None:
+    """What a clause wants before "and nobody in it", and what nobody does; None for others."""
     empty = _WITH_NOBODY.match(clause)
-    return empty["before"] if empty else None
+    return (empty["before"], empty["doing"] or "people") if empty else None
 
 
 def lacking(clause: str) -> str | None:

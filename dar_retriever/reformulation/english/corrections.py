@@ -17,6 +17,7 @@ from dar_retriever.reformulation.english.lexicon import (
 from dar_retriever.reformulation.english.nouns import are_apart, kind_of
 from dar_retriever.reformulation.english.statement import Statement
 
+_ARTICLES = frozenset({"a", "an"})
 _KEPT = COLOURS | SHADES | TINTS | NUMBERS
 
 
@@ -35,7 +36,7 @@ def corrected(kept: list[Statement], new: Statement) -> tuple[list[Statement], s
     if len(words) == 1 and sorts.sort_of(words[0]) is not None:
         return _resorted(kept, new)
     changed = _last(kept, lambda text: phrases.exchanged(text, _named(new.text)))
-    if changed is None and words[0] in PLACES and words[1:2] and words[1] in DETERMINERS:
+    if changed is None and words[0] in PLACES and words[1:2]:
         changed = _last(kept, lambda text: phrases.moved(text, new.text))
     if changed is not None:
         return changed, ""
@@ -85,12 +86,37 @@ def _renamed(kept: list[Statement], new: Statement) -> tuple[list[Statement], st
                 one = replace(kept[number], text=text)
                 gone = noun if are_apart(noun, tokens[-1]) else ""
                 return [*kept[:number], one, *kept[number + 1 :]], gone
+    beside = _beside(kept, tokens) if new.slip else None
+    if beside is not None:
+        return beside
     alone = phrases.noun_phrases(kept[0].text) if len(kept) == 1 else ()
     if len(alone) == 1 and alone[0] == (0, len(phrases.tokens_of(kept[0].text))):
         same = phrases.tokens_of(kept[0].text)[0] in ("a", "an") and tokens[0] in ("a", "an")
         if same and new.slip:
             return [replace(kept[0], text=new.text)], ""
     return [*kept, new], ""
+
+
+def _beside(kept: list[Statement], tokens: tuple[str, ...]) -> tuple[list[Statement], str] | None:
+    """The statements with a thing of an unknown kind in the place of the last one like it."""
+    if tokens[0] in DETERMINERS - _ARTICLES:
+        return None
+    for number in reversed(range(len(kept))):
+        old = phrases.tokens_of(kept[number].text)
+        # The first thing of the description is what all the rest is about.
+        for span in reversed(phrases.noun_phrases(kept[number].text)[int(not number) :]):
+            noun = old[span.stop - 1]
+            alike = len(tokens) == 1 or (old[span.start] in _ARTICLES) == (tokens[0] in _ARTICLES)
+            other = {kind_of(noun), kind_of(tokens[-1]), ""} != {kind_of(noun), ""}
+            if alike and not other and not sorts.is_said_of_things(noun):
+                bare = len(tokens) == 1 and old[span.start] in _ARTICLES
+                put = phrases.with_article(["a", *tokens]) if bare else tokens
+                text = phrases.spelt([*old[: span.start], *put, *old[span.stop :]])
+                gone = [word for word in old[span.start : span.stop] if word not in DETERMINERS]
+                one = replace(kept[number], text=text)
+                out = "" if noun in tokens[-1] else phrases.spelt(gone)
+                return [*kept[:number], one, *kept[number + 1 :]], out
+    return None
 
 
 def _stays(word: str) -> bool:

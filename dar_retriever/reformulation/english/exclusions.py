@@ -14,12 +14,18 @@ from dar_retriever.reformulation.english.complaints import (
     lacking,
     mistaken,
 )
+from dar_retriever.reformulation.english.denials import (
+    all_but,
+    denied,
+    simplified,
+    split_at_denials,
+)
 from dar_retriever.reformulation.english.lexicon import (
     ANY_DETERMINER,
-    COLOURS,
     OPENERS,
     PLACES,
 )
+from dar_retriever.reformulation.english.lists import continues
 
 NO: Final = "no "
 
@@ -116,24 +122,29 @@ _EXCEPT: Final = (
 )
 _WITHIN: Final = re.compile(
     rf"(?:^|(?<=[\s,]))(?:{_EXCEPT}(?: for)?|(?:but |and )?neither|"
-    r"(?:that|which|who)'s not(?: (?:a|an|too|very|so)\b)*|"
+    r"(?:that|which|who)'s (?:not(?: (?:a|an|too|very|so)\b)*|free of)|"
     r"(?:that|which|who|and|but) (?:(?:is|are|was|were|does|do|did|has|have|should|must|can)"
     r"(?:n'?t| not))(?: (?:have|got|show|wear|include|be|too|very|so)\b)*|"
     r"(?:that |which |who )?(?:has|have|having) no|"
     r"(?:(?:and|but) )?not(?= \w+ing\b)|(?:but|and),? (?:please )?(?:not|no)|"
     r"(?:but |and )?(?:without|with no|with none of|minus(?! \d)|lacking)|"
+    r"with (?:hardly|barely|scarcely|almost|next to) (?:any|no)|nor|"
+    r"(?:as|so) long as (?:it|there|they)(?:'s|'re| is| are)(?:n'?t| not|(?<='s) no)(?: an?| any)?|"
     r"(?:but |and )?with (?:fewer|less)(?! than\b)) (?!(?:only|just|but|longer)\b)"
 )
 _ANY: Final = (
     rf"(?:{ANY_DETERMINER}|all|of|more|to be|too|very|(?:any|some)(?:thing|one|body) (?:with|in|"
-    r"that (?:is|has)|which (?:is|has))|anything|so|(?:that|this) (?:much|many))"
+    r"that (?:is|has)|which (?:is|has))|(?:the |those )?ones (?:with|showing|where|in which|that "
+    r"(?:are|"
+    r"have|show))|anything|so|(?:that|this) (?:much|many))"
 )
+_LISTED: Final = re.compile(r",? (?:and|or|nor|&) |, ")
 _DETERMINED: Final = re.compile(rf"^(?:{_ANY} )+")
 _JOINT: Final = re.compile(r"\s*(,? (?:and|or|nor|&) |, )")
 # What is said after what is not wanted: "without windows, with a red door".
 _TURN: Final = (
     r"(?:(?:but|just|only|please|because|since|use|show|give|try|make|put|add)\b|"
-    r"so (?:any|i|it|just|please|maybe)\b|(?:i|it|they|there)'(?:d|m|s|re|ll)\b|"
+    r"so\b|(?:i|it|they|there)'(?:d|m|s|re|ll)\b|"
     r"(?:i|we|it|they|he|she|you|there) (?:should|must|could|can|would|want|need|prefer|has to|"
     r"have to|asked|meant|said)\b)"
 )
@@ -146,9 +157,11 @@ _NEXT_TOPIC: Final = re.compile(
     r"|i|it|it's|he|she|they|there|more)\b"
 )
 _DOING: Final = re.compile(r"^(?:wearing|holding|carrying|having|showing|using|with) (?=\w)")
-_ARTICLES: Final = frozenset({"the", "a", "an", "any", "his", "her", "their", "its"})
 _AGAIN: Final = re.compile(rf"^{ASIDE}(?:or )?(?:no|not|nor|without|with no|neither) ")
-_ONES: Final = re.compile(r"(?<=\w) (?:ones?|obviously|for (?:me|now)|looking)$")
+_ONES: Final = re.compile(
+    r"(?<=\w) (?:ones?|showing|visible|shown|in sight|obviously|for (?:me|"
+    r"now)|looking)$"
+)
 _OF_IT: Final = re.compile(r"(?<=\w) (?:it|them|him|her|this|that|those|these)$")
 _BEFORE: Final = re.compile(
     r"(?:^|[\s,]+)(?:that|which|who|and|but|with|in|is|are|(?:in|with|of)? ?(?:any|every)"
@@ -170,33 +183,49 @@ def parted(clause: str) -> Iterator[str]:
     Args:
         clause: In plain lower case.
     """
-    clause = _FRAMED.sub("", _THE_ONES.sub(r"\g<no> ", clause))
-    head, _, tail = clause.partition(", ")
-    if tail and fault_in(head) is not None:
-        yield from parted(head)
-        yield from parted(tail)
+    clause = _FRAMED.sub("", _THE_ONES.sub(r"\g<no> ", simplified(clause)))
+    but = all_but(clause)
+    if but is not None:
+        yield from (but[1], *parted(but[0]))
         return
+    head, _, tail = clause.partition(", ")
+    parts = [head, tail] if tail and fault_in(head) is not None else split_at_denials(clause)
+    if parts is not None:
+        for part in parts:
+            yield from parted(part)
+    else:
+        yield from _of_one_thing(clause)
+
+
+def _of_one_thing(clause: str) -> Iterator[str]:
+    """A clause of which no part is a denial by itself."""
     about_results = _of_results(clause)
     if about_results is not None:
         yield from about_results
         return
     before = before_nobody(clause)
-    if before:
-        yield from parted(before)
-        yield NO + "people"
+    if before is not None:
+        yield from parted(before[0])
+        yield NO + before[1]
         return
     wanted = next(filter(None, (pattern.match(clause) for pattern in _WHOLE)), None)
     found = wanted or _REMOVE.match(clause) or _NOTHING_OF.match(clause)
-    if found is not None and found["what"].strip(" ,"):
-        yield from _ruled_out(found["what"], goes_on=wanted is not None)
+    things = denied(clause)
+    if things is not None and things[1]:
+        for thing in _LISTED.split(things[0]):
+            yield from _ruled_out(thing, goes_on=False)
+        return
+    what = things[0] if things else found["what"].strip(" ,") if found else ""
+    if what:
+        yield from _ruled_out(what, goes_on=found is None or wanted is not None)
         return
     within = _WITHIN.search(clause)
     if within is None or not clause[within.end() :].strip(" ,"):
         yield clause
         return
-    before = _BEFORE.sub("", clause[: within.start()].strip(" ,"))
-    if before:
-        yield before
+    wanted_before = _BEFORE.sub("", clause[: within.start()].strip(" ,"))
+    if wanted_before:
+        yield wanted_before
     yield from _ruled_out(clause[within.end() :], goes_on=True)
 
 
@@ -225,7 +254,7 @@ def _ruled_out(text: str, *, goes_on: bool) -> Iterator[str]:
             and (
                 _NEXT_TOPIC.match(item)
                 or not (
-                    _continues(
+                    continues(
                         joint.strip(" ,"),
                         items[0],
                         item,
@@ -255,26 +284,10 @@ def _ruled_out(text: str, *, goes_on: bool) -> Iterator[str]:
             return
 
 
-def _continues(joint: str, first: str, item: str, *, listed: bool, both: bool) -> bool:
-    """Whether an item of a list is not wanted either."""
-    if joint in ("or", "nor") or (listed and not joint):
-        return True
-    if not item or not (joint or both):
-        return False
-    coloured = first.strip(" ,").rpartition(" ")[2], item.partition(" ")[0]
-    if joint == "and" and COLOURS.issuperset(coloured):
-        # "No black and white".
-        return True
-    articles = {words.split(maxsplit=1)[0] for words in (first, item)} & _ARTICLES
-    if articles:
-        alike = first.partition(" ")[0] == item.partition(" ")[0]
-        return articles <= {"the"} or (len(articles) == 1 and alike)
-    return len(item.split()) == 1 and item not in COLOURS and not item.endswith("ing")
-
-
 def is_ruling_out(clause: str) -> bool:
     """Whether a clause says nothing but what is not wanted, and not by a bare "no ..."."""
-    if any(pattern.match(clause) for pattern in (*_WHOLE, _REMOVE)) or has_to_go(clause):
+    whole = any(pattern.match(clause) for pattern in (*_WHOLE, _REMOVE))
+    if whole or has_to_go(clause) or denied(clause):
         return True
     within = _WITHIN.match(clause)
     return within is not None and bool(clause[within.end() :].strip(" ,"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from dar_retriever.reformulation.english.frames import without_frame, without_purpose
 from dar_retriever.reformulation.english.lexicon import SHADED_COLOUR
 from dar_retriever.reformulation.english.named_results import without_named_results
 from dar_retriever.reformulation.english.wording import worded
@@ -27,7 +28,8 @@ _UNINFORMATIVE: Final = re.compile(
     r"no preference|"
     r"i (?:do not|don'?t) think (?:you|i) can|beats me|dunno|who knows|no clue|idk|n/a|"
     r"(?:any|anything|either|whatever) (?:is|are|will|would be|goes|works)\b|up to you|"
-    r"that(?:'s| is) (?:it|all)$|(?:hello|hi|hey)(?: there| again)?\b(?=[,.;!]|$)|"
+    r"that(?:'s| is) (?:it|all|done|settled|sorted|enough)$|(?:hello|hi|hey)(?: there| "
+    r"again)?\b(?=[,.;!]|$)|"
     r"good (?:morning|afternoon|evening|day)\b|how are you|let me (?:think|look|check)\b|"
     r"(?:^|[,.;!] ?)(?:thanks|thank you)\b|(?:show|find) me (?:some|more|them|it)$|"
     r"what (?:do|have) you (?:have|got)$|never ?mind(?: (?:the|his|her|its) [\w-]+)?$|"
@@ -40,6 +42,9 @@ _UNINFORMATIVE: Final = re.compile(
     r"(?:(?:about |some |a few |at least )?\d+ )?(?:more|other )?(?: ?(?:results?|options?|"
     r"pictures|"
     r"photos|images|hits|ones))? ?(?:like (?:this|that|these|those))?$|"
+    # "And the shoes aren't".
+    r"^(?:the|his|her|its|their|my) [\w-]+(?: [\w-]+)? (?:is|are|was|were|does|do|has|have)(?:n't|"
+    r" not)(?: either)?$|^(?:so |and )*none of (?:that|it|this|those|them)$|"
     r"^did i (?:say|ask for|mention) .*|^(?:any|anything|all|either|both|whichever)$|"
     r"^(?:possibly|could be|might be|"
     r"i suspect as much)$)"
@@ -61,39 +66,6 @@ _REACTION: Final = re.compile(
 _DOUBT_AT_LAST: Final = re.compile(
     r"(?<=[\w?])[?,. ]+(?:idk|dunno|i don'?t know|not sure|i'?m not sure|who knows|no idea)$"
 )
-HEDGES: Final = re.compile(
-    r"^(?:(?:well|oh|hm+|um+|uh|so|and|but|please|just|then|now|maybe|perhaps|probably|mostly|"
-    r"mainly|apparently|either|something like(?= an? )|(?:i )?also (?:need|want)|some (?:kind|"
-    r"sort) of|a (?:picture|photo) of|can we|look at|move on to|(?:i |we )?(?:want|wanted|"
-    r"would like|'d like) to see|i (?:think|guess|believe|suppose|see|can see|would say|"
-    r"'?d say|want|need|wanted|was looking for|was thinking(?: of)?|'m after|am after|"
-    r"'m trying to find|am trying to find|asked for|wanted to see|want to see|'d love|"
-    r"would love|am looking for|"
-    r"would like|would have|would prefer|'?d like|mean|prefer|am thinking)|"
-    r"i'd (?:say|like|have|prefer)|i'm (?:looking for|thinking(?: of)?|after|searching for|"
-    r"trying to find|"
-    r"hoping for)|looking for|searching for|after(?= an? )|do you (?:have|sell|stock|do)(?: any|"
-    r" it)?|"
-    r"have you (?:got|any)(?: any)?|you got(?: any)?|got any|any chance of|is there(?: any)?|"
-    r"are there(?: any)?|hiya|hi|hello|hey(?: there)?|what about|how about|this time|more like|"
-    r"(?:all |only |just )*(?:the |that |those |an? |some )?(?:one|ones|photo|photos|picture|"
-    r"pictures|"
-    r"pic|shot|image|images) (?:where|of(?= me| my| us| our)|in which)|(?:show|give) (?:him|her|"
-    r"them|us)|add(?: in)?|put(?: in)?|give (?:it|me)|i asked for|'ve got|"
-    r"(?:(?:just|only) )?(?:the |a )?ones? (?=with|in|on|by|at|from|near|wearing|that)|also|"
-    rf"even|only|some (?=in {SHADED_COLOUR}\b)|(?:need|want)(?= (?:an?|some) )|(?:all )(?:the |"
-    rf"my |our )?"
-    r"(?:photos|pictures|images|shots)(?: of| with| from)|that(?!'s)|to|have|has|having|"
-    r"looks?(?: like)?|appears?(?: to be)?|"
-    r"seems?(?: to be)?|(?:it|this|that|they|he|she|there) (?:should|must|could|might|may|can|"
-    r"would) (?:only |just )?(?:be|have)|(?:it|this|that|they|he|she|there)(?:'s| is| are|'re|"
-    r" was| were| has|"
-    r" have| looks?(?: like)?| seems?(?: to be)?| appears?(?: to be)?)|with|show me|find me|find|"
-    r"give me|search for|could you|can you|(?:can|could|may) i (?:get|have|see)|sort of|kind of|"
-    r"let me see|"
-    r"(?:something |one |more )?(?:like|similar to|as in) (?:this|that|these)"
-    r"(?: ones?| pictures?| images?| photos?)?)\b[\s,]*)+"
-)
 # "more like number 2, not 4": which hits are meant is for whoever listed them to know.
 _RESULT: Final = (
     r"(?:(?:number|no\.|image|picture|photo|result|option|item|hit)s? ?#?\d+|#\d+|"
@@ -112,9 +84,10 @@ _ABOUT_RESULTS: Final = re.compile(
 )
 _TRAILING: Final = re.compile(
     r"[\s,]*\b(?:(?:is|are) (?:fine|ok|okay)|i (?:think|guess|believe|suppose)|"
-    r"as far as i can (?:tell|see)|if i'?m right|"
+    r"as far as i can (?:tell|see)|(?:now that i|come to|if i) think (?:of|about) it|if i'?m right|"
     r"please|thanks|thank you|to be honest|actually|instead|after all|from what i can see|"
-    r"in (?:it|the (?:picture|photo|image))|it seems|yes|yeah|either|too|as well|though|"
+    r"(?:in|on|to|for) (?:it|them)|in the (?:picture|photo|image)|it seems|yes|yeah|either|too|"
+    r"as well|though|"
     r"this time|obviously|now|(?:is |that )?(?:what )?i(?:'m| am)? (?:want|need|mean|after|"
     r"looking for)|"
     r"lol|only(?=$)|if you don'?t mind|(?<!the )(?<!to )right(?= *\?|$)|ok|okay|for me|again|"
@@ -186,7 +159,7 @@ def informative(answer: str) -> str:
 
 def bare(text: str) -> str:
     """Without the words that frame what is said."""
-    text = HEDGES.sub("", text.strip(" ,.!;:?"))
+    text = without_purpose(without_frame(text.strip(" ,.!;:?")))
     text = _TRAILING.sub("", text).strip(" ,.!;:?")
     return "" if text in _EMPTY else text
 

@@ -30,6 +30,12 @@ _END: Final = re.compile(
     r"[\s,]*(?:\b(?:and|but|please|in it|though|at all|either|if|when|because|only|just|they're|"
     r"it's|they|it)[\s,]*)*$"
 )
+_WHO_ALONE: Final = re.compile(
+    r"^(?:and |but )?(?:i|we|you|it|he|she|they|that|this|there)(?:'s|'re|'m| (?:is|are|was|were|"
+    r"has|"
+    r"have|will|would))?(?: (?:really|just|also|still|definitely|certainly|absolutely|actually))*$|"
+    r"^(?:really|definitely|certainly|absolutely|actually|also|just|still|obviously)$"
+)
 
 
 def without_negations(statement: Statement) -> Statement:
@@ -58,4 +64,5 @@ def _parted(clause: str) -> tuple[str, str]:
     found = _NEGATION.search(clause)
     if found is None:
         return clause, ""
-    return _END.sub("", clause[: found.start()]).strip(), _END.sub("", found["what"]).strip()
+    so = _WHO_ALONE.sub("", _END.sub("", clause[: found.start()]).strip())
+    return so, _END.sub("", found["what"]).strip()

@@ -84,7 +84,7 @@ _KINDS: Final = {
         desert field meadow lake river ocean sea island jungle kitchen bedroom bathroom office room
         lounge library museum restaurant cafe bar school classroom hospital station airport harbour
         harbor market shop store farm zoo stadium gym pool playground parking waterfall canyon cave
-        countryside rooftop balcony terrace patio yard
+        countryside stage studio rooftop balcony terrace patio yard
     """,
     "time": "sunrise sunset dawn dusk noon midday midnight night day morning evening afternoon",
     "season": "spring summer autumn fall winter",

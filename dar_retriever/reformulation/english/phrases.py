@@ -94,9 +94,11 @@ def without(text: str, noun: str) -> str | None:
     while start and (_joins(tokens[start - 1])):
         start -= 1
         opening = tokens[start]
-    if not start:
-        return None
     rest = list(tokens[place + 1 :])
+    if not start:
+        # "A surfer on a wave" without the surfer.
+        held = rest[:1] and rest[0] in PLACES and rest[1:2] and rest[1] in DETERMINERS
+        return spelt(rest[1:]) if held else None
     # "with dots and a belt" is "with a belt" then.
     if rest[:1] == ["and"]:
         rest[0] = opening
@@ -170,8 +172,9 @@ def moved(text: str, place: str) -> str | None:
     """A text whose last place, "on a beach", is another, "in the snow"; None where it has none."""
     tokens = tokens_of(text)
     for start in reversed(range(1, len(tokens) - 1)):
-        if tokens[start] in PLACES and tokens[start + 1] in DETERMINERS:
-            end = start + 2
+        following = tokens[start + 1]
+        if tokens[start] in PLACES and (following in DETERMINERS or kind_of(following) == "place"):
+            end = start + 1 + (following in DETERMINERS)
             while end < len(tokens) and tokens[end] not in _BREAKS:
                 end += 1
             if tokens[end - 1] in WORN:

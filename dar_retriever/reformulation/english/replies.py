@@ -44,7 +44,8 @@ YES: Final = re.compile(
 
 
 _NO: Final = re.compile(
-    r"^(?:(?:oh|ah|um+|hm+|well|god|hell|ooh)[ ,]+)?(?:not (?:really|at all|from (?:here|"
+    r"^(?:(?:oh|ah|um+|hm+|well|god|hell|ooh|i'?d say|i (?:think|guess|believe)|i'?m afraid|"
+    r"definitely|rather|better)[ ,]+)?(?:not (?:really|at all|from (?:here|"
     r"this angle))|not (?:very|much|too|so)$|"
     r"i (?:do not|don'?t|can(?:no|')?t) (?:think|believe|see) (?:so|any|one|1|it|"
     r"that)(?: either)?$|i see (?:none|no)\b|"

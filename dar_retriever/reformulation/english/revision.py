@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Final
 
 from dar_retriever.reformulation.english import phrases, sorts, unwanted
 from dar_retriever.reformulation.english.corrections import corrected
@@ -15,6 +16,8 @@ from dar_retriever.reformulation.english.lexicon import (
     stem,
 )
 from dar_retriever.reformulation.english.statement import Statement
+
+_THE: Final = re.compile(r"^(?:just |only )*the ")
 
 
 def revised(kept: list[Statement], new: Statement) -> tuple[list[Statement], str]:
@@ -64,8 +67,14 @@ def _added(kept: list[Statement], new: Statement) -> list[Statement]:
         text = sorts.recoloured(kept[0].text, new.text, anywhere=False)
         if text is not None:
             return [replace(kept[0], text=text), *kept[1:]]
+    if kept and not new.topic and sorts.is_number(words):
+        return corrected(kept, new)[0]
     new = replace(new, text=_unrepeated(kept, new.text))
-    if new.topic and phrases.is_one_thing(new.text):
+    if not new.topic and any(phrases.says(old.text, _THE.sub("", new.text)) for old in kept):
+        return kept
+    # "The door is open" says more of the door.
+    said_of_it = len(words) == 2 and not {words[0]} & (DETERMINERS | COLOURS)
+    if (new.topic or said_of_it) and phrases.is_one_thing(new.text):
         for number in reversed(range(len(kept))):
             text = phrases.exchanged(kept[number].text, new.text)
             if text is not None and phrases.holds_all(text, kept[number].text):

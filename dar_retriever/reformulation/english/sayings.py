@@ -21,6 +21,7 @@ from dar_retriever.reformulation.english.exclusions import NO, is_ruling_out, pa
 from dar_retriever.reformulation.english.framing import informative, plain, without_reaction
 from dar_retriever.reformulation.english.lexicon import AUXILIARY, OWNERS
 from dar_retriever.reformulation.english.subjects import begun_anew, starts_over
+from dar_retriever.reformulation.english.takebacks import is_cue
 
 # More than a caption can hold; what comes after all that is read from the end.
 _LONGEST: Final = 1000
@@ -39,10 +40,16 @@ _ONLY_AN_ANSWER: Final = re.compile(
 _YES_OR_NO: Final = re.compile(
     r"(?:^|[,.;!]+ |[,.;!]* (?:and|but) )(?P<answer>(?:yes|yeah|yep|no|nope|nah)\b)"
 )
+# "Cannons? no": whoever answers a question of two words has asked it, too.
+_ASKED_ONESELF: Final = re.compile(
+    r"(?P<before>^|[,.;!?] )(?P<what>(?!(?:no|yes|yeah|really|what|why|how|where|right|ok|the "
+    r"\w+ one)\b)"
+    r"[\w'-]+(?: [\w'-]+){0,2})\? (?P<answer>no|nope|nah|yes|yeah|sure)(?=$|[,.;!])"
+)
 _DENIAL: Final = re.compile(r"^(?:not|neither|(?:it|he|she|they)(?: is|'s|'re| are) not)\b[^,]*$")
 _CLAUSE: Final = re.compile(
     r"(?:,? (?:and|but)|,)(?: also)? (?="
-    rf"(?:(?:it|he|she|they|there)(?: (?:is|are|was|has|have|should|must)\b|'s|'re)|"
+    rf"(?:(?:it|he|she|they|there)(?: (?:is|are|was|were|has|have|had|should|must)\b|'s|'re)|"
     rf"{OWNERS} [\w-]+ (?:(?:is|are)(?:n'?t)?|should|must|has to|have to)\b|i (?:want|need|"
     rf"don'?t|do not|"
     rf"asked|wanted|said|meant|hate|dislike)\b|"
@@ -52,7 +59,7 @@ _CLAUSE: Final = re.compile(
     r"avoid|exclude|skip|omit|ditch|hide|don'?t (?:show|include|want))\b|"
     r"(?:without|with no|no|not any|never|maybe|perhaps|probably|too)\b))"
 )
-_BEFORE_WITHOUT: Final = re.compile(r",?(?: but| and)? (?=(?:without|with no|minus)\b)")
+_BEFORE_WITHOUT: Final = re.compile(r"(?<!\bdo),?(?: but| and)? (?=(?:without|with no|minus)\b)")
 _CLOSED: Final = re.compile(rf"{AUXILIARY}\b")
 _CHANGES_IT: Final = re.compile(r"(?:make|turn|paint|colou?r|change) (?:it|them|that)\b")
 _RULED_OUT: Final = re.compile(r"(?:no|not|never)\b")
@@ -129,6 +136,7 @@ def _answered_both(questions: tuple[str, str], text: str) -> list[Saying]:
 
 
 def _answered(question: str, text: str) -> list[Saying]:
+    text = _ASKED_ONESELF.sub(r"\g<before>\g<what> \g<answer>", text)
     sentences = [part for part in _SENTENCE.split(text) if part] or [""]
     if not question or not _answers(question, sentences):
         return list(chain.from_iterable(map(_free, sentences)))
@@ -185,6 +193,8 @@ def _free(sentence: str) -> Iterator[Saying]:
     clauses = _clauses(sentence if rest is None else rest)
     if len(clauses) > 1 and _ONLY_AN_ANSWER.match(clauses[0]) and not is_ruling_out(clauses[1]):
         clauses[:2] = [", ".join(clauses[:2])]
+    if len(clauses) > 1 and is_cue(clauses[0]):
+        clauses[:2] = [_INSTEAD + clauses[1]]
     anew = rest is not None
     ruled_out = False
     for clause in clauses:

@@ -46,7 +46,9 @@ _NEGATED: Final = re.compile(
 
 
 _NOT_AT_LAST: Final = re.compile(
-    r"^(?P<new>[\w' -]{1,200}?)(?:,|(?<!is)(?<!are)) (?:and |but )?not (?:(?:in|on|at|"
+    r"^(?P<new>[\w' -]{1,200}?)(?:,|(?<!is)(?<!are)(?<!must)(?<!should)(?<!can)(?<!could)(?<!may)"
+    r"(?<!will)(?<!would)(?<!do)(?<!does)(?<!did)(?<!was)(?<!were)(?<!has)(?<!have)) (?:and |but "
+    r")?not (?:(?:in|on|at|"
     r"with) )?(?:an? |"
     r"the |too |so |very )*(?P<old>[\w-]+(?: [\w-]+)?)$"
 )

@@ -23,7 +23,8 @@ _KNOWN: Final = frozenset({"the", "his", "her", "its", "their", "that", "this", 
 
 _POLITE: Final = (
     r"(?:(?:ok|okay|great|cool|thanks|thank you|perfect|good|alright|fine|no|hm+|well|actually|"
-    r"wait|please|sorry|and|so|let'?s|can we|can you|could you|i'?d like to|i want to|that'?s it|"
+    r"wait|please|sorry|and|so|let'?s|can we|can you|could you|i'?d like to|i want to|that'?s "
+    r"(?:it|done|all|settled|sorted)|got it|that'll do|"
     r"i would like to|i need to)\b[\s,.!]*)*"
 )
 _SEEK: Final = (
@@ -40,9 +41,10 @@ _START_OVER: Final = re.compile(
     r"(?:forget|scrap) (?:it|that|this|everything|about (?:it|that|this)|all (?:of )?(?:it|that|"
     rf"this)|what i said)(?: all)?|(?:forget|scrap|drop|ditch) (?:that|this|"
     rf"the) (?:whole )?(?:idea|"
-    rf"search|thing|plan|one)|(?:new|different|another|other) (?:idea|question|request|one|"
+    rf"search|thing|plan|one)|(?:new|different|another|other) (?:idea|question|request|one|topic|"
+    rf"subject|"
     rf"thing|search)"
-    rf"(?=\s*[:.,-])|something else(?=\s*[:-])|moving on|next(?: one| up| thing| topic|"
+    rf"(?=\s*[:.,-])|something else(?=\s*[:,-])|moving on|next(?: one| up| thing| topic|"
     rf" search)?(?=\s*[:-])|"
     rf"(?:let's |can we |i want to |let me )?(?:go )?back to (?:the (?:start|beginning)|"
     rf"square one)|change of (?:plans?|subject|topic)|a {_UTTERLY} different one|"
@@ -58,6 +60,14 @@ _EXCEPT: Final = re.compile(
     rf"that))?|"
     r"it all)(?: else)?,? (?:except|but|apart from|other than)(?: for)? (?P<rest>.+)$"
 )
+# "Never mind the barn, I'd rather see a windmill".
+_IN_PLACE: Final = re.compile(
+    rf"^{_POLITE}(?:never ?mind|forget(?: about)?|scrap|drop|leave|skip|scratch|no more|enough "
+    r"(?:of|with)) (?:the |that |those |this )?[\w-]+(?: [\w-]+)?[,;:-]? (?:and )?(?:i'?d rather "
+    r"(?:see|"
+    rf"have)|i(?:'d| would)? (?:like|prefer|want|need)|let'?s (?:see|do|have|try)|(?:now )?{_SEEK}|"
+    r"what about|how about) "
+)
 _NEXT: Final = re.compile(rf"^{_POLITE}(?:next|now),? {_SEEK} (?=\w+s\b(?! (?:of the|one|same)\b))")
 _REQUEST: Final = re.compile(
     rf"^{_POLITE}(?:(?:and|now|next|also|then)[ ,]+)*(?:(?:can|could|would) you (?:please )?)?"
@@ -71,11 +81,13 @@ _NEVER_MIND: Final = re.compile(
     r"no thanks?|scrap that)(?: that| it)?$"
 )
 _THING: Final = (
-    r"(?=(?:an?|two|three|photos?|pictures?|images?) "
+    r"(?=(?:an?|some|two|three|photos?|pictures?|images?) "
     r"(?!(?:[\w-]+ ){0,4}?(?:one|ones|these|those|it|them|that|this|the same)\b))"
 )
 _ANOTHER: Final = re.compile(
-    rf"^{_POLITE}(?:(?:now|instead)\b[\s,]*{_POLITE}{_SEEK} |next[:,]? (?:{_SEEK} )?|"
+    rf"^{_POLITE}(?:(?:(?:can|could|would) you )?also (?:find|show|get)(?: me)? (?:(?=some "
+    rf"(?!more\b)))?|"
+    rf"(?:now|instead)\b[\s,]*{_POLITE}{_SEEK} |next[:,]? (?:{_SEEK} )?|"
     rf"now (?=an? (?!bit\b|little\b|lot\b|few\b|touch\b))|"
     rf"never ?mind\b[\s,.!:;-]*{_POLITE}(?:{_SEEK}|i (?:want|need)|i'?d like) ){_THING}"
 )
@@ -99,7 +111,7 @@ def begun_anew(sentence: str) -> str | None:
     if kept:
         return kept["rest"]
     rest, anew = sentence, False
-    for pattern in (_START_OVER, _ANOTHER, _NEXT):
+    for pattern in (_START_OVER, _IN_PLACE, _ANOTHER, _NEXT):
         found = pattern.match(rest)
         if found:
             rest, anew = rest[found.end() :], True
@@ -137,7 +149,9 @@ def names_another(text: str, said: Sequence[str], *, left: bool = False) -> bool
         and not is_part(noun)
         and words[0] not in _KNOWN
     )
-    if not known or any(singular(noun) in map(singular, tokens_of(one)) for one in said):
+    named = any(singular(noun) in map(singular, tokens_of(one)) for one in said)
+    corrected = "not" in words and singular(subject) in map(singular, words)
+    if not known or named or corrected:
         return False
     if left:
         return are_apart(noun, subject) or kind != was

@@ -13,6 +13,7 @@ from dar_retriever.reformulation.english.lexicon import (
     COLOURS,
     NUMBERS,
     OWNERS,
+    PLACES,
     PREPOSITIONS,
     SHADED_COLOUR,
     stem,
@@ -29,20 +30,35 @@ _OF_IT: Final = (
 _CORRECTION: Final = re.compile(
     r"\b(?:actually|sorry|i (?:meant|mean)(?: to say|)?|correction|wait|scratch that|"
     r"on second thoughts?|or rather|rather|instead|i was wrong|i said|my (?:mistake|bad)|"
-    r"i misspoke|oops|(?:would|'d) prefer|i prefer|prefer|better make it|let'?s (?:go|do)(?: with|"
+    r"i misspoke|oops|(?:i )?got (?:that|it) wrong|"
+    r"(?:i )?(?:always )?mix (?:them|those) up|silly me|my fault|(?:would|'d) prefer|i prefer|"
+    r"prefer|better "
+    r"make it|let'?s (?:go|do)(?: with|"
     rf" for)?|go (?:with|for)|let'?s say|should say|switch to|{_OF_IT})\b(?! (?:of|than)\b)"
     r"[\s,:-]*"
 )
 
 
-_CUE: Final = re.compile(r"^(?:(?:actually|sorry|no|wait|hm+|oh|also|oops|correction)\b[\s,:]*)+")
+_CUE: Final = re.compile(
+    r"^(?:(?:actually|sorry|no|wait|hm+|oh|also|oops|correction|on second thoughts?|"
+    r"(?:come to think|now that i think|thinking) (?:of|about) it|(?:i )?got (?:that|it) wrong|"
+    r"my (?:mistake|bad))\b[\s,:]*)+"
+)
 
 
 _IT: Final = re.compile(rf"\b(?:{_OF_IT})\b")
 
 
 _SLIP: Final = re.compile(
-    r"\b(?:wait|i (?:meant|mean)|correction|scratch that|my (?:mistake|bad)|oops|i misspoke)\b"
+    r"\b(?:wait|i (?:meant|mean)|correction|scratch that|my (?:mistake|bad)|oops|i misspoke|"
+    r"instead|rather|on second thoughts?|got (?:that|it) wrong|mix (?:them|those) up|silly me|"
+    r"my fault)\b"
+)
+
+
+_IS_COLOURED: Final = re.compile(
+    rf"^(?:it|they|he|she)(?:'s|'re| is| was| are| were) (?:actually |really |all )?("
+    rf"{SHADED_COLOUR})(?:,? (?:now that i|come to|if i) think (?:of|about) it)?$"
 )
 
 
@@ -53,6 +69,13 @@ _BETTER: Final = re.compile(
 
 
 _ONE: Final = re.compile(r"^(?:(?:just|only) )*(?:one|1)(?: of (?:them|these|those))?$")
+
+
+_OF_THEM: Final = re.compile(
+    rf"^(?:(?:just|only|about|around|at least|at most|maybe|there (?:are|were)) )*"
+    rf"({'|'.join(sorted(NUMBERS - {'one', 'only', 'just', 'about', 'single'}))}|\d+) of "
+    r"(?:them|these|those)$"
+)
 
 
 _BARELY: Final = re.compile(
@@ -72,8 +95,10 @@ _CHANGE: Final = re.compile(
 
 
 _OF_A_THING: Final = re.compile(
-    rf"^{OWNERS} (?P<noun>[\w-]+(?: [\w-]+)?) (?P<is>is|are|was|were|(?:should|must|has to|have to|"
-    r"needs to|need to|could|can) be) (?:all |very |quite |really |more |in )?(?P<new>[\w' -]+)$"
+    rf"^(?:{OWNERS} |(?=[\w-]+ (?:should|must|has to|have to) be (?:in|on|at)\b))"
+    r"(?P<noun>[\w-]+(?: [\w-]+)?) (?P<is>is|are|was|were|(?:should|must|has to|have to|"
+    r"needs to|need to|could|can) be) (?:all |very |quite |really |more |in "
+    r"(?={SHADED_COLOUR}\b))?(?P<new>[\w' -]+)$"
 )
 
 
@@ -90,6 +115,11 @@ _NOT_AFTER: Final = re.compile(
     # Bounded, so that a long text is read once.
     r"(?P<new>[\w -]{1,120}?),? (?:and )?not (?:an? )?(?P<old>[\w-]+(?: [\w-]+)?)$"
 )
+
+
+def is_cue(text: str) -> bool:
+    """Whether a text says no more than that something was wrong: "sorry, my mistake"."""
+    return bool(text) and not _CUE.sub("", f"{text} ").strip(" ,.")
 
 
 def changed(_: str, answer: str) -> Statement | None:
@@ -113,6 +143,8 @@ def of_a_thing(_: str, answer: str) -> Statement | None:
     noun, new = found["noun"], found["new"]
     if found["is"].endswith(" be") and re.match(r"an? ", new):
         return Statement(new, noun, replaces=noun, corrects=True)
+    if found["is"].endswith(" be") and new.split()[0] in PLACES:
+        return Statement(new, corrects=True)
     if not ATTRIBUTE.match(new):
         return Statement(f"{noun} {new}")
     # A thing has one colour and one number; what else it is may come on top.
@@ -125,9 +157,12 @@ def corrected(question: str, answer: str) -> Statement | None:
     barely = _BARELY.match(answer) if not question else None
     if barely:
         return Statement(f"in {barely['colour']}", topic="", corrects=True, of_it=True)
-    better = _BETTER.match(answer)
+    told = None if question else _IS_COLOURED.match(answer) or _OF_THEM.match(answer)
+    if told:
+        return Statement(told[1], corrects=True)
+    better = _BETTER.match(_CUE.sub("", answer))
     if better:
-        return Statement(better["new"], topic=topic(question), corrects=True)
+        return Statement(better["new"], topic=topic(question), corrects=True, slip=True)
     if not _CORRECTION.search(answer):
         return None
     of_it, slip = _IT.search(answer) is not None, _SLIP.search(answer) is not None

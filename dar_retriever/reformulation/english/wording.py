@@ -79,6 +79,12 @@ _WORD: Final = re.compile(
     rf"(?<![\w'-])(?:{'|'.join(map(re.escape, sorted(_SHORT_FORMS, key=len, reverse=True)))})"
     r"(?![\w'/-])"
 )
+# "The boat's too small".
+_IS: Final = re.compile(
+    r"(?<!\bit)(?<!\bhe)(?<!\bshe)(?<!\bthat)(?<!\bthere)(?<!\bwhat)(?<!\bwho)(?<!\bwhere)(?<!\blet)"
+    r"(?<=[a-z])'s (?=(?:too|not|on|in|at|an?|the|very|so|really|all|missing|gone|broken|no|still|"
+    r"also|supposed|open|closed|facing|[a-z]+ing)\b)"
+)
 # "-word", "!word" and "NOT word", as search boxes have them.
 _OPERATOR: Final = re.compile(
     r"(?:(?<!\S)[-!](?=[\"\w])(?!\d)|(?<!\S)(?:AND )?NOT (?=\"?\w))"
@@ -123,7 +129,8 @@ def worded(text: str) -> str:
     text = _LAUGHTER.sub("", _SMILEYS.sub("", text.lower().replace("\u2019", "'")))
     text = _PAUSES.sub(", ", _BRACKETS.sub(", ", text))
     text = _DRAWN_OUT.sub(lambda found: found.lastgroup or "", text)
-    return _WORD.sub(lambda found: _SHORT_FORMS[found[0]], text)
+    text = _WORD.sub(lambda found: _SHORT_FORMS[found[0]], text)
+    return _IS.sub(" is ", text) if "'s " in text else text
 
 
 def _emoji_as_words(text: str) -> str:

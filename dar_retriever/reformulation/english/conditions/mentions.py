@@ -70,7 +70,8 @@ _CLAUSE_ENDS: Final = re.compile(
     r"\s*(?:$|[,.;!?)]|(?:please|only|brand|ones?|thanks|and|but|or)\b)", re.IGNORECASE
 )
 _DETERMINER: Final = re.compile(
-    r"(?<![\w'-])(?:an?|the|two|three|some|several|many|his|her|my|their|this|that|one)\s+$",
+    r"(?<![\w'-])(?<!make )(?:an?|the|two|three|some|several|many|his|her|my|their|this|that|"
+    r"one)\s+$",
     re.IGNORECASE,
 )
 # What a name is seen on: "a Nike logo" is in the picture.

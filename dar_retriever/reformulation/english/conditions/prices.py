@@ -86,7 +86,8 @@ _THING: Final = re.compile(
     re.IGNORECASE,
 )
 _END: Final = re.compile(
-    r"\s*(?:$|[,.;!?)]|(?:please|each|total|in total|or so|thanks|to spend|then)\b)"
+    r"\s*(?:$|[,.;!?)]|(?:please|each|total|in total|or so|thanks|to spend|then|"
+    r"(?:is|are|would be|works|will do) ?(?:also |fine|ok|okay|good|possible|alright)?)\b)"
 )
 # "Everything above 150 euros is too much" wants what is below.
 _TOO_MUCH: Final = re.compile(
@@ -96,14 +97,22 @@ _TOO_MUCH: Final = re.compile(
     re.IGNORECASE,
 )
 # Nothing else is said: "under 40", "cushions for less than 30", "a mug, max 20".
-_PLAIN_BOUND: Final = (
-    r"(?:\bfor (?:under|below|less than|no more than|max|up to)|(?:^|[.?!] )[\W_]*(?:but |and )?"
-    r"(?:under|below|less than|up to|max(?:imum)?|at most|no more than|not over)|"
-    r", ?(?:max(?:imum)?|at most|no more than)) ?"
+_AT_MOST: Final = (
+    r"(?:under|below|less than|up to|max(?:imum)?|at most|(?:no|not|nothing) (?:more than|over|"
+    r"above))"
 )
-_BOUNDED: Final = re.compile(rf"{_PLAIN_BOUND}{NUMBER}$", re.IGNORECASE)
-_BOUND_ALONE: Final = re.compile(rf"{_PLAIN_BOUND}{NUMBER}[\W_]*", re.IGNORECASE)
-_BOUND_TO_COME: Final = re.compile(rf"{_PLAIN_BOUND}\d", re.IGNORECASE)
+_PLAIN_BOUND: Final = (
+    rf"(?:\bfor (?:under|below|less than|no more than|max|up to)|(?:^|[.?!,] )[\W_]*(?:(?:but|and|"
+    rf"ok|okay|actually|ideally|preferably|make it|keep it|say|maybe|then),? )*{_AT_MOST}) ?"
+)
+_PLAINLY_AT_MOST: Final = (
+    rf"(?:^|[.?!,] )[\W_]*{NUMBER} (?:max(?:imum)?|tops|at (?:the )?most|or (?:less|cheaper|under))"
+)
+_BOUNDED: Final = re.compile(rf"(?:{_PLAIN_BOUND}{NUMBER}|{_PLAINLY_AT_MOST})$", re.IGNORECASE)
+_BOUND_ALONE: Final = re.compile(
+    rf"(?:{_PLAIN_BOUND}{NUMBER}|{_PLAINLY_AT_MOST})[\W_]*", re.IGNORECASE
+)
+_BOUND_TO_COME: Final = re.compile(rf"{_PLAIN_BOUND}{NUMBER}|{_PLAINLY_AT_MOST}", re.IGNORECASE)
 _FOR: Final = re.compile(r"\b(?:for|at)\s+$", re.IGNORECASE)
 _SPENT: Final = re.compile(r"\b(?:spend|spending|pay|paying)\b", re.IGNORECASE)
 _ON: Final = re.compile(r"\s+(?:on|for)\b", re.IGNORECASE)

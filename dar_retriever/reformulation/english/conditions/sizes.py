@@ -21,7 +21,11 @@ _LETTERS: Final = (
     r"(?:x{0,4}s|x{0,4}l|[2-6]xl|m|xx?-(?:small|large)|extra (?:small|large)|one size)"
 )
 _SEVERAL: Final = rf"{_LETTERS}(?:(?: or | and |/|, ?){_LETTERS})*"
-_VALUE: Final = rf"(?:\d{{1,3}}(?:[.,]5)?|{_LETTERS}|small|medium|large)"
+_IN_WORDS: Final = (
+    r"(?:(?:thirty|forty)(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|six|eight|ten|"
+    r"twelve|fourteen|sixteen|eighteen)"
+)
+_VALUE: Final = rf"(?:\d{{1,3}}(?:[.,]5)?|{_LETTERS}|small|medium|large|{_IN_WORDS}\b)"
 _LIST: Final = rf"(?P<value>{_VALUE}(?:(?:,? (?:or|and)|,|/) ?{_VALUE})*)"
 _REGION: Final = r"(?:(?:eu|us|uk) )?"
 _NOT_MORE: Final = r"(?![\w'-]|[.,]\d| ?(?:cm|mm|m|kg|inch(?:es)?|ft|feet|x \d|%|of)\b)"
@@ -124,9 +128,16 @@ def results_in(text: str) -> Iterator[Found]:
         yield Found(match.start(), trail_after(text, match.end()), (condition,), "results")
 
 
+def _spelt(size: str) -> str:
+    """A size as stores write it: "forty two" as "42"."""
+    if re.fullmatch(_IN_WORDS, size):
+        return f"{number_of(size):.0f}"
+    return _SAME.get(size, size).replace(",", ".")
+
+
 def _sized(start: int, end: int, value: str, said: str) -> Found:
     parts = re.split(r",? (?:or|and) |[,/] ?(?!5\b)", value.lower().strip())
-    sizes = tuple(dict.fromkeys(_SAME.get(part, part).replace(",", ".") for part in parts if part))
+    sizes = tuple(dict.fromkeys(_spelt(part) for part in parts if part))
     said = said.strip(" ,.;!?")
     asked = "$eq" if len(sizes) == 1 else "$in"
     condition = Condition("size", asked, sizes[0] if len(sizes) == 1 else sizes, said)
