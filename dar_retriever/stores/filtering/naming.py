@@ -24,7 +24,8 @@ _OR: Final = re.compile(r"\s*(?:,|(?:,\s*)?(?:or|and|/|&)\s*(?:by |from )?)\s*",
 _UNWANTED: Final = frozenset({"don't", "not", "avoid", "exclude", "dislike", "hate"})
 _ANY: Final = (
     r"(?:\b(?:any|whatever|forget (?:about )?the|never ?mind the|drop the|i don'?t (?:care|mind) "
-    r"(?:about the|which)) {0}\b(?: is fine)?|\b(?:the )?{0} (?:really |actually )?"
+    r"(?:about the|which)) {0}\b(?: is fine)?|\bno {0} preferences?\b|"
+    r"\b(?:the )?{0} (?:really |actually )?"
     r"(?:does(?:n'?t| not) matter|is (?:not important|irrelevant))(?: after all| any ?more)?)"
 )
 _OPERATORS: Final = {
@@ -97,6 +98,10 @@ class Names:
                 if free := re.search(_ANY.format(called), text, re.IGNORECASE):
                     standing.pop(field.name, None)
                     text = without(text, *free.span())
+            for name, placed in [*standing.items()]:
+                if gone := _forgotten(placed[0][1], text):
+                    standing.pop(name)
+                    text = without(text, *gone.span())
             text, said = self._taken(text, {*_words(asked)})
             standing |= {each.about: ((place, each),) for each in said}
             unchanged = text == turn.text.replace("\u2019", "'")
@@ -126,7 +131,10 @@ class Names:
                 operator = _OPERATORS[mention.denied, len(values) > 1]
                 said = text[mention.start : mention.end].strip(" ,.;!?")
                 value = values if len(values) > 1 else values[0]
-                found[first.field] = Condition(first.field, operator, value, said)
+                wanted = mention.denied and first.field in found
+                # "Nike, but not Puma" is Nike.
+                if not (wanted and found[first.field].operator in ("$eq", "$in")):
+                    found[first.field] = Condition(first.field, operator, value, said)
                 text = without(text, mention.start, mention.end)
                 break
             else:
@@ -168,8 +176,17 @@ class Names:
 _ORDER: Final = ("maker", "place", "person", "other")
 
 
+def _forgotten(condition: Condition, text: str) -> re.Match[str] | None:
+    """Where a message takes a name back: "forget Portugal"."""
+    values = (condition.value,) if isinstance(condition.value, str) else condition.value
+    names = "|".join(re.escape(value) for value in values) if isinstance(values, tuple) else ""
+    again = rf"\b(?:forget(?: about)?|never ?mind|scrap|not necessarily)(?: the)? (?:{names})\b"
+    return re.search(again, text, re.IGNORECASE) if names else None
+
+
 def _words(text: str) -> tuple[str, ...]:
-    return tuple("and" if word == "&" else word.lower() for word in _WORD.findall(text))
+    words = (word.lower().removesuffix("'s") for word in _WORD.findall(text))
+    return tuple("and" if word == "&" else word for word in words)
 
 
 def _grouped(text: str, names: list[_Name]) -> list[list[_Name]]:

@@ -23,13 +23,14 @@ _THING: Final = r"(?P<{0}>prices?|budget|costs?|sizes?|dates?|years?|filters?)"
 _LIMIT: Final = r"(?:limits?|filters?|range|cap|restrictions?)"
 _FREE: Final = (
     r"(?: (?:is|are|will|would be|goes|works|do)(?: (?:fine|ok|okay|good|do|possible|great|"
-    r"alright))?)?"
+    r"alright))?)?(?: (?:actually|really|now|too|then|after all|for me))*"
 )
 _CLAUSE_END: Final = r"(?=[\W_]*$|[,.;!]| (?:please|any ?more)\b)"
 _WITHDRAWN: Final = re.compile(
     r"(?:(?:^|(?<=[,.;!] )|\b(?:but|and|with|in|at|for|of) )(?:any|whatever) "
     rf"{_THING.format('any')}(?: {_LIMIT})?{_FREE}{_CLAUSE_END}|"
-    rf"(?:the )?{_THING.format('free')} (?:really )?(?:do(?:es)? ?n'?t|do(?:es)? not) matter"
+    rf"(?:the )?{_THING.format('free')} (?:(?:really |actually )?(?:do(?:es)? ?n'?t|do(?:es)? not) "
+    r"matter|(?:is|are)(?:n'?t| not) (?:important|relevant|an issue)|(?:is|are) irrelevant)"
     r"(?: any ?more)?|"
     r"\b(?:never ?mind|forget(?: about)?|drop|remove|ignore|lift|(?:don't|do not) care about) "
     rf"(?:the |any |my |all )*{_THING.format('gone')}(?: {_LIMIT})?{_CLAUSE_END}|"

@@ -93,6 +93,10 @@ _MONTH: Final = re.compile(
     rf"\b(?P<made>{_MADE} (?:in|during) (?:the month of )?|(?:from|only) )(?P<month>{MONTH}){_END}",
     re.IGNORECASE,
 )
+_OF_YEAR: Final = re.compile(
+    rf"(?<![\w-])(?:the )?(?P<period>{_YEAR}) (?:ones?|models?|releases?|arrivals){_END}",
+    re.IGNORECASE,
+)
 # A thing's own age may be seen.
 _OF_A_THING: Final = re.compile(r"\b(?:built|born|founded|opened|invented) $", re.IGNORECASE)
 _NAMED: Final = re.compile(rf"\b(?:{SEASON}|{MONTH}) $", re.IGNORECASE)
@@ -134,7 +138,7 @@ def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Fou
     if between:
         yield from _found(0, len(text), _spanned(between["start"], between["stop"], today), text)
         return
-    for read in (_range, _bound, _since, _month, _bare):
+    for read in (_range, _bound, _since, _month, _bare, _of_year):
         for start, end, conditions in read(text, today):
             negated = NEGATION.search(clause_before(text, start))
             if not (negated or is_written(text, start)):
@@ -219,6 +223,14 @@ def _bare(text: str, today: date) -> Reading:
         cue = _CUE.search(clause_before(text, match.start()))
         # "a march 2019 calendar" has more behind it, "a party, march 2019" has not.
         if period and (relative or cue):
+            yield *match.span(), _conditions(*period, match[0])
+
+
+def _of_year(text: str, today: date) -> Reading:
+    """Such as "2018 ones", "the 2020 models"."""
+    for match in _OF_YEAR.finditer(text):
+        period = period_of(match["period"], today)
+        if period and _UNSEEN_SINCE <= period[0].year <= today.year:
             yield *match.span(), _conditions(*period, match[0])
 
 

@@ -15,6 +15,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
     trail_after,
 )
 from dar_retriever.reformulation.english.lexicon import COLOURS
+from dar_retriever.reformulation.english.nouns import THINGS, kind_of
 
 _REACH: Final = 90
 _JOINING: Final = ("-", "#", "@", "/")
@@ -22,7 +23,7 @@ _JOINING: Final = ("-", "#", "@", "/")
 Kind = Literal["maker", "place", "person", "other"]
 
 _PICTURES: Final = (
-    r"(?:any|photos?|pictures?|pics|images?|shots?|ones?|those|results?|stuff|things|items|"
+    r"(?:any|everything|anything|something|goods|photos?|pictures?|pics|images?|shots?|ones?|those|results?|stuff|things|items|"
     r"products)"
 )
 _MADE: Final = (
@@ -52,7 +53,8 @@ _CUES: Final[dict[Kind, re.Pattern[str]]] = {
     ),
 }
 _NOT: Final = re.compile(
-    r"(?:\b(?:anything but|other than|except(?: for)?|excluding|but not|but no|not|no|never|"
+    r"(?:\b(?:(?:any|every)thing but|exclude|leave out|skip|avoid|hide|remove|drop|without|hates?|"
+    r"dislikes?|other than|except(?: for)?|excluding|but not|but no|not|no|never|"
     r"nothing|none|"
     r"(?:do not|don't) (?:want|like|need|show me))\s+)(?:(?:by|from|in|at|any|the|of|made|"
     r"designed|produced|ones?)\s+)*$",
@@ -82,6 +84,7 @@ _SEEN: Final = re.compile(
     re.IGNORECASE,
 )
 _GOODS: Final = re.compile(r"\s+(?:stuff|products?|items?|gear|goods)\b", re.IGNORECASE)
+_SOLD: Final = THINGS | {"headgear"}
 _ONES: Final = re.compile(r"\s+ones?\b", re.IGNORECASE)
 _NAMED_AFTER: Final = re.compile(r"\s+brand(?:ed)?\b", re.IGNORECASE)
 
@@ -135,9 +138,10 @@ def _wanted(text: str, start: int, end: int, kind: Kind) -> Mention | None:
     if NEGATION.search(_WITHOUT.sub("", clause_before(text, start))):
         return None
     cue = _CUES[kind].search(before)
+    alone = kind != "other" and _ONLY.match(text, end) and is_filler(clause_before(text, start))
     if kind == "place" and _ONLY.match(text, end):
         cue = cue or _FROM.search(before)
-    if cue is None and not _is_bare_name(text, start, end, kind):
+    if cue is None and not alone and not _is_bare_name(text, start, end, kind):
         return None
     called = _NAMED_AFTER.match(text, end)
     begin = start - len(before) + cue.start() if cue else start
@@ -157,5 +161,7 @@ def _is_bare_name(text: str, start: int, end: int, kind: Kind) -> bool:
         return False
     if name.lower() in COLOURS:
         return capital
-    goods = _GOODS.match(text, end) is not None
+    following = re.match(r" ([\w-]+)", text[end:])
+    compound = following is not None and kind_of(following[1].lower()) in _SOLD
+    goods = compound or _GOODS.match(text, end) is not None
     return capital or goods or " " in name or name.lower() not in ORDINARY_NAMES

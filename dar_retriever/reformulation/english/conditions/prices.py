@@ -32,7 +32,7 @@ def _money(name: str) -> str:
 
 _MOST: Final = (
     r"(?:\b(?:(?:for|at|costs?|costing) )?(?:under|below|sub|less than|cheaper than|beneath|up to|"
-    r"at most|at the most|a? ?max(?:imum)?(?: price)?(?: of|:)?|no more than|not more than|"
+    r"at most|at the most|a? ?max(?:imum|\.)?(?: price)?(?: of|:)?|no more than|not more than|"
     r"not over|not above|not exceeding|not exceed|within|lower than|(?:no|"
     r"not) more expensive than)|<=?)"
 )
@@ -76,7 +76,8 @@ _PRICE: Final = re.compile(
 )
 _SPOKEN_OF: Final = re.compile(r"\b(?:budget|price range|cheap|cheaper)\b", re.IGNORECASE)
 _LIMIT: Final = re.compile(
-    r"\b(?:budget|spend|spending|pay|i have|i've got|i've only got|only have)\b", re.IGNORECASE
+    r"\b(?:budget|limit|spend|spending|pay|i have|i've got|i've only got|only have)\b",
+    re.IGNORECASE,
 )
 # "a 20 euro note", "5 dollar coins", "50 pound dog".
 _THING: Final = re.compile(
@@ -128,6 +129,8 @@ def price_in(text: str, *, known: bool, asked: bool, begun: bool) -> Iterator[Fo
         asked: Whether it answers a question for the price, so that "50" is the most.
         begun: Whether something was said before, so that "under 40" alone is no riddle.
     """
+    # A new amount in the place of a bound is a bound.
+    asked = asked or known
     known = known or _SPOKEN_OF.search(text) is not None
     bounded = begun or not _BOUND_ALONE.fullmatch(text)
     said = any(each.search(text) for each in (_CURRENCY, _PRICE)) or (
@@ -163,7 +166,7 @@ def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found
     too_much = _TOO_MUCH.match(text, match.end()) if high is None else None
     if too_much:
         low, high, end = None, low, too_much.end()
-    if _SPENT.search(lead) and (used := _ON.match(text, end)):
+    if (_SPENT.search(lead) or _LIMIT.search(lead)) and (used := _ON.match(text, end)):
         end = used.end()
     said = (lead + core if NEGATION.search(lead) else core).strip(" ,")
     bounds = (("$gte", low), ("$lte", high))
@@ -198,4 +201,5 @@ def _plain(text: str, match: re.Match[str], lead: str, *, known: bool) -> bool:
     whole = is_filler(text[: match.start() - len(lead)])
     if _PRICE.search(lead):
         return True
+    ends = ends or bool(_LIMIT.search(lead) and _ON.match(text, match.end()))
     return ends and bool(_FOR.search(lead) or (known and whole) or _LIMIT.search(lead))

@@ -37,11 +37,11 @@ _SIZE: Final = re.compile(
     rf"\b(?:wear|take) (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}|"
     # "Boots, EU 41", "those in a 45?".
     rf"\b(?:eu|uk) (?P<region>\d{{1,2}}(?:[.,]5)?){_NOT_MORE}|"
-    r"\bin an? (?P<worn>\d\d(?:[.,]5)?)(?=[\W_]*$|[,.;!?])",
+    r"\bin (?:an? )?(?P<worn>(?:3|4)\d(?:[.,]5)?)(?=[\W_]*$|[,.;!?])",
     re.IGNORECASE,
 )
 _ALONE: Final = re.compile(
-    r"[\W_]*(?:(?P<again>actually|rather|no,?|make (?:it|that)|sorry,?|i meant) )*"
+    r"[\W_]*(?:(?P<again>actually|rather|no,?|wait,?|make (?:it|that)|sorry,?|i meant) )*"
     rf"(?:(?:i(?:'m| am| wear)?|it's|it is|mine is) )?(?:an? )?{_REGION}{_LIST}"
     r"(?:,? please)?(?=[\W_]*$|[,.;!])",
     re.IGNORECASE,
