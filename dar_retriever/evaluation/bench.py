@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.evaluation import metrics
 from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.drawing import generated_for, requests_of
 from dar_retriever.evaluation.methods import Method
@@ -30,6 +31,8 @@ from dar_retriever.understanding.exclusions import directions, exclusion_texts
 _IMAGES: Final = 64
 _TEXTS: Final = 512
 _STATES: Final = 8
+# As INQUIRE counts.
+DEPTH: Final = 50
 
 
 class Bench:
@@ -105,23 +108,27 @@ class Bench:
             seconds["generate"] = rows.seconds / turns * float(used)
         queries, undrawn = self._fused(method, made, texts.values, drawn, images)
         began = time.perf_counter()
-        targets = np.repeat([case.target for case in dataset.cases], dataset.rounds)
+        # One entry for each right answer of each turn.
+        counts = np.repeat([len(case.right) for case in dataset.cases], dataset.rounds)
+        targets = np.concatenate([case.right * dataset.rounds for case in dataset.cases])
+        turn_of = np.repeat(np.arange(turns), counts)
         told = self._told(f"Ranking: {method.name}")
-        ranks = target_ranks(queries, np.asarray(self.pool), targets, told)
+        ranks = target_ranks(queries[turn_of], np.asarray(self.pool), targets, told)
         if method.reranker:
             reranking = opened(method.reranker, method.preset, encoder, PoolNeighbours(self.pool))
             states = [state for *_, state in self._states]
+            asked = encoded(
+                made,
+                states,
+                texts.values,
+                drawn,
+                queries,
+                prior=reranking.prior,
+                seed=self._seed,
+            )
             ranks = reranked(
                 reranking.reranker,
-                encoded(
-                    made,
-                    states,
-                    texts.values,
-                    drawn,
-                    queries,
-                    prior=reranking.prior,
-                    seed=self._seed,
-                ),
+                [asked[turn] for turn in turn_of],
                 ranks,
                 np.asarray(self.pool),
                 [dataset.path(place) for place in range(len(dataset.pool))],
@@ -130,12 +137,13 @@ class Bench:
             )
         if method.name.startswith("ceiling"):
             ranks = np.concatenate([case.ceiling for case in dataset.cases])
+        each = np.split(ranks, np.cumsum(counts)[:-1])
         seconds["rank"] = (time.perf_counter() - began) / turns
         shape = (len(dataset.cases), dataset.rounds)
         generator = self.models.generator
         return Outcome(
             method,
-            ranks.reshape(shape),
+            np.array([some.min() for some in each]).reshape(shape),
             tuple(
                 tuple(captions[start : start + dataset.rounds])
                 for start in range(0, turns, dataset.rounds)
@@ -146,6 +154,8 @@ class Bench:
             generator.fingerprint if method.draws and generator else "",
             undrawn,
             (images * self._new(made)).reshape(shape),
+            np.array([metrics.average_precision(some, DEPTH) for some in each]).reshape(shape),
+            np.array([metrics.ndcg(some, DEPTH) for some in each]).reshape(shape),
         )
 
     def _wanted(self, method: Method, texts: Vectors) -> NDArray[np.int64]:

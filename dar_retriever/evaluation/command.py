@@ -95,7 +95,8 @@ def run(
     charts = charts_of(figures)
     # Wide enough for eleven rounds, in a file or a pipe too.
     console.width = max(console.width, _WIDE)
-    for metric in ("hits@10", "recall@10"):
+    several = ("map@50", "ndcg@50") if data.several else ()
+    for metric in ("hits@10", "recall@10", *several):
         console.print(table_of(figures, metric))
     console.print(_diagnoses_table(diagnoses))
     write_json(figures | {"diagnoses": [_plain(d) for d in diagnoses]}, out / "results.json")

@@ -26,12 +26,19 @@ class Case:
         rounds: The dialogue after 0, 1, ... answers.
         ceiling: The target's rank after each round for a perfect reader of what was told, from 1;
             empty if that is not known.
+        also: Other right answers, as indices in the pool.
     """
 
     id: str
     target: int
     rounds: tuple[Dialogue, ...]
     ceiling: tuple[int, ...] = ()
+    also: tuple[int, ...] = ()
+
+    @property
+    def right(self) -> tuple[int, ...]:
+        """All right answers, the target first."""
+        return (self.target, *self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,18 @@ class Dataset:
         return len(self.cases[0].rounds)
 
     @property
+    def several(self) -> bool:
+        """Whether a dialogue has several right answers."""
+        return any(case.also for case in self.cases)
+
+    @property
     def fingerprint(self) -> str:
         """A hash of dialogues, targets and pool that does not depend on where the files are."""
         digest = hashlib.sha256(json.dumps([self.whole_queries, self.pool]).encode())
         for case in self.cases:
             said = [[[turn.role, turn.text] for turn in state.turns] for state in case.rounds]
-            digest.update(json.dumps([case.id, case.target, said]).encode())
+            right = case.right if case.also else case.target
+            digest.update(json.dumps([case.id, right, said]).encode())
         return digest.hexdigest()[:16]
 
     def path(self, place: int) -> Path:
@@ -84,7 +97,8 @@ def load_dataset(
 
     Args:
         dialogues: A JSON list of ``{"img": path, "dialog": [description, "question? answer",
-            ...]}``. All dialogues must have the same number of rounds.
+            ...]}``. All dialogues must have the same number of rounds. Where several images are
+            right, as in INQUIRE (arXiv 2411.02537), "img" is a list of paths.
         pool: A JSON list of image paths, or a folder, which is searched with its subfolders.
         root: The folder that the pool's paths are relative to; by default the folder of the list,
             or the pool's folder. The images may be missing; see ``missing_images``.
@@ -177,7 +191,7 @@ def _cases_in(
     cases: list[Case] = []
     for number, entry in enumerate(list_in(file, "dialogues")):
         where = f"entry {number} (counted from 0)"
-        image, texts = _parts_of(entry, file, where)
+        images, texts = _parts_of(entry, file, where)
         if cases and len(texts) != len(cases[0].rounds):
             refuse(
                 file,
@@ -192,20 +206,22 @@ def _cases_in(
                     f"{where}: the text of round {round_} is blank ({SHORT.repr(text)}); there "
                     "is nothing to search with, fill it in or leave the dialogue out",
                 )
-        if image not in places:
-            refuse(
-                file,
-                f"{where}: the target {SHORT.repr(image)} is not in the pool {str(pool)!r}, "
-                f"which lists paths like {SHORT.repr(next(iter(places)))}; spell them alike, or "
-                "add the image to the pool",
-            )
+        for image in images:
+            if image not in places:
+                refuse(
+                    file,
+                    f"{where}: the target {SHORT.repr(image)} is not in the pool {str(pool)!r}, "
+                    f"which lists paths like {SHORT.repr(next(iter(places)))}; spell them alike, "
+                    "or add the image to the pool",
+                )
         rounds = _rounds_of(texts, str(number), whole_queries=whole_queries)
-        cases.append(Case(str(number), places[image], rounds))
+        target, *also = dict.fromkeys(places[image] for image in images)
+        cases.append(Case(str(number), target, rounds, also=tuple(also)))
     return tuple(cases)
 
 
-def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
-    """The target and the texts of an entry."""
+def _parts_of(entry: object, file: Path, where: str) -> tuple[list[str], list[str]]:
+    """The right answers and the texts of an entry."""
     if not isinstance(entry, dict) or not {"img", "dialog"} <= entry.keys():
         refuse(
             file,
@@ -213,7 +229,8 @@ def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
             "dialogue its target's path and its list of texts",
         )
     image, texts = entry["img"], entry["dialog"]
-    if not isinstance(image, str):
+    images = image if isinstance(image, list) and image else [image]
+    if not all(isinstance(each, str) for each in images):
         refuse(file, f"{where}: img={SHORT.repr(image)} is not a path; name the target's as a str")
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
         refuse(
@@ -230,7 +247,7 @@ def _parts_of(entry: object, file: Path, where: str) -> tuple[str, list[str]]:
             "tokenizer reads; write the whole character",
             error,
         )
-    return image, texts
+    return images, texts
 
 
 def _rounds_of(texts: Sequence[str], id_: str, *, whole_queries: bool) -> tuple[Dialogue, ...]:

@@ -112,6 +112,31 @@ def bri(ranks: Ranks) -> Floats:
     return area
 
 
+def average_precision(ranks: Ranks, k: int) -> float:
+    """Average precision at K of one query with several right answers; its mean is mAP@K.
+
+    The precision at each right answer within the first K, over as many as could stand there
+    (INQUIRE, arXiv 2411.02537).
+
+    Args:
+        ranks: int (R,), the ranks of all right answers, from 1, all different.
+        k: How many of the first hits count, from 1.
+    """
+    found = np.sort(ranks[ranks <= k])
+    return float((np.arange(1, len(found) + 1) / found).sum() / min(len(ranks), k))
+
+
+def ndcg(ranks: Ranks, k: int) -> float:
+    """Normalised discounted cumulative gain at K, all right answers alike (Järvelin, 2002).
+
+    Args:
+        ranks: int (R,), the ranks of all right answers, from 1, all different.
+        k: How many of the first hits count, from 1.
+    """
+    gained = (1 / np.log2(ranks[ranks <= k] + 1)).sum()
+    return float(gained / (1 / np.log2(np.arange(2, min(len(ranks), k) + 2))).sum())
+
+
 def better(ranks: Ranks, baseline: Ranks, by: int = 0) -> Flags:
     """Whether the target's rank is better than with a baseline; the opposite of ``worse``.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
@@ -30,6 +30,7 @@ from dar_retriever.ranking import (
     PropositionReranker,
     Reranker,
 )
+from dar_retriever.ranking.base import Scores
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.stores.hits import Hit, uri_of
 from dar_retriever.trace import Trace
@@ -165,19 +166,38 @@ def reranked(
         int (N,), from 1.
     """
     after = np.array(ranks)
+    asked: EncodedQuery | None = None
+    best = np.empty(0, np.int64)
+    scores: Scores | None = None
     for place, (query, target) in enumerate(zip(queries, targets, strict=True)):
-        best = top(query.vector[None], pool, reranker.depth)[0]
+        # A query with several targets is only ordered once.
+        if query is not asked:
+            asked, scores = query, None
+            best = top(query.vector[None], pool, reranker.depth)[0]
         own = np.flatnonzero(best == target)
         if len(own):
-            vectors = pool[best]
-            scored = zip(best.tolist(), (vectors @ query.vector).tolist(), strict=True)
-            hits = [Hit(str(each), score, uri_of(paths[each])) for each, score in scored]
-            # Where the re-ranker has too little to go by, the order of the search stands.
-            with suppress(UndecidedError):
-                scores = np.asarray(reranker.scores(Candidates(query, hits, vectors)), float)
-                # Images without a score come last.
-                scores = np.where(np.isnan(scores), -np.inf, scores)
+            scores = _scores(reranker, query, best, pool, paths) if scores is None else scores
+            if len(scores):
                 after[place] = np.count_nonzero(scores >= scores[own[0]])
         if progress is not None:
             progress(place + 1, len(queries))
     return after
+
+
+def _scores(
+    reranker: Reranker,
+    query: EncodedQuery,
+    best: NDArray[np.int64],
+    pool: Vectors,
+    paths: Sequence[Path],
+) -> Scores:
+    """The scores of images; none where the order of the search stands."""
+    vectors = pool[best]
+    scored = zip(best.tolist(), (vectors @ query.vector).tolist(), strict=True)
+    hits = [Hit(str(each), score, uri_of(paths[each])) for each, score in scored]
+    try:
+        scores = np.asarray(reranker.scores(Candidates(query, hits, vectors)), float)
+    except UndecidedError:
+        return np.empty(0)
+    # Images without a score come last.
+    return np.where(np.isnan(scores), -np.inf, scores)

@@ -30,6 +30,11 @@ _BY_ROUND: Final[dict[str, Callable[[Ranks], np.ndarray[Any, Any]]]] = {
     "mrr": metrics.reciprocal_rank,
 }
 
+_OF_SEVERAL: Final[dict[str, Callable[[Outcome], np.ndarray[Any, Any]]]] = {
+    "map@50": lambda outcome: outcome.precision,
+    "ndcg@50": lambda outcome: outcome.gain,
+}
+
 Figures = dict[str, Any]
 
 
@@ -39,7 +44,8 @@ def figures_of(evaluation: Evaluation) -> Figures:
     Returns:
         "dataset"; "run" with versions and seed; "methods", each with its models, seconds per turn,
         "bri" (lower is better), and for each round "hits@K" (cumulative), "recall@K", "mrr",
-        "median_rank" and the number of generated "images"; "pairs", which compares every other
+        "median_rank" and the number of generated "images", and where dialogues have several right
+        answers "map@50" and "ndcg@50"; "pairs", which compares every other
         method with the baseline. Each figure is [value, low, high] with the bounds of its
         bootstrap confidence interval.
     """
@@ -59,8 +65,10 @@ def figures_of(evaluation: Evaluation) -> Figures:
             "versions": {name: version(name) for name in ("dar-retriever", *_PACKAGES)},
         },
         "baseline": base.method.name,
-        "methods": [_method_figures(outcome) for outcome in evaluation.outcomes],
-        "pairs": [_pair_figures(outcome, base) for outcome in others],
+        "methods": [
+            _method_figures(outcome, several=dataset.several) for outcome in evaluation.outcomes
+        ],
+        "pairs": [_pair_figures(outcome, base, several=dataset.several) for outcome in others],
     }
 
 
@@ -113,7 +121,7 @@ def _flat(entry: Figures) -> Iterator[tuple[str, str, list[float]]]:
             yield metric, "", values
 
 
-def _method_figures(outcome: Outcome) -> Figures:
+def _method_figures(outcome: Outcome, *, several: bool) -> Figures:
     ranks, method = outcome.ranks, outcome.method
     return {
         "name": method.name,
@@ -125,12 +133,13 @@ def _method_figures(outcome: Outcome) -> Figures:
         "images": _listed(bootstrap(outcome.images)),
         "seconds": {step: round(seconds, 6) for step, seconds in outcome.seconds.items()},
         **{name: _listed(bootstrap(of(ranks))) for name, of in _BY_ROUND.items()},
+        **{name: _listed(bootstrap(of(outcome))) for name, of in _OF_SEVERAL.items() if several},
         "median_rank": _listed(bootstrap(ranks, "median")),
         "bri": _listed(bootstrap(metrics.bri(ranks))),
     }
 
 
-def _pair_figures(outcome: Outcome, base: Outcome) -> Figures:
+def _pair_figures(outcome: Outcome, base: Outcome, *, several: bool) -> Figures:
     ours, theirs = outcome.ranks, base.ranks
     return {
         "name": outcome.method.name,
@@ -141,6 +150,11 @@ def _pair_figures(outcome: Outcome, base: Outcome) -> Figures:
         **{
             f"{name}_difference": _listed(paired_difference(of(ours), of(theirs)))
             for name, of in _BY_ROUND.items()
+        },
+        **{
+            f"{name}_difference": _listed(paired_difference(of(outcome), of(base)))
+            for name, of in _OF_SEVERAL.items()
+            if several
         },
         "bri_difference": _listed(paired_difference(metrics.bri(ours), metrics.bri(theirs))),
     }

@@ -49,7 +49,8 @@ class Outcome:
 
     Attributes:
         method: The method.
-        ranks: The target's rank by dialogue and round, from 1: int (D, R).
+        ranks: The target's rank by dialogue and round, from 1; of several right answers the best
+            one's: int (D, R).
         captions: The captions by dialogue and round.
         queries: The fused queries: float32 (D, R, d).
         seconds: Seconds per turn for each step: "reformulate", "encode", "generate", "rank". They
@@ -59,6 +60,8 @@ class Outcome:
         generator: Fingerprint of the generator, if any.
         undrawn: Number of turns for which no image could be generated; only their text was used.
         images: Number of new images generated for each turn: int (D, R).
+        precision: Average precision at 50 over all right answers: float (D, R).
+        gain: nDCG at 50 over all right answers: float (D, R).
     """
 
     method: Method
@@ -70,6 +73,8 @@ class Outcome:
     generator: str
     undrawn: int
     images: NDArray[np.int64]
+    precision: NDArray[np.float64]
+    gain: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

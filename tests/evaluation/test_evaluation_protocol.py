@@ -66,7 +66,8 @@ TURNS = len(DIALOGUES) * ROUNDS
 TARGETS = [3, 17, 0, 23, 8, 12]
 # What ranks by a query; the ceiling does not.
 SPECS = [
-    *(name for name in METHODS if name != "ceiling"),
+    # The demo's second stage reads vectors of its own encoder alone.
+    *(name for name in METHODS if name not in {"ceiling", "reranked"}),
     "weights:0.7/0.3",
     "weights:0.9/0.1,0.2/0.8",
 ]

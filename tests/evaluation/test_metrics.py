@@ -16,10 +16,12 @@ from hypothesis.extra import numpy as hnp
 
 from dar_retriever.errors import InvalidInputError, MissingExtraError
 from dar_retriever.evaluation.metrics import (
+    average_precision,
     best_rank,
     better,
     bri,
     hits_at,
+    ndcg,
     recall_at,
     reciprocal_rank,
     worse,
@@ -468,3 +470,20 @@ def test_without_scipy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
 
     with pytest.raises(MissingExtraError, match=r"dar-retriever\[eval\]"):
         bootstrap(np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("ranks", "k", "precision", "gain"),
+    [
+        ([1], 50, 1, 1),
+        ([2], 50, 1 / 2, 1 / np.log2(3)),
+        ([51], 50, 0, 0),
+        ([1, 2, 3], 2, 1, 1),
+        ([1, 3, 60], 50, (1 + 2 / 3) / 3, (1 + 1 / 2) / (1 + 1 / np.log2(3) + 1 / 2)),
+    ],
+)
+def test_of_several_right_answers_all_count(
+    ranks: list[int], k: int, precision: float, gain: float
+) -> None:
+    assert average_precision(np.array(ranks), k) == pytest.approx(precision)
+    assert ndcg(np.array(ranks), k) == pytest.approx(gain)

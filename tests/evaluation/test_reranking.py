@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from fakes import DrawingGenerator
 
 from dar_retriever import Candidates, Dialogue, OpenClipEncoder, Reformulation, open_encoder
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.demo.simulated_user import simulate
 from dar_retriever.errors import InvalidInputError, UndecidedError
-from dar_retriever.evaluation import PoolNeighbours, evaluate
+from dar_retriever.evaluation import PoolNeighbours, evaluate, figures_of, load_dataset
 from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.evaluation.methods import method
+from dar_retriever.evaluation.metrics import average_precision
 from dar_retriever.evaluation.reranking import OWN, RERANKERS, encoded, opened, reranked
 from dar_retriever.evaluation.values import Models
 
@@ -127,8 +130,6 @@ def test_ceiling_and_reranked_in_one_run(tmp_path: Path, tiny_encoder: OpenClipE
     data = demo_dataset(tmp_path, 3, 40)
 
     def models_of(preset_name: str, *, draws: bool) -> Models:
-        from fakes import DrawingGenerator
-
         return Models(tiny_encoder, DrawingGenerator(), 1)
 
     methods = [method(name, "demo") for name in ("adaptive", "reranked:propositions", "ceiling")]
@@ -149,3 +150,27 @@ def test_other_data_sets_have_no_ceiling(tmp_path: Path, tiny_encoder: OpenClipE
             lambda _, *, draws: Models(tiny_encoder, None, 0),
             tmp_path / "e",
         )
+
+
+def test_several_right_answers(tmp_path: Path, tiny_encoder: OpenClipEncoder) -> None:
+    pictures = demo_dataset(tmp_path, 2, 30)
+    said = [{"img": list(pictures.pool[n : n + 3]), "dialog": ["a red mug"]} for n in (0, 9)]
+    (tmp_path / "said.json").write_text(json.dumps(said))
+    data = load_dataset(tmp_path / "said.json", tmp_path / "pictures", whole_queries=True)
+    assert data.several
+    assert [case.right for case in data.cases] == [(0, 1, 2), (9, 10, 11)]
+    methods = [method(name, "demo") for name in ("text", "reranked:propositions")]
+    evaluation = evaluate(
+        data,
+        methods,
+        lambda _, *, draws: Models(tiny_encoder, DrawingGenerator(), 1),
+        tmp_path / "e",
+    )
+    text, _ = evaluation.outcomes
+    scores = evaluation.pools["demo"] @ text.queries[0, 0]
+    ranks = [int((scores >= scores[n]).sum()) for n in range(3)]
+    assert text.ranks[0, 0] == min(ranks)
+    assert text.precision[0, 0] == pytest.approx(average_precision(np.array(ranks), 50))
+    figures = figures_of(evaluation)
+    assert {"map@50", "ndcg@50"} <= figures["methods"][1].keys()
+    assert "map@50_difference" in figures["pairs"][0]
