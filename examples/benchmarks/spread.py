@@ -31,6 +31,7 @@ from dar_retriever import (
     FlowPrior,
     Fusion,
     JointEncoder,
+    NoExclusion,
     Reranker,
     Vectors,
     open_encoder,
@@ -54,7 +55,9 @@ def main() -> None:
     options = parser.parse_args()
     encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
     simulation = Simulation(encoder, options.dialogues, GALLERY, among=SMALL)
-    query_encoder = DARQueryEncoder(encoder, prior=beside.prior, samples=MOST)
+    query_encoder = DARQueryEncoder(
+        encoder, prior=beside.prior, samples=MOST, exclusion=NoExclusion()
+    )
     queries = simulation.queries(query_encoder, ROUNDS)
     spoiled = spoilt(queries, beside.prior, simulation.pool)
     painted = paint(encoder, simulation, options.painted)
