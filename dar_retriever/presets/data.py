@@ -105,7 +105,7 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             # All images are drawn, because the demo is there to show them.
             sparing=False,
             reranker="beside",
-            tries=3,
+            tries=2,
             sampling=MappingProxyType({"steps": 10, "guidance": 2.0}),
         ),
         "laptop": Preset(

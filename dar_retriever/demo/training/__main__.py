@@ -48,7 +48,7 @@ SCHEDULES: Final = {
     "matching": Schedule(4_000, 512, 2e-3, weight_decay=0.05),
     "prior": Schedule(10_000, 1024, 2e-3, average=0.999),
 }
-_FURTHER: Final = Schedule(5_000, 64, 6e-4, average=0.999)
+_FURTHER: Final = Schedule(1_700, 64, 6e-4, average=0.999)
 _ON_VECTORS: Final = ("matching", "prior")
 
 
