@@ -9,7 +9,7 @@ from dar_retriever.reformulation.english.lexicon import SHADED_COLOUR
 from dar_retriever.reformulation.english.nouns import kind_of
 
 _ADVERB: Final = (
-    r"(?:really|just|also|still|actually|only|maybe|perhaps|probably|possibly|mostly|mainly|"
+    r"(?:really|just|also|actually|only|maybe|perhaps|probably|possibly|mostly|mainly|"
     r"apparently|already|ideally|preferably|basically|currently|now|then|even|kind of|sort of|"
     r"quite|"
     r"ever so|totally|simply|rather|either)"

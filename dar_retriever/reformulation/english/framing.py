@@ -86,7 +86,7 @@ _TRAILING: Final = re.compile(
     r"[\s,]*\b(?:(?:is|are) (?:fine|ok|okay)|i (?:think|guess|believe|suppose)|"
     r"as far as i can (?:tell|see)|(?:now that i|come to|if i) think (?:of|about) it|if i'?m right|"
     r"please|thanks|thank you|to be honest|actually|instead|after all|from what i can see|"
-    r"(?:in|on|to|for) (?:it|them)|in the (?:picture|photo|image)|it seems|yes|yeah|either|too|"
+    r"(?:in|on|for) (?:it|them)|in the (?:picture|photo|image)|it seems|yes|yeah|either|too|"
     r"as well|though|"
     r"this time|obviously|now|(?:is |that )?(?:what )?i(?:'m| am)? (?:want|need|mean|after|"
     r"looking for)|"

@@ -67,8 +67,6 @@ def _added(kept: list[Statement], new: Statement) -> list[Statement]:
         text = sorts.recoloured(kept[0].text, new.text, anywhere=False)
         if text is not None:
             return [replace(kept[0], text=text), *kept[1:]]
-    if kept and not new.topic and sorts.is_number(words):
-        return corrected(kept, new)[0]
     new = replace(new, text=_unrepeated(kept, new.text))
     if not new.topic and any(phrases.says(old.text, _THE.sub("", new.text)) for old in kept):
         return kept

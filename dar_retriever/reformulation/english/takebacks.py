@@ -73,8 +73,8 @@ _ONE: Final = re.compile(r"^(?:(?:just|only) )*(?:one|1)(?: of (?:them|these|tho
 
 _OF_THEM: Final = re.compile(
     rf"^(?:(?:just|only|about|around|at least|at most|maybe|there (?:are|were)) )*"
-    rf"({'|'.join(sorted(NUMBERS - {'one', 'only', 'just', 'about', 'single'}))}|\d+) of "
-    r"(?:them|these|those)$"
+    rf"({'|'.join(sorted(NUMBERS - {'one', 'only', 'just', 'about', 'single'}))}|\d+)(?: of "
+    r"(?:them|these|those))?$"
 )
 
 
