@@ -98,7 +98,7 @@ def test_what_the_samples_leave_open_does_not_count() -> None:
 
 def test_drawings_are_samples_too() -> None:
     chance = np.random.default_rng(4)
-    samples, vectors = _scattered(16, chance, first=1), _scattered(30, chance)
+    samples, vectors = _scattered(40, chance, first=1), _scattered(30, chance)
     nothing = np.empty((0, DIMENSIONS), np.float32)
     reranker = DensityRatioReranker(Stored())
     sampled = reranker.scores(_candidates(samples, vectors))
