@@ -46,10 +46,9 @@ class DensityRatioReranker:
     the store's, and 0.05 of the mean variance is added in each dimension.
 
     Samples that fit the text worse than all candidates do, or than a quarter of a small store, are
-    dropped. The order of the search
-    stands if more than a third of them are dropped, as they contradict the text; if there are fewer
-    than thirty-two samples or fifty stored images; and if the samples are all but equal, as those of a
-    broken generator are.
+    dropped. The order of the search stands if more than a third of them are dropped, as they
+    contradict the text; if there are fewer than 32 samples or 50 stored images; and if the samples
+    are all but equal, as those of a broken generator are.
 
     Args:
         neighbours: The store that is searched.
