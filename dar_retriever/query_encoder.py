@@ -184,10 +184,8 @@ class DARQueryEncoder:
         yield dataclasses.replace(first, final=not (draws or samples))
         if draws or samples:
             sampled = self._sampled(meaning, record)
-            generated: tuple[GeneratedImage, ...] = ()
-            drawn = nothing
-            if draws:
-                generated, drawn = self._encoded(self._generate(dialogue, meaning, record), record)
+            made = self._generate(dialogue, meaning, record) if draws else []
+            generated, drawn = self._encoded(made, record) if made else ((), nothing)
             yield self._fused(dialogue, meaning, generated, drawn, sampled, record)
 
     def _sampled(self, meaning: Meaning, record: Recorder) -> Vectors:

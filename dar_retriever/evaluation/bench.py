@@ -118,13 +118,7 @@ class Bench:
             reranking = opened(method.reranker, method.preset, encoder, PoolNeighbours(self.pool))
             states = [state for *_, state in self._states]
             asked = encoded(
-                made,
-                states,
-                texts.values,
-                drawn,
-                queries,
-                prior=reranking.prior,
-                seed=self._seed,
+                made, states, texts.values, drawn, queries, prior=reranking.prior, seed=self._seed
             )
             ranks = reranked(
                 reranking.reranker,
@@ -144,10 +138,7 @@ class Bench:
         return Outcome(
             method,
             np.array([some.min() for some in each]).reshape(shape),
-            tuple(
-                tuple(captions[start : start + dataset.rounds])
-                for start in range(0, turns, dataset.rounds)
-            ),
+            tuple(map(tuple, np.reshape(captions, shape).tolist())),
             queries.reshape(*shape, -1),
             seconds,
             encoder.fingerprint,
@@ -291,8 +282,9 @@ class Bench:
         # Read as in an ingest, so that the vectors are those of a real store.
         side = Steps.of(encoder).side
         paths = [self._dataset.path(place) for place in range(start, stop)]
-        images = [decode(read_file(path), printable(path), side).image for path in paths]
-        return encoder.encode_images(images)
+        return encoder.encode_images(
+            [decode(read_file(path), printable(path), side).image for path in paths]
+        )
 
     def _told(self, step: str) -> Callable[[int, int], None] | None:
         return self._progress(step) if self._progress else None

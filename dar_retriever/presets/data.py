@@ -68,8 +68,6 @@ class Preset:
         reranker: What orders the best hits anew: "blip", the encoder's own matching head;
             "beside", the matching head and the prior in the folders beside the encoder's; or the
             name of a cross-encoder of sentence-transformers. None for the order of the search.
-        tries: How many images are drawn for each that is kept; the models beside the encoder's
-            choose.
         sampling: Arguments of ``DiffusersGenerator`` such as steps, guidance and size.
         hosted: Draws instead where the variable ``DAR_DRAWING_KEY`` is set. Such a preset draws
             nothing at all where neither is possible.
@@ -86,7 +84,6 @@ class Preset:
     adaptive: bool = True
     sparing: bool = True
     reranker: str | None = None
-    tries: int = 1
     sampling: MappingProxyType[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     hosted: HostedModel | None = None
 
@@ -105,7 +102,6 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             # All images are drawn, because the demo is there to show them.
             sparing=False,
             reranker="beside",
-            tries=2,
             sampling=MappingProxyType({"steps": 10, "guidance": 2.0}),
         ),
         "laptop": Preset(

@@ -49,6 +49,7 @@ from dar_retriever.ranking import (
     CombinedReranker,
     CrossEncoderReranker,
     DensityRatioReranker,
+    EncodedFaithfulness,
     MatchedFaithfulness,
     MatchingReranker,
     PropositionReader,
@@ -108,7 +109,6 @@ def open_generator(
     device: str | None = None,
     cache_folder: str | os.PathLike[str] | None = None,
     acceleration: Acceleration | None = None,
-    faithfulness: Faithfulness | None = None,
 ) -> ImageGenerator | None:
     """Open a preset's generator, with batches for concurrent users and a cache.
 
@@ -117,8 +117,6 @@ def open_generator(
         device: "cuda", "mps" or "cpu"; the best one available by default.
         cache_folder: Folder for generated images; by default they are not kept between runs.
         acceleration: Makes the generator faster, or lets it run on a small GPU.
-        faithfulness: Chooses among the tries of a preset that draws several; opened where it is
-            not given.
 
     Returns:
         The generator; None if the preset draws where it can, and it can neither draw on this
@@ -144,11 +142,7 @@ def open_generator(
     pipeline = DiffusersGenerator(
         chosen.generator, device=device, acceleration=acceleration, **chosen.sampling
     )
-    generator: ImageGenerator = BatchingGenerator(pipeline)
-    if chosen.tries > 1:
-        chooser = faithfulness or Beside(chosen.encoder).faithfulness(open_encoder(name))
-        generator = SelectingGenerator(generator, chooser, chosen.tries)
-    return CachedGenerator(generator, cache_folder)
+    return CachedGenerator(BatchingGenerator(pipeline), cache_folder)
 
 
 def from_preset(
@@ -160,6 +154,7 @@ def from_preset(
     language_model: LanguageModel | None = None,
     acceleration: Acceleration | None = None,
     generator: ImageGenerator | None = None,
+    tries: int = 1,
     hide_near_duplicates: bool = False,
     word_filters: bool = True,
 ) -> DiffusionAugmentedRetriever:
@@ -175,6 +170,7 @@ def from_preset(
         language_model: Reformulates the dialogue; rules do by default.
         acceleration: Makes the generator faster, or lets it run on a small GPU.
         generator: Draws in place of the preset's own, such as a hosted one.
+        tries: How many images are drawn for each that is kept; the most faithful one is.
         hide_near_duplicates: Whether of nearly the same images only the best hit is shown.
         word_filters: Whether "under 50 euros" and the like filter by the store's metadata.
 
@@ -188,7 +184,11 @@ def from_preset(
     chosen = preset(name)
     options: dict[str, Any] = {"device": device, "cache_folder": cache_folder}
     options |= {"language_model": language_model, "acceleration": acceleration}
-    options |= {"hide_near_duplicates": hide_near_duplicates, "word_filters": word_filters}
+    options |= {
+        "tries": tries,
+        "hide_near_duplicates": hide_near_duplicates,
+        "word_filters": word_filters,
+    }
     # A generator of one's own may not be one that can be opened again.
     alone = store is None or generator is not None
     reopen = None if alone else partial(from_preset, name, store, **options)
@@ -202,8 +202,10 @@ def from_preset(
             device=device,
             cache_folder=cache_folder,
             acceleration=acceleration,
-            faithfulness=beside.faithfulness(encoder) if beside else None,
         )
+    if tries > 1 and generator is not None:
+        chooser = beside.faithfulness(encoder) if beside else EncodedFaithfulness(encoder)
+        generator = SelectingGenerator(generator, chooser, tries)
     opened = open_store(store, encoder)
     reformulator: Reformulator | None = None
     if isinstance(language_model, LocalLanguageModel):

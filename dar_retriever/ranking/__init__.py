@@ -8,7 +8,7 @@ from dar_retriever.ranking.combined import CombinedReranker
 from dar_retriever.ranking.cross_encoder import CrossEncoderReranker
 from dar_retriever.ranking.density_ratio import DensityRatioReranker
 from dar_retriever.ranking.ending import Ending, StoreEnding
-from dar_retriever.ranking.faithfulness import MatchedFaithfulness
+from dar_retriever.ranking.faithfulness import EncodedFaithfulness, MatchedFaithfulness
 from dar_retriever.ranking.matching import MatchingReranker
 from dar_retriever.ranking.proposition_reranker import PropositionReranker
 from dar_retriever.ranking.reading import PropositionReader
@@ -23,6 +23,7 @@ __all__ = [
     "CombinedReranker",
     "CrossEncoderReranker",
     "DensityRatioReranker",
+    "EncodedFaithfulness",
     "Ending",
     "Explainer",
     "MatchedFaithfulness",

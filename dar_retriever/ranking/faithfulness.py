@@ -1,4 +1,4 @@
-"""How well drawings show what their prompts tell, read by the matching head."""
+"""How well drawings show what their prompts tell."""
 
 from __future__ import annotations
 
@@ -39,3 +39,30 @@ class MatchedFaithfulness:
         texts = list(dict.fromkeys(prompts))
         scores = self._head.matched(texts, self._encoder.encode_images(images))
         return scores[[texts.index(prompt) for prompt in prompts], range(len(images))]
+
+
+class EncodedFaithfulness:
+    """Scores drawings by their cosine with their prompts.
+
+    Args:
+        encoder: Encodes both.
+    """
+
+    def __init__(self, encoder: JointEncoder) -> None:
+        self._encoder = encoder
+
+    @property
+    def name(self) -> str:
+        """See ``Faithfulness``."""
+        return self._encoder.fingerprint
+
+    def scores(
+        self, prompts: Sequence[str], images: Sequence[Image.Image]
+    ) -> NDArray[np.floating[Any]]:
+        """See ``Faithfulness``."""
+        if not images:
+            return np.empty(0)
+        texts = self._encoder.encode_texts(list(prompts))
+        drawn = self._encoder.encode_images(list(images))
+        scores: NDArray[np.floating[Any]] = (texts * drawn).sum(1)
+        return scores

@@ -9,8 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from dar_retriever import DiffusionAugmentedRetriever, InvalidInputError
+from dar_retriever import (
+    DiffusionAugmentedRetriever,
+    InvalidInputError,
+    from_preset,
+    open_generator,
+)
 from dar_retriever.generation import (
+    Faithfulness,
     GeneratedImage,
     ImageRequest,
     NotGenerated,
@@ -19,7 +25,7 @@ from dar_retriever.generation import (
 )
 from dar_retriever.presets import PRESETS
 from dar_retriever.presets.opening import Beside
-from dar_retriever.ranking import MatchedFaithfulness
+from dar_retriever.ranking import EncodedFaithfulness, MatchedFaithfulness
 
 REQUESTS = [ImageRequest("a red dress", seed=4), ImageRequest("a blue mug", seed=5)]
 
@@ -93,14 +99,28 @@ def test_tries_below_one_are_refused() -> None:
         SelectingGenerator(Greys(), Brightness(), tries=0)
 
 
-def test_the_matching_head_tells_pictures_of_a_caption_from_others(
-    demo: DiffusionAugmentedRetriever,
+@pytest.mark.parametrize("kind", ["matched", "encoded"])
+def test_pictures_of_a_caption_are_told_from_others(
+    demo: DiffusionAugmentedRetriever, kind: str
 ) -> None:
     encoder = demo.query_encoder.encoder
     hits = demo.store.search(encoder.encode_texts(["a mug"])[0], 120)
     pairs = [(hit.caption, Image.open(hit.uri)) for hit in hits[:30]]
-    faithful = MatchedFaithfulness(encoder, Beside(PRESETS["demo"].encoder).matching)
+    head = Beside(PRESETS["demo"].encoder).matching
+    faithful: Faithfulness = EncodedFaithfulness(encoder)
+    if kind == "matched":
+        faithful = MatchedFaithfulness(encoder, head)
     captions, pictures = zip(*pairs, strict=True)
     own = faithful.scores(captions, pictures)
     others = faithful.scores(captions, pictures[1:] + pictures[:1])
     assert (own > others).mean() > 0.9
+    assert faithful.name
+    assert len(faithful.scores([], [])) == 0
+
+
+def test_a_preset_chooses_among_tries() -> None:
+    query_encoder = from_preset("demo", tries=2).query_encoder
+    plain = open_generator("demo")
+    assert query_encoder.generator is not None
+    assert plain is not None
+    assert query_encoder.generator.fingerprint.startswith(f"{plain.fingerprint}, best of 2")

@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--generator", help="pipeline folder; the trained one by default")
     parser.add_argument("--captions", type=int, default=1_000, help="of each sort")
     parser.add_argument("--pictures", type=int, default=4, help="of each partial caption")
-    parser.add_argument("--tries", type=int, default=PRESETS["demo"].tries, help="for each picture")
+    parser.add_argument("--tries", type=int, default=1, help="for each picture")
     options = parser.parse_args()
     folder: Path = options.folder
     facts = Facts(Pool.open(folder / "pool", 0).subjects)
