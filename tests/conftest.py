@@ -25,7 +25,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 from image_service import Service, running_service
 
-from dar_retriever import DiffusionAugmentedRetriever, OpenClipEncoder, from_preset, ingest
+from dar_retriever import (
+    PRESETS,
+    BatchingGenerator,
+    CachedGenerator,
+    DiffusersGenerator,
+    DiffusionAugmentedRetriever,
+    OpenClipEncoder,
+    from_preset,
+    ingest,
+)
 from dar_retriever.demo.gallery import draw_gallery
 
 settings.register_profile(
@@ -104,9 +113,11 @@ def gallery_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def demo(gallery_folder: Path) -> DiffusionAugmentedRetriever:
-    """The demo preset over the gallery of 120, in memory; two drawings a turn are quicker."""
+    """The demo preset over the gallery of 120, in memory; two rough drawings a turn are quicker."""
     opened = from_preset("demo")
     opened.query_encoder.images_per_turn = 2
+    rough = DiffusersGenerator(PRESETS["demo"].generator, steps=4, guidance=2.0)
+    opened.query_encoder.generator = CachedGenerator(BatchingGenerator(rough))
     ingest(gallery_folder, opened.store, opened.query_encoder.encoder)
     return opened
 
