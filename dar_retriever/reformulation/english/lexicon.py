@@ -116,6 +116,7 @@ _CONTRARIES: Final = (
     ({"wet"}, {"dry"}),
     ({"old"}, {"young", "new"}),
     ({"sunny"}, {"cloudy", "overcast", "rainy"}),
+    ({"colour", "color", "in colour", "in color"}, {"black and white", "in black and white"}),
     ({"awake"}, {"asleep", "sleeping"}),
     ({"sitting"}, {"standing"}),
     ({"plain", "solid"}, {"striped", "dotted", "checked", "patterned"}),

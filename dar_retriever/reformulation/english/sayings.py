@@ -20,6 +20,7 @@ from dar_retriever.reformulation.english.contrasts import contrasted
 from dar_retriever.reformulation.english.exclusions import NO, is_ruling_out, parted
 from dar_retriever.reformulation.english.framing import informative, plain, without_reaction
 from dar_retriever.reformulation.english.lexicon import AUXILIARY, OWNERS
+from dar_retriever.reformulation.english.retold import retold
 from dar_retriever.reformulation.english.subjects import begun_anew, starts_over
 from dar_retriever.reformulation.english.takebacks import is_cue
 
@@ -89,7 +90,7 @@ def sayings(entry: Round) -> list[Saying]:
     the end are read.
     """
     text = plain(_shortened(entry.answer.text))
-    said = _beside_images(entry, text) if entry.answer.images else _said(entry, text)
+    said = _beside_images(entry, text) if entry.answer.images else _said(entry, retold(text))
     return said if len(said) <= 2 * _MOST else [*said[:_MOST], *said[-_MOST:]]
 
 

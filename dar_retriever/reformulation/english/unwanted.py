@@ -26,6 +26,10 @@ _SMALL: Final = JOINTS | PLACES | DETERMINERS
 _SAYING_HOW: Final = re.compile(r"(?:ing|ed|y|ish|ful|less|ous|able|ic)$")
 # How a word says of a thing that it has another: stripes and "striped", wood and "wooden".
 _HAVING: Final = r"(?:(?:d|ed|{0}ed)\b ?|(?:en|y|{0}en)\b (?=\w))"
+# "A wolf beside him" is about the wolf.
+_BESIDE_IT: Final = re.compile(
+    r" (?:beside|next to|through|behind|with|on|in|near|under|over|around) (?:him|her|it|them)$"
+)
 
 
 def without(kept: list[Statement], what: str) -> list[Statement]:
@@ -52,7 +56,7 @@ def without(kept: list[Statement], what: str) -> list[Statement]:
         text = phrases.without(kept[number].text, noun)
         if text is not None:
             return [*kept[:number], replace(kept[number], text=text), *kept[number + 1 :]]
-        if number and phrases.is_about(kept[number].text, noun):
+        if number and phrases.is_about(_BESIDE_IT.sub("", kept[number].text), noun):
             return [*kept[:number], *kept[number + 1 :]]
     return kept
 

@@ -77,7 +77,11 @@ def _size(conditions: list[Condition], fields: Fields, said: str) -> WordFilter 
     text = f"{field.name} {' or '.join(wanted).upper()}"
     if field.type == "text":
         known = [value for value in field.texts if _size_of(value) in {*map(_size_of, wanted)}]
+        if conditions[0].operator in {"$ne", "$nin"} and known:
+            return WordFilter({field.name: {"$nin": known}}, f"{field.name} not {text}", said)
         return _one_of(field, known, text, said)
+    if conditions[0].operator in {"$ne", "$nin"}:
+        return LeftOut(said, f"{field.name!r} holds numbers")
     numbers = [float(value) for value in wanted if _is_number(value)]
     fits = [n for n in numbers if field.lowest <= n <= field.highest or not field.complete]
     if not fits:

@@ -69,6 +69,8 @@ _NO_MATTER: Final = re.compile(
     r"mind|know|have (?:one|a budget|any))|does ?n'?t matter|no limit|no preference)?[\W_]*)",
     re.IGNORECASE,
 )
+# "Not more then 75".
+_THEN: Final = re.compile(r"(?<=\b(?:more|less) )then(?= \d)", re.IGNORECASE)
 _NO: Final = re.compile(r"[\W_]*(?:yes|yeah|yep|sure|ok|okay)?[\W_]*", re.IGNORECASE)
 
 Placed: TypeAlias = tuple[int, Condition]
@@ -131,7 +133,7 @@ def _message(
     if asked and _NO_MATTER.fullmatch(text):
         return "", tuple((about, ()) for about in sorted(asked))
     found: list[tuple[str, tuple[Condition, ...]]] = []
-    whole, text = text, text.replace("\u2019", "'")
+    whole, text = text, _THEN.sub("than", text.replace("\u2019", "'"))
     text, taken_back = _taken_back(text)
     found += [(about, ()) for about in taken_back]
     readers: tuple[Callable[[str], Iterator[Found]], ...] = (

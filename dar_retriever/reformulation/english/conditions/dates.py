@@ -41,7 +41,7 @@ _ANY: Final = rf"(?:{_DATED}|{_RELATIVE}|{_PRESENT}|{_YEAR})"
 
 _MADE: Final = (
     r"(?:taken|shot|made|photographed|captured|snapped|uploaded|added|published|released|posted|"
-    r"dated|created|produced|painted|drawn|bought|listed|i took|we took)"
+    r"dated|created|produced|painted|drawn|bought|listed|came out|brought out|i took|we took)"
 )
 _PICTURES: Final = (
     r"(?:photos?|pictures?|pics|images?|shots?|snaps|snapshots|ones?|those|results?|stuff|"
@@ -78,6 +78,11 @@ _RANGE: Final = re.compile(
 _BOUND: Final = re.compile(
     rf"(?<![\w-])(?P<how>{_WITHIN}|{_FROM}|{_UNTIL}) (?:the )?(?P<period>{_ANY})"
     rf"(?P<on>,? (?:on(?:wards?)?|(?:or|and) (?:later|newer|after|up)))?{_END}",
+    re.IGNORECASE,
+)
+_RANGE_OF: Final = re.compile(
+    r"\b(?:from |of )?(?:the )?(?P<period>(?:last|this) (?:year|spring|summer|autumn|winter))'s "
+    r"(?:range|collection|line|models?|arrivals)\b",
     re.IGNORECASE,
 )
 _BARE: Final = re.compile(
@@ -138,7 +143,7 @@ def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Fou
     if between:
         yield from _found(0, len(text), _spanned(between["start"], between["stop"], today), text)
         return
-    for read in (_range, _bound, _since, _month, _bare, _of_year):
+    for read in (_range, _range_of, _bound, _since, _month, _bare, _of_year):
         for start, end, conditions in read(text, today):
             negated = NEGATION.search(clause_before(text, start))
             if not (negated or is_written(text, start)):
@@ -196,6 +201,13 @@ def _is_sure(text: str, match: re.Match[str], period: Period, today: date) -> bo
     return cue is not None or (
         period[0].year >= _UNSEEN_SINCE and not re.fullmatch(_PRESENT, match["period"])
     )
+
+
+def _range_of(text: str, today: date) -> Reading:
+    """Such as "last year's range"."""
+    for match in _RANGE_OF.finditer(text):
+        if period := period_of(match["period"], today):
+            yield *match.span(), _conditions(*period, match[0])
 
 
 def _since(text: str, today: date) -> Reading:

@@ -17,6 +17,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
     lead_before,
     trail_after,
 )
+from dar_retriever.reformulation.english.nouns import THINGS, kind_of
 
 # Pounds are a weight as well.
 _BEFORE: Final = r"(?:€|\$|£|¥|us\$|\b(?:eur|usd|gbp|chf))\s?"
@@ -31,7 +32,8 @@ def _money(name: str) -> str:
 
 
 _MOST: Final = (
-    r"(?:\b(?:(?:for|at|costs?|costing) )?(?:under|below|sub|less than|cheaper than|beneath|up to|"
+    r"(?:\b(?:(?:for|at|costs?|costing) )?(?:under|below|sub|upto|less than|cheaper than|"
+    r"beneath|up to|"
     r"at most|at the most|a? ?max(?:imum|\.)?(?: price)?(?: of|:)?|no more than|not more than|"
     r"not over|not above|not exceeding|not exceed|within|lower than|(?:no|"
     r"not) more expensive than)|<=?)"
@@ -97,6 +99,17 @@ _TOO_MUCH: Final = re.compile(
     r"limit))\b",
     re.IGNORECASE,
 )
+# Of clothes a bound is a price: "jeans up to 50", "an evening dress over 150".
+_WORN: Final = re.compile(
+    r"\b(?P<thing>[\w-]+),? (?:size \w+ )?(?:under|below|up ?to|less than|max|over|above) "
+    r"(?:\d{2,4})$",
+    re.IGNORECASE,
+)
+_RANGE_ALONE: Final = re.compile(
+    rf"[\W_]*(?:(?:but|and|ok|something|anything|make it|say),? )*"
+    rf"between {NUMBER} and {NUMBER}[\W_]*",
+    re.IGNORECASE,
+)
 # Nothing else is said: "under 40", "cushions for less than 30", "a mug, max 20".
 _AT_MOST: Final = (
     r"(?:under|below|less than|up to|max(?:imum)?|at most|(?:no|not|nothing) (?:more than|over|"
@@ -104,7 +117,9 @@ _AT_MOST: Final = (
 )
 _PLAIN_BOUND: Final = (
     rf"(?:\bfor (?:under|below|less than|no more than|max|up to)|(?:^|[.?!,] )[\W_]*(?:(?:but|and|"
-    rf"ok|okay|actually|ideally|preferably|make it|keep it|say|maybe|then),? )*{_AT_MOST}) ?"
+    rf"ok|okay|no|wait|sorry|or|actually|ideally|preferably|something|make (?:it|that)|"
+    rf"keep (?:it|that)|"
+    rf"say|maybe|then),? )*{_AT_MOST}) ?"
 )
 _PLAINLY_AT_MOST: Final = (
     rf"(?:^|[.?!,] )[\W_]*{NUMBER} (?:max(?:imum)?|tops|at (?:the )?most|or (?:less|cheaper|under))"
@@ -114,6 +129,7 @@ _BOUND_ALONE: Final = re.compile(
     rf"(?:{_PLAIN_BOUND}{NUMBER}|{_PLAINLY_AT_MOST})[\W_]*", re.IGNORECASE
 )
 _BOUND_TO_COME: Final = re.compile(rf"{_PLAIN_BOUND}{NUMBER}|{_PLAINLY_AT_MOST}", re.IGNORECASE)
+_BOUND_AT_ALL: Final = re.compile(rf"(?:{_MOST}|{_LEAST}) ?{NUMBER}", re.IGNORECASE)
 _FOR: Final = re.compile(r"\b(?:for|at)\s+$", re.IGNORECASE)
 _SPENT: Final = re.compile(r"\b(?:spend|spending|pay|paying)\b", re.IGNORECASE)
 _ON: Final = re.compile(r"\s+(?:on|for)\b", re.IGNORECASE)
@@ -133,9 +149,12 @@ def price_in(text: str, *, known: bool, asked: bool, begun: bool) -> Iterator[Fo
     asked = asked or known
     known = known or _SPOKEN_OF.search(text) is not None
     bounded = begun or not _BOUND_ALONE.fullmatch(text)
+    ranged = begun and _RANGE_ALONE.fullmatch(text) is not None
+    known = known or ranged
     said = any(each.search(text) for each in (_CURRENCY, _PRICE)) or (
         bounded and _BOUND_TO_COME.search(text) is not None
     )
+    said = said or any(_is_worn(text[: match.end()]) for match in _BOUND_AT_ALL.finditer(text))
     if not (known or asked or said):
         return
     for pattern in _PATTERNS:
@@ -150,7 +169,10 @@ def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found
     parts = match.groupdict()
     start, end = lead_before(text, match.start()), trail_after(text, match.end())
     lead, core = text[start : match.start()], match[0]
-    bounded = bool(_BOUNDED.search(text[: match.end()]) and _END.match(text, match.end()))
+    bounded = bool(
+        (_BOUNDED.search(text[: match.end()]) or _is_worn(text[: match.end()]))
+        and _END.match(text, match.end())
+    )
     paid = bounded or bool(_CURRENCY.search(core) or _PRICE.search(lead + core))
     after = text[match.end() :]
     if not (paid or known) or _THING.match(after) or is_written(text, match.start()):
@@ -176,6 +198,12 @@ def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found
         if value is not None
     )
     return Found(start, end, conditions, "price")
+
+
+def _is_worn(text: str) -> bool:
+    """Whether a text ends with a thing to wear and a bound: "jeans up to 50"."""
+    found = _WORN.search(text)
+    return found is not None and kind_of(found["thing"].lower()) in THINGS
 
 
 def _bounds(

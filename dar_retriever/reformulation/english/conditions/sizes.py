@@ -20,7 +20,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
 _LETTERS: Final = (
     r"(?:x{0,4}s|x{0,4}l|[2-6]xl|m|xx?-(?:small|large)|extra (?:small|large)|one size)"
 )
-_SEVERAL: Final = rf"{_LETTERS}(?:(?: or | and |/|, ?){_LETTERS})*"
+_SEVERAL: Final = rf"{_LETTERS}(?:(?: or | and |/|, ?)(?:an? )?{_LETTERS})*"
 _IN_WORDS: Final = (
     r"(?:(?:thirty|forty)(?:[ -](?:one|two|three|four|five|six|seven|eight|nine))?|six|eight|ten|"
     r"twelve|fourteen|sixteen|eighteen)"
@@ -31,10 +31,12 @@ _REGION: Final = r"(?:(?:eu|us|uk) )?"
 _NOT_MORE: Final = r"(?![\w'-]|[.,]\d| ?(?:cm|mm|m|kg|inch(?:es)?|ft|feet|x \d|%|of)\b)"
 _OF: Final = r"(?:(?:shoe|dress|shirt|trouser|ring|hat|clothing|eu|us|uk) )?"
 _SIZE: Final = re.compile(
-    rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}sizes?(?: is| are|:|=| should be| must be)? ?"
-    rf"{_REGION}{_LIST}{_NOT_MORE}|\b(?:in|wear) (?:an? )?(?P<letters>{_SEVERAL}){_NOT_MORE}|"
+    rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}(?:sizes?|sz\.?)(?: is| are|,|:|=|"
+    r" should be| must be)? ?"
+    rf"{_REGION}{_LIST}{_NOT_MORE}|"
+    rf"\b(?:in|wears?|takes?) (?:an? )?(?P<letters>{_SEVERAL}){_NOT_MORE}|"
     r"\bin (?P<word>small|medium|large)(?=[\W_]*$)|"
-    rf"\b(?:wear|take) (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}|"
+    rf"\b(?:wears?|takes?) (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}|"
     # "Boots, EU 41", "those in a 45?".
     rf"\b(?:eu|uk) (?P<region>\d{{1,2}}(?:[.,]5)?){_NOT_MORE}|"
     r"\bin (?:an? )?(?P<worn>(?:3|4)\d(?:[.,]5)?)(?=[\W_]*$|[,.;!?])",
@@ -51,6 +53,8 @@ _LETTERS_ALONE: Final = re.compile(rf"[\W_]*(?P<value>{_LETTERS})[\W_]*", re.IGN
 _CAPITALS: Final = re.compile(r"(?<=, )(?P<value>X{0,3}S|X{0,3}L|M)(?=,|[\W_]*$)")
 # "In s" is a slip, "in S" is not.
 _SMALL_LETTERS: Final = frozenset({"s", "m", "l"})
+# "Not in S or XS".
+_NOT_IN: Final = re.compile(rf"\b(?:not|nothing|none) in (?:an? )?{_SEVERAL}$", re.IGNORECASE)
 _KIND_OF: Final = re.compile(
     r"\b(?:life|king|queen|full|pocket|bite|actual|real|same|double|twin|small|large|big)[ -]$",
     re.IGNORECASE,
@@ -107,12 +111,13 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
         if _KIND_OF.search(text[: match.start()]) or is_written(text, match.start()):
             continue
         start = lead_before(text, match.start())
-        if NEGATION.search(clause_before(text, match.start())):
+        denied = NEGATION.search(clause_before(text, match.start())) is not None
+        if denied and not _NOT_IN.search(text[: match.end()]):
             continue
         if {*re.findall(r"\w+", match["letters"] or "")} & _SMALL_LETTERS:
             continue
         value = next(part for part in match.groups() if part)
-        yield _sized(start, trail_after(text, match.end()), value, match[0])
+        yield _sized(start, trail_after(text, match.end()), value, match[0], denied=denied)
         return
 
 
@@ -135,10 +140,12 @@ def _spelt(size: str) -> str:
     return _SAME.get(size, size).replace(",", ".")
 
 
-def _sized(start: int, end: int, value: str, said: str) -> Found:
-    parts = re.split(r",? (?:or|and) |[,/] ?(?!5\b)", value.lower().strip())
+def _sized(start: int, end: int, value: str, said: str, *, denied: bool = False) -> Found:
+    parts = re.split(r",? (?:or|and) (?:an? )?|[,/] ?(?!5\b)", value.lower().strip())
     sizes = tuple(dict.fromkeys(_spelt(part) for part in parts if part))
     said = said.strip(" ,.;!?")
-    asked = "$eq" if len(sizes) == 1 else "$in"
-    condition = Condition("size", asked, sizes[0] if len(sizes) == 1 else sizes, said)
+    asked = ("$ne", "$nin") if denied else ("$eq", "$in")
+    condition = Condition(
+        "size", asked[len(sizes) > 1], sizes[0] if len(sizes) == 1 else sizes, said
+    )
     return Found(start, end, (condition,), "size")
