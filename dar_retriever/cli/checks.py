@@ -204,7 +204,10 @@ def trusted(subject: Subject) -> Finding:
     worth = f"a drawing of a caption is closer to its image than to {found.drawn:.0%} of the store"
     drawn = f"{found.captions} captions drawn: {worth} (the caption itself: {found.text:.0%})"
     if found.worthless:
-        advice = "they find no more than chance does; open the retriever with images_per_turn=0"
+        advice = (
+            "they find no more than chance does; set images_per_turn of the retriever's query "
+            "encoder to 0, or try another generator"
+        )
         return Finding("Drawings here", "wrong", drawn, advice)
     return Finding("Drawings here", "good", drawn)
 

@@ -59,8 +59,8 @@ class MatchingReranker:
         place = require_folder("the matching head's", os.fspath(folder))
         with loading("the matching head", str(place), local=True):
             self._images, config = _opened(place)
-        self._dimension: int = config["dimension"]
-        self._explained: list[int] = config["explained"]
+            self._dimension: int = config["dimension"]
+            self._explained: list[int] = config["explained"]
         sizes = self._images.sizes
         if reader.features != sum(sizes) + len(sizes):
             raise ModelLoadError(
