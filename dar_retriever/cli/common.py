@@ -14,6 +14,7 @@ from rich.console import Console
 
 from dar_retriever.encoders import JointEncoder
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.generation import Acceleration
 from dar_retriever.language_models import LocalLanguageModel
 from dar_retriever.presets import PRESETS, from_preset, open_encoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever
@@ -77,6 +78,9 @@ Labels = Annotated[
     typer.Option("--label", help="FIELD=NAME: what questions call a metadata field; repeatable."),
 ]
 Device = Annotated[str | None, typer.Option(help="cuda, mps or cpu; the best there is by default.")]
+RuntimeName = Annotated[
+    str, typer.Option("--runtime", help="What draws: torch, or openvino on a CPU (openvino).")
+]
 
 
 def open_retriever(
@@ -85,14 +89,16 @@ def open_retriever(
     device: str | None,
     language_model: str = "",
     *,
+    runtime: str = "torch",
     keep_drawings: bool = True,
     hide_near_duplicates: bool = False,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset over a store that is there, and a language model if one is named.
 
     Raises:
-        InvalidInputError: The store's folder is missing.
+        InvalidInputError: The store's folder is missing, or there is no such runtime.
     """
+    acceleration = acceleration_of(runtime)
     folder = None if is_server(existing_store(store)) else Path(store)
     cache = folder / "generated" if folder is not None and keep_drawings else None
     with quiet_libraries(), ERR.status("Opening the models"):
@@ -103,8 +109,18 @@ def open_retriever(
             device=device,
             cache_folder=cache,
             language_model=model,
+            acceleration=acceleration,
             hide_near_duplicates=hide_near_duplicates,
         )
+
+
+def acceleration_of(runtime: str) -> Acceleration:
+    """The acceleration that runs the denoiser in a runtime.
+
+    Raises:
+        InvalidInputError: There is no such runtime.
+    """
+    return Acceleration(runtime=runtime)  # type: ignore[arg-type]
 
 
 def existing_store(store: str) -> str:

@@ -17,6 +17,8 @@ from dar_retriever.cli.common import (
     AsJson,
     Device,
     PresetName,
+    RuntimeName,
+    acceleration_of,
     existing_store,
     print_json,
 )
@@ -58,13 +60,19 @@ def doctor(
     device: Device = None,
     store: TriedStore = "",
     json_: AsJson = False,  # noqa: FBT002
+    runtime: RuntimeName = "torch",
 ) -> None:
     """Look at this machine, time one encode and one drawing, and say what to do.
 
     The default preset needs no download. Another one is downloaded if it is not there yet. With
     --store, some of the store's captions are drawn: do the drawings find their images?
     """
-    subject = Subject(preset_name(preset, device), device, existing_store(store) if store else "")
+    subject = Subject(
+        preset_name(preset, device),
+        device,
+        existing_store(store) if store else "",
+        acceleration_of(runtime),
+    )
     findings = []
     for check in (*CHECKS, *([trusted] if store else [])):
         with quiet_libraries(), ERR.status(f"Looking at {check.__name__}"):

@@ -21,6 +21,7 @@ from dar_retriever.cli.common import (
     Labels,
     LocalModel,
     PresetName,
+    RuntimeName,
     Store,
     Where,
     open_retriever,
@@ -49,6 +50,7 @@ def search(
     language_model: LocalModel = "",
     hide_near_duplicates: HideNearDuplicates = False,  # noqa: FBT002 (an option of the command)
     device: Device = None,
+    runtime: RuntimeName = "torch",
 ) -> None:
     """Search once, with one text or with the turns of a conversation."""
     filter_ = parse_filter(where)
@@ -59,7 +61,12 @@ def search(
         dialogue = dialogue.say("", *map(open_image, image))
     dialogue.require_content()
     retriever = open_retriever(
-        preset, store, device, language_model, hide_near_duplicates=hide_near_duplicates
+        preset,
+        store,
+        device,
+        language_model,
+        runtime=runtime,
+        hide_near_duplicates=hide_near_duplicates,
     )
     result = retriever.search(dialogue, k, filter_)
     _show(result.cut() if cut else result, as_json_=json_, sheet=sheet)
@@ -79,6 +86,7 @@ def chat(
     language_model: LocalModel = "",
     label: Labels = [],  # noqa: B006
     device: Device = None,
+    runtime: RuntimeName = "torch",
 ) -> None:
     """Search a turn at a time: describe, look, answer, correct.
 
@@ -86,7 +94,7 @@ def chat(
     choices or the number of it, or say something else. An empty line or Ctrl-D ends it.
     """
     filter_, labels = parse_filter(where), parse_labels(label)
-    retriever = open_retriever(preset, store, device, language_model)
+    retriever = open_retriever(preset, store, device, language_model, runtime=runtime)
     questioner = FacetQuestions(retriever, labels)
     question: Question | None = None
     dialogue = Dialogue()

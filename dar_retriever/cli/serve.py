@@ -21,6 +21,7 @@ from dar_retriever.cli.common import (
     LocalModel,
     PresetName,
     Products,
+    RuntimeName,
     Store,
     local_model,
     open_retriever,
@@ -77,12 +78,13 @@ def mcp(
         typer.Option(help="Results as data too; some clients then leave the pictures out."),
     ] = True,
     device: Device = None,
+    runtime: RuntimeName = "torch",
 ) -> None:
     """Serve agents by the Model Context Protocol (extra: mcp)."""
     from mcp_dar import SharedConversations, create_server, serve_http, serve_stdio
 
     kept = SharedConversations(conversations) if conversations else None
-    retriever = open_retriever(preset, store, device, language_model)
+    retriever = open_retriever(preset, store, device, language_model, runtime=runtime)
     server = create_server(retriever, conversations=kept, cut=cut, structured=structured)
     if http:
         ERR.print(f"The server: http://{host}:{port}/mcp  (Ctrl-C ends it)", highlight=False)
@@ -125,6 +127,7 @@ def page(
     ] = None,
     allow_anyone: AllowAnyone = False,  # noqa: FBT002 (an option of the command)
     device: Device = None,
+    runtime: RuntimeName = "torch",
 ) -> None:
     """Serve the page: talk, see what was understood, pick (extra: app)."""
     from gradio_dar import AgentResponder, SearchResponder, create_app, read_users, serve
@@ -144,6 +147,7 @@ def page(
             store,
             device,
             language_model,
+            runtime=runtime,
             keep_drawings=False,
             hide_near_duplicates=hide_near_duplicates,
         )

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.generation.openvino_runtime import require_openvino, run_in_openvino
 
 if TYPE_CHECKING:
     import torch
 
 Offload = Literal["none", "model", "sequential"]
+Runtime = Literal["torch", "openvino"]
 _DENOISERS: Final = ("unet", "transformer")
 
 
@@ -32,9 +34,13 @@ class Acceleration:
         offload: For devices that are too small for the whole pipeline. "model" keeps only the
             active model on the device (text encoder, denoiser or autoencoder). "sequential" keeps
             only the active layer, which is much slower.
+        runtime: "openvino" runs the denoiser in OpenVINO, on CPUs only. It takes as much memory
+            again for the denoiser's weights, and the first call takes about a minute longer. Images
+            are made one at a time. If it fails, PyTorch draws and a warning is logged.
 
     Raises:
-        InvalidInputError: ``offload`` has another value, or does not go with ``compile``.
+        InvalidInputError: ``offload`` or ``runtime`` has another value, or does not go with
+            ``compile``.
     """
 
     channels_last: bool | None = None
@@ -42,11 +48,20 @@ class Acceleration:
     vae_slicing: bool = False
     vae_tiling: bool = False
     offload: Offload = "none"
+    runtime: Runtime = "torch"
 
     def __post_init__(self) -> None:
         if self.offload not in get_args(Offload):
             raise InvalidInputError(
                 f"offload={self.offload!r} is not one of {', '.join(get_args(Offload))}"
+            )
+        if self.runtime not in get_args(Runtime):
+            raise InvalidInputError(
+                f"runtime={self.runtime!r} is not one of {', '.join(get_args(Runtime))}"
+            )
+        if self.compile and self.runtime != "torch":
+            raise InvalidInputError(
+                f"compile=True with runtime={self.runtime!r}: both compile; leave one of them out"
             )
         if self.compile and self.offload == "sequential":
             raise InvalidInputError(
@@ -58,8 +73,16 @@ class Acceleration:
         """These settings with the defaults of a device filled in.
 
         Raises:
-            InvalidInputError: Offloading was asked for on the CPU.
+            InvalidInputError: Offloading was asked for on the CPU, or OpenVINO elsewhere.
+            MissingExtraError: OpenVINO was asked for and is not installed.
         """
+        if self.runtime == "openvino":
+            if device.type != "cpu":
+                raise InvalidInputError(
+                    f"runtime='openvino' on device {device.type!r}: it serves CPUs; leave it out, "
+                    "or use device='cpu'"
+                )
+            require_openvino()
         if self.offload != "none" and device.type == "cpu":
             raise InvalidInputError(
                 f"offload={self.offload!r} on device 'cpu': offloading moves weights from an "
@@ -92,7 +115,12 @@ def place(pipeline: Any, device: torch.device, acceleration: Acceleration) -> No
     else:
         _offload(pipeline, device, acceleration.offload)
     if acceleration.compile:
-        _compile(pipeline)
+        for model in _denoisers(pipeline, "compile=True"):
+            # In place, because the pipeline checks the types of its parts.
+            model.compile()
+    if acceleration.runtime == "openvino":
+        for model in _denoisers(pipeline, "runtime='openvino'"):
+            run_in_openvino(model)
 
 
 def _autoencoder(pipeline: Any, option: str, method: str) -> Any:
@@ -106,9 +134,16 @@ def _autoencoder(pipeline: Any, option: str, method: str) -> Any:
     return getattr(autoencoder, method)
 
 
-def _denoisers(pipeline: Any) -> list[Any]:
+def _denoisers(pipeline: Any, wanted_by: str = "") -> list[Any]:
+    """The pipeline's denoisers; an error if an option needs one and there is none."""
     found = (getattr(pipeline, name, None) for name in _DENOISERS)
-    return [model for model in found if model is not None]
+    models = [model for model in found if model is not None]
+    if wanted_by and not models:
+        raise InvalidInputError(
+            f"{wanted_by}: {type(pipeline).__name__} has no {' or '.join(_DENOISERS)}; leave the "
+            "option out"
+        )
+    return models
 
 
 def _to_channels_last(pipeline: Any) -> None:
@@ -126,15 +161,3 @@ def _offload(pipeline: Any, device: torch.device, offload: Offload) -> None:
         pipeline.enable_model_cpu_offload(device=device)
     else:
         pipeline.enable_sequential_cpu_offload(device=device)
-
-
-def _compile(pipeline: Any) -> None:
-    denoisers = _denoisers(pipeline)
-    if not denoisers:
-        raise InvalidInputError(
-            f"compile=True: {type(pipeline).__name__} has no {' or '.join(_DENOISERS)}; leave the "
-            "option out"
-        )
-    for model in denoisers:
-        # In place, because the pipeline checks the types of its parts.
-        model.compile()

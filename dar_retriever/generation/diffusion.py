@@ -47,6 +47,7 @@ class DiffusersGenerator:
         ModelLoadError: The pipeline cannot be opened.
         InvalidInputError: ``steps``, ``size`` or ``batch_size`` is below 1, or the device or the
             pipeline does not support the acceleration.
+        MissingExtraError: The acceleration needs a package that is not installed.
     """
 
     def __init__(
@@ -69,7 +70,8 @@ class DiffusersGenerator:
             )
         self._device = choose_device(device)
         acceleration = (acceleration or Acceleration()).on(self._device)
-        self._batch_size = batch_size
+        # What OpenVINO compiles is of one batch size, and a CPU gains nothing by larger ones.
+        self._batch_size = 1 if acceleration.runtime == "openvino" else batch_size
         self._options: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": guidance}
         if size is not None:
             self._options |= {"width": size[0], "height": size[1]}

@@ -52,6 +52,7 @@ VARIANTS = {
     "channels_last + compile": Acceleration(channels_last=True, compile=True),
     "model offload": Acceleration(channels_last=False, offload="model"),
     "sequential offload": Acceleration(channels_last=False, offload="sequential"),
+    "openvino": Acceleration(channels_last=False, runtime="openvino"),
 }
 # The published configurations of SD-Turbo, and one that takes seconds on a laptop.
 FULL = {
@@ -219,6 +220,13 @@ def most_memory(device: torch.device) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
+def serves(acceleration: Acceleration, device: str) -> bool:
+    """Whether a device can have an acceleration: OpenVINO on CPUs, offloading elsewhere."""
+    if device == "cpu":
+        return acceleration.offload == "none"
+    return acceleration.runtime == "torch"
+
+
 def table_of(measured: dict[str, Measured], title: str) -> Table:
     """Steps by row, variants by column."""
     table = Table(title=title)
@@ -254,7 +262,7 @@ def main() -> None:
     options = parser.parse_args()
     device = choose_device()
     short = device.type == "cpu" and not options.small
-    can = [v for v, a in VARIANTS.items() if a.offload == "none" or device.type != "cpu"]
+    can = [v for v, a in VARIANTS.items() if serves(a, device.type)]
     chosen = options.only.split(",") if options.only else can[:1] if short else can
     images = options.images or (1 if short else 2)
     repeats = options.repeats or (1 if short else 5)

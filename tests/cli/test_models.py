@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from dar_retriever import Acceleration
 from dar_retriever.cli import checks
 from dar_retriever.cli.checks import CHECKS, Finding, Subject, examine
 from dar_retriever.cli.common import APP
@@ -96,3 +97,15 @@ def test_a_driver_without_a_gpu_in_torch_is_wrong(monkeypatch: pytest.MonkeyPatc
     finding = checks.torch(DEMO)
     assert finding.state == "wrong"
     assert "pytorch.org" in finding.advice
+
+
+def test_the_doctor_knows_the_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "find_spec", lambda _: None)
+    assert "dar-retriever[openvino]" in checks.runtime(DEMO).advice
+    monkeypatch.setattr(checks, "find_spec", lambda _: "there")
+    monkeypatch.setattr(checks, "version", lambda _: "2026.4")
+    assert "--runtime openvino" in checks.runtime(DEMO).advice
+    chosen = Subject("demo", "cpu", acceleration=Acceleration(runtime="openvino"))
+    assert checks.runtime(chosen) == Finding("Runtime", "good", "OpenVINO 2026.4")
+    done = CliRunner().invoke(APP, ["doctor", "--runtime", "onnx"])
+    assert "is not one of torch, openvino" in str(done.exception)
