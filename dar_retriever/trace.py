@@ -34,6 +34,8 @@ class Trace:
         fallbacks: What failed, and what was done instead; empty if all went well.
         only: Filters that came from the user's words, as phrases such as "price at most 50".
         left_out: Words that a picture cannot show and that did not become a filter, with reasons.
+        agreed: What samples and drawings of what is meant agree on: ("mug", "blue").
+        open: What they differ in, the widest first: ("pattern", "background").
     """
 
     caption: str = ""
@@ -50,6 +52,14 @@ class Trace:
     fallbacks: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    agreed: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+    @property
+    def spread(self) -> str:
+        """Both in words: "agreed: mug, blue; open: pattern"; empty if nothing is known."""
+        parts = (("agreed", self.agreed), ("open", self.open))
+        return "; ".join(f"{name}: {', '.join(some)}" for name, some in parts if some)
 
     @property
     def understood(self) -> str:
@@ -77,6 +87,8 @@ class Trace:
             "exclusion_weights": [round(weight, 4) for weight in self.exclusion_weights],
             "only": list(self.only),
             "left_out": list(self.left_out),
+            "agreed": list(self.agreed),
+            "open": list(self.open),
             "generated": len(self.generated),
             "cached": self.cached_count,
             "text_weight": self.text_weight,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
 from dar_retriever.errors import DARError
+from dar_retriever.evaluation.payoff import payoff
 from dar_retriever.evaluation.trust import trust
 from dar_retriever.generation import Acceleration
 from dar_retriever.generation.base import GeneratedImage, ImageGenerator, ImageRequest
@@ -21,6 +22,7 @@ from dar_retriever.presets import (
     DRAWING_KEY,
     PRESETS,
     choose_preset,
+    from_preset,
     open_encoder,
     open_generator,
     preset,
@@ -230,6 +232,22 @@ def trusted(subject: Subject) -> Finding:
         )
         return Finding("Drawings here", "wrong", drawn, advice)
     return Finding("Drawings here", "good", drawn)
+
+
+def sampled(subject: Subject) -> Finding:
+    """Searches with halves of the store's captions, with samples of what is meant and without."""
+    retriever = from_preset(subject.preset, subject.store, device=subject.device)
+    stage = retriever.second_stage
+    if retriever.query_encoder.prior is None or stage is None:
+        return Finding("Samples here", "good", f"{subject.preset} samples nothing")
+    found = payoff(retriever.query_encoder, stage.reranker, retriever.store)
+    shares = f"{found.without:.0%} without samples, {found.with_samples:.0%} with them"
+    said = f"halves of {found.captions} captions find their image among ten: {shares}"
+    if found.costs:
+        advice = "they cost more than they find; set prior of the retriever's query encoder to None"
+        return Finding("Samples here", "wrong", said, advice)
+    what = "they pay" if found.pays else "no difference beyond chance"
+    return Finding("Samples here", "good", f"{said}; {what}")
 
 
 def _generator_of(subject: Subject) -> ImageGenerator | None:

@@ -9,7 +9,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from dar_retriever.cli.checks import CHECKS, Subject, examine, trusted
+from dar_retriever.cli.checks import CHECKS, Subject, examine, sampled, trusted
 from dar_retriever.cli.common import (
     APP,
     ERR,
@@ -65,7 +65,8 @@ def doctor(
     """Look at this machine, time one encode and one drawing, and say what to do.
 
     The default preset needs no download. Another one is downloaded if it is not there yet. With
-    --store, some of the store's captions are drawn: do the drawings find their images?
+    --store, some of the store's captions are drawn: do the drawings find their images? Where the
+    preset samples what is meant, halves of them are searched for: do the samples pay?
     """
     subject = Subject(
         preset_name(preset, device),
@@ -74,7 +75,7 @@ def doctor(
         acceleration_of(runtime),
     )
     findings = []
-    for check in (*CHECKS, *([trusted] if store else [])):
+    for check in (*CHECKS, *((trusted, sampled) if store else ())):
         with quiet_libraries(), ERR.status(f"Looking at {check.__name__}"):
             finding = examine(check, subject)
         findings.append(finding)

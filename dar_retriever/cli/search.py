@@ -31,7 +31,13 @@ from dar_retriever.cli.common import (
 )
 from dar_retriever.cli.display import as_json, contact_sheet, hits_table
 from dar_retriever.conversation.dialogue import Dialogue
-from dar_retriever.questions import FacetQuestions, Question, ask_back, question_as_json
+from dar_retriever.questions import (
+    FacetQuestions,
+    Question,
+    ask_back,
+    question_as_json,
+    with_agreement,
+)
 from dar_retriever.retriever import SearchResult
 from dar_retriever.support.images import open_image
 
@@ -68,7 +74,7 @@ def search(
         runtime=runtime,
         hide_near_duplicates=hide_near_duplicates,
     )
-    result = retriever.search(dialogue, k, filter_)
+    result = with_agreement(FacetQuestions(retriever), retriever.search(dialogue, k, filter_))
     _show(result.cut() if cut else result, as_json_=json_, sheet=sheet)
 
 
@@ -120,6 +126,8 @@ def _show(
     OUT.print(
         f"[dim]understood:[/dim] {escape(trace.understood) or '(images only)'}", highlight=False
     )
+    if trace.spread:
+        OUT.print(f"[dim]samples:[/dim] {escape(trace.spread)}", highlight=False)
     if trace.only:
         OUT.print(f"[dim]only:[/dim] {escape('; '.join(trace.only))}", highlight=False)
     OUT.print(

@@ -73,7 +73,7 @@ def trust(
         GenerationError: Nothing can be drawn at all.
     """
     sample = store.sample()
-    owners = _described(store, sample, captions, seed)
+    owners = described(store, sample, captions, seed)
     if len(owners) < _FEWEST:
         raise InvalidInputError(
             f"{len(owners)} captions were found; whether drawings can be trusted needs {_FEWEST}: "
@@ -100,8 +100,15 @@ def trust(
     return Trust(len(texts), drawn, float(np.mean(by_text)), missing)
 
 
-def _described(store: SearchableStore, sample: Vectors, most: int, seed: int) -> dict[str, int]:
-    """Captions of random images of the sample, and their places in it."""
+def described(store: SearchableStore, sample: Vectors, most: int, seed: int) -> dict[str, int]:
+    """Captions of random images of a store's sample, and their places in it.
+
+    Args:
+        store: Images with captions.
+        sample: Its sample: (N, d).
+        most: How many captions at most.
+        seed: Chooses them.
+    """
     owners: dict[str, int] = {}
     for place in Random(seed).sample(range(len(sample)), len(sample)):
         # The image that is nearest to a stored vector is its own.

@@ -1,16 +1,19 @@
 """Asking back: questions whose answers narrow the candidates down."""
 
 from dar_retriever.questions.base import (
+    Agreement,
     NoQuestions,
     Question,
     Questioner,
     ask_back,
     question_as_json,
+    with_agreement,
 )
 from dar_retriever.questions.facets import FacetQuestions
 from dar_retriever.questions.llm import LLMQuestions
 
 __all__ = [
+    "Agreement",
     "FacetQuestions",
     "LLMQuestions",
     "NoQuestions",
@@ -18,4 +21,5 @@ __all__ = [
     "Questioner",
     "ask_back",
     "question_as_json",
+    "with_agreement",
 ]

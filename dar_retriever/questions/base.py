@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from dar_retriever.retriever import SearchResult
 from dar_retriever.trace import of_error
@@ -35,6 +35,19 @@ class Question:
         return f"{self.text} ({', '.join(self.choices)})" if self.choices else self.text
 
 
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the samples say.
+
+    Attributes:
+        agreed: Values that most samples show: ("mug", "blue").
+        open: What they differ in most, the widest first: ("pattern", "background").
+    """
+
+    agreed: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+
+
 class Questioner(Protocol):
     """Proposes questions for the user."""
 
@@ -44,6 +57,15 @@ class Questioner(Protocol):
         Returns:
             None if one hit is clearly the best, or if there is nothing left to ask.
         """
+        ...
+
+
+@runtime_checkable
+class Agreeing(Protocol):
+    """A questioner that can say what the samples agree on; implemented by ``FacetQuestions``."""
+
+    def agreement(self, result: SearchResult) -> Agreement:
+        """What the samples of what is meant agree on, and what they leave open."""
         ...
 
 
@@ -65,17 +87,36 @@ def ask_back(questioner: Questioner, result: SearchResult) -> tuple[SearchResult
     """A result, and a question for the user if there is one.
 
     If nothing was found, or nothing close, there is no question. If the questioner fails, there is
-    no question, and the result's trace says so.
+    no question, and the result's trace says so. The trace also gets what the samples of what is
+    meant agree on, if the questioner can tell.
     """
     if not (result.hits and result.close):
         return result, None
+    result = with_agreement(questioner, result)
     try:
         return result, questioner.next_question(result)
     # The questioner may be third-party code, and the hits do not need it.
     except Exception as error:
-        fallbacks = (*result.trace.fallbacks, f"no question was found: {of_error(error)}")
-        trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
-        return dataclasses.replace(result, trace=trace), None
+        return _fallen_back(result, f"no question was found: {of_error(error)}"), None
+
+
+def with_agreement(questioner: Questioner, result: SearchResult) -> SearchResult:
+    """A result with what the samples agree on in its trace, if the questioner can tell."""
+    if not isinstance(questioner, Agreeing) or not result.hits:
+        return result
+    try:
+        found = questioner.agreement(result)
+    # As above.
+    except Exception as error:
+        return _fallen_back(result, f"what the samples agree on was not read: {of_error(error)}")
+    trace = dataclasses.replace(result.trace, agreed=found.agreed, open=found.open)
+    return dataclasses.replace(result, trace=trace)
+
+
+def _fallen_back(result: SearchResult, what: str) -> SearchResult:
+    fallbacks = (*result.trace.fallbacks, what)
+    trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
+    return dataclasses.replace(result, trace=trace)
 
 
 def _bare(text: str) -> str:

@@ -49,9 +49,14 @@ def entropy(shares: Sequence[float] | Vectors) -> float:
     return float(-(some * np.log2(some)).sum())
 
 
+def in_words(called: str) -> str:
+    """The name of a field or a label as words: "second colour" for "secondColour"."""
+    return " ".join(words_of(called)) or called
+
+
 def question_about(called: str) -> str:
     """The question for a facet, by the name of its field or its label."""
-    return f"Which {' '.join(words_of(called)) or called}?"
+    return f"Which {in_words(called)}?"
 
 
 def facet_of(name: str, rows: Sequence[Mapping[str, str]], shares: Vectors) -> Facet | None:

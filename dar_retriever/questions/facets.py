@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal, get_args
 
 import numpy as np
 
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.questions.agreement import Vote, agreement, samples_of, votes
 from dar_retriever.questions.asked import fields_asked
-from dar_retriever.questions.base import Question
+from dar_retriever.questions.base import Agreement, Question
 from dar_retriever.questions.described import caption_facets, metadata_facets
-from dar_retriever.questions.facet import Facet, question_about
+from dar_retriever.questions.facet import Facet, in_words, question_about
 from dar_retriever.questions.trials import Candidates, Trials
 from dar_retriever.questions.visual import VisualFacets
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
@@ -25,6 +27,8 @@ _BATCH: Final = 12
 _LEAST_GAIN: Final = 0.1
 _TINY: Final = 1e-6
 _NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
+By = Literal["answers", "samples"]
 
 
 class FacetQuestions:
@@ -40,14 +44,30 @@ class FacetQuestions:
     in English captions. Where there are none, they come from generic facets such as colour,
     setting or viewpoint, as far as the encoder tells them apart.
 
+    Where a prior samples what is meant, the samples show what is still open: their values are read
+    by a regression on the candidates, and what they differ in most is asked for. It is this
+    project's own method; see ``examples/guides/spread.md``.
+
     Args:
         retriever: The retriever, whose store has the metadata and whose encoder reads the answers.
         labels: What to call fields in questions, by name: ``{"Farbe": "colour"}``.
+        by: How a question is chosen: by trying the "answers", or by the "samples" where there are
+            any.
+
+    Raises:
+        InvalidInputError: ``by`` is neither of both.
     """
 
     def __init__(
-        self, retriever: DiffusionAugmentedRetriever, labels: Mapping[str, str] = _NO_LABELS
+        self,
+        retriever: DiffusionAugmentedRetriever,
+        labels: Mapping[str, str] = _NO_LABELS,
+        *,
+        by: By = "answers",
     ) -> None:
+        if by not in get_args(By):
+            raise InvalidInputError(f"by={by!r}: {' or '.join(map(repr, get_args(By)))}")
+        self._by = by
         self._trials = Trials(retriever)
         self._labels = dict(labels)
         self._visual = VisualFacets(retriever.query_encoder.encoder, retriever.store)
@@ -68,6 +88,22 @@ class FacetQuestions:
             result, candidates, self._visual.facets(candidates)
         )
 
+    def agreement(self, result: SearchResult) -> Agreement:
+        """What the samples of what is meant agree on, and what they leave open.
+
+        Returns:
+            It, by the same facets as are asked for; nothing without samples.
+        """
+        samples = samples_of(result.query)
+        if not len(samples):
+            return Agreement()
+        candidates = self._trials.candidates(result)
+        facets = metadata_facets(candidates)
+        if not any(is_seen(self._called(each)) for each in facets):
+            facets = caption_facets(candidates) or self._visual.facets(candidates)
+        voted = votes(facets, samples, candidates)
+        return agreement(voted, lambda facet: in_words(self._called(facet)))
+
     def _about(
         self,
         result: SearchResult,
@@ -86,6 +122,10 @@ class FacetQuestions:
         self, result: SearchResult, candidates: Candidates, facets: Sequence[Facet]
     ) -> Question | None:
         """The best question of the most promising facets that have one."""
+        if self._by == "samples":
+            voted = votes(facets, samples_of(result.query), candidates)
+            if voted:
+                return self._widest(voted)
         promise = {each.name: each.entropy(candidates.shares) for each in facets}
         promising = sorted(
             (each for each in facets if promise[each.name] >= _LEAST_GAIN),
@@ -99,6 +139,18 @@ class FacetQuestions:
                 reason = f"{name} narrows {len(candidates.hits)} candidates down by {gain:.1f} bits"
                 return Question(self._asking(batch[best]), batch[best].choices, reason)
         return None
+
+    def _widest(self, voted: Sequence[Vote]) -> Question | None:
+        """The question about what the samples differ in most; none if they differ in nothing."""
+        vote = max(voted, key=lambda each: each.bits)
+        if vote.bits < _LEAST_GAIN:
+            return None
+        reason = f"the samples of what is meant differ in {vote.facet.name} by {vote.bits:.1f} bits"
+        choices = vote.facet.choices
+        likeliest = sorted(range(len(choices)), key=lambda place: -vote.shares[place])
+        return Question(
+            self._asking(vote.facet), tuple(choices[place] for place in likeliest), reason
+        )
 
     def _gains(
         self, result: SearchResult, candidates: Candidates, facets: Sequence[Facet]

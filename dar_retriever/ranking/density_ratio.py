@@ -13,7 +13,7 @@ from dar_retriever.errors import UndecidedError
 from dar_retriever.fusion.calibration import FLAT, Neighbours
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking.base import Candidates, require_words_alone
-from dar_retriever.ranking.gaussian import Gaussian, centred
+from dar_retriever.ranking.gaussian import Gaussian, centred, root
 
 # Chosen on dialogues of their own; see examples/benchmarks/spread.md.
 _TEXT: Final = 10.0
@@ -112,7 +112,7 @@ class _Anything:
         if len(sample) < _FEWEST_STORED:
             raise UndecidedError("the store is too small to tell what is usual")
         self.sample = sample
-        self.factors = centred(sample)
+        self.factors = root(centred(sample))
         self.variance = float((self.factors**2).sum())
         noise = _NOISE * self.variance / self.factors.shape[1]
         self.gaussian = Gaussian(sample.mean(0), self.factors, noise)

@@ -63,3 +63,16 @@ def centred(vectors: Rows) -> Rows:
     """Factors of the vectors' own covariance: (N, d)."""
     away: Rows = (vectors - vectors.mean(0)) / np.sqrt(len(vectors))
     return away
+
+
+def root(factors: Rows) -> Rows:
+    """Factors of the same covariance, (d, d) at most.
+
+    Args:
+        factors: (N, d).
+    """
+    if len(factors) <= factors.shape[1]:
+        return factors
+    variances, directions = np.linalg.eigh(np.asarray(factors, float).T @ factors)
+    result: Rows = (directions * np.sqrt(np.maximum(variances, 0))).T
+    return result

@@ -6,7 +6,9 @@ Each simulated user names the kind of a drawn product and at most one more attri
 answers each question with the target's own value, or "not sure". One strategy asks what
 ``FacetQuestions`` proposes. The others ask for fields that were not asked for yet: at random; at
 random, but without the fields of the first description; or by the entropy of the candidates'
-metadata. Only words are searched with. Everything is kept in the folder.
+metadata. Nothing is drawn. With --samples, the hits are ordered as the demo preset does, and one
+more strategy asks for what the samples of what is meant differ in most. Everything is kept in the
+folder.
 
 The store is the gallery with its metadata, the same with many further fields that say nothing of
 the picture (--metadata noisy), or without any metadata (--metadata none). Without metadata, the
@@ -26,11 +28,14 @@ from rich.console import Console
 from rich.table import Table
 
 from dar_retriever import (
+    PRESETS,
     DARQueryEncoder,
     DiffusionAugmentedRetriever,
     FacetQuestions,
     ImageStore,
+    Questioner,
     SearchResult,
+    SecondStage,
     ingest,
     open_encoder,
 )
@@ -38,6 +43,7 @@ from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.demo.products import Product
 from dar_retriever.demo.simulated_user import SimulatedDialogue, simulate
 from dar_retriever.evaluation.demo_dataset import demo_dataset
+from dar_retriever.presets.opening import Beside
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.described import metadata_facets
 from dar_retriever.questions.facet import question_about
@@ -62,18 +68,17 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=500)
     parser.add_argument("--products", type=int, default=5000)
     parser.add_argument("--metadata", choices=("all", "noisy", "none"), default="all")
+    parser.add_argument("--samples", action="store_true", help="Ask by the samples as well.")
     parser.add_argument("--skip", type=int, default=0, help="Leave out so many targets first.")
     args = parser.parse_args()
 
-    gallery = open_retriever(args.out, args.products)
-    retriever = with_metadata(gallery, args.metadata)
+    beside = Beside(PRESETS["demo"].encoder) if args.samples else None
+    gallery = open_retriever(args.out, args.products, beside)
+    retriever = with_metadata(gallery, args.metadata, beside)
     names = tuple(FACETS) if args.metadata == "none" else FIELDS
     game = Game(retriever, args.products)
-    facets, trials = FacetQuestions(retriever), Trials(retriever)
-
-    def proposed(result: SearchResult) -> str | None:
-        question = facets.next_question(result)
-        return question and question.text
+    trials = Trials(retriever)
+    proposed = asking(FacetQuestions(retriever))
 
     def by_entropy(result: SearchResult) -> str | None:
         candidates = trials.candidates(result)
@@ -88,6 +93,9 @@ def main() -> None:
         "random, untold fields": lambda seed: at_random(Random(seed), names, game.told(seed)),
         "random, all fields": lambda seed: at_random(Random(seed), names),
     }
+    if args.samples:
+        by_samples = asking(FacetQuestions(retriever, by="samples"))
+        strategies["asked: what the samples leave open"] = lambda _: by_samples
     if args.metadata == "none":
         del strategies["asked: metadata's entropy"]
     targets = range(args.skip, args.skip + args.targets)
@@ -100,7 +108,7 @@ def main() -> None:
     Console().print(_table({name: np.asarray(row) for name, row in rounds.items()}))
 
 
-def open_retriever(out: Path, gallery: int) -> DiffusionAugmentedRetriever:
+def open_retriever(out: Path, gallery: int, beside: Beside | None) -> DiffusionAugmentedRetriever:
     """The demo's encoder over its gallery, without a generator."""
     with progress_bar("Drawing the gallery") as bar:
         pictures = demo_dataset(out, 1, gallery, progress=bar).root
@@ -109,10 +117,21 @@ def open_retriever(out: Path, gallery: int) -> DiffusionAugmentedRetriever:
     if len(store) < gallery:
         with progress_bar("Indexing it") as bar:
             ingest(pictures, store, encoder, progress=bar)
-    return DiffusionAugmentedRetriever(DARQueryEncoder(encoder, images_per_turn=0), store)
+    prior = beside.prior if beside else None
+    return searching(DARQueryEncoder(encoder, images_per_turn=0, prior=prior), store, beside)
 
 
-def with_metadata(retriever: DiffusionAugmentedRetriever, kept: str) -> DiffusionAugmentedRetriever:
+def searching(
+    query_encoder: DARQueryEncoder, store: ImageStore, beside: Beside | None
+) -> DiffusionAugmentedRetriever:
+    """A retriever with the preset's second stage, if its models are open."""
+    stage = SecondStage(beside.reranker(store)) if beside else None
+    return DiffusionAugmentedRetriever(query_encoder, store, second_stage=stage)
+
+
+def with_metadata(
+    retriever: DiffusionAugmentedRetriever, kept: str, beside: Beside | None
+) -> DiffusionAugmentedRetriever:
     """The same pictures with other metadata; see the top of this file."""
     if kept == "all":
         return retriever
@@ -130,7 +149,17 @@ def with_metadata(retriever: DiffusionAugmentedRetriever, kept: str) -> Diffusio
             for hit, vector in zip(retriever.store.get(ids), vectors, strict=True)
         ]
     )
-    return DiffusionAugmentedRetriever(retriever.query_encoder, store)
+    return searching(retriever.query_encoder, store, beside)
+
+
+def asking(questioner: Questioner) -> Ask:
+    """Asks what a questioner proposes."""
+
+    def ask(result: SearchResult) -> str | None:
+        question = questioner.next_question(result)
+        return question and question.text
+
+    return ask
 
 
 def at_random(random: Random, names: tuple[str, ...], told: frozenset[str] = frozenset()) -> Ask:
@@ -156,9 +185,6 @@ class Game:
         self._retriever = retriever
         self._products = gallery_products(gallery)
         self._order = Random(1).sample(range(gallery), gallery)
-        ids, self._vectors = retriever.store.vectors()
-        names = [Path(hit.uri).name for hit in retriever.store.get(ids)]
-        self._places = {name: place for place, name in enumerate(names)}
 
     def told(self, number: int) -> frozenset[str]:
         """The fields that a user's first description tells."""
@@ -172,18 +198,15 @@ class Game:
         product = self._product(number)
         dialogue = self._simulated(number).dialogue.at_round(0)
         for answers in range(MOST_QUESTIONS + 1):
-            result = self._retriever.search(dialogue, 1)
-            if self._rank(result, number) <= TOP:
+            result = self._retriever.search(dialogue, TOP)
+            wanted = picture_name(self._order[number])
+            if any(Path(hit.uri).name == wanted for hit in result.hits):
                 return answers
             question = ask(result)
             if question is None:
                 break
             dialogue = dialogue.ask(question).say(answer_of(product, question))
         return MOST_QUESTIONS + 1
-
-    def _rank(self, result: SearchResult, number: int) -> int:
-        scores = self._vectors @ result.query.vector
-        return int((scores >= scores[self._places[picture_name(self._order[number])]]).sum())
 
     def _product(self, number: int) -> Product:
         return self._products[self._order[number]]

@@ -2,20 +2,27 @@
 
 Dialogues that nothing was tuned on, over unseen products. The best hits of the text are ordered by
 the density ratio of samples of the demo's prior, and of pictures that the catalogue's painter drew:
-those show what was told and leave to chance what was not, so they are the limit of what any
+those show what was told rightly and leave to chance what was not, so they are the limit of what any
 generator can give. Beside it the mean of the same samples, fused as the paper does and adaptively,
 and the matching head. Then the samples are spoiled on purpose.
 
-    python examples/benchmarks/spread.py --dialogues 500
+    python examples/benchmarks/spread.py --dialogues 500 --folder spread
+
+The folder keeps queries and painted pictures, so that the same command goes on where it was
+stopped. With --painted 0 nothing is painted; what the folder has is used.
 """
 
 from __future__ import annotations
 
 import argparse
+import pickle
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
+from typing import Final
 
 import numpy as np
 from rich.progress import track
@@ -42,7 +49,8 @@ from dar_retriever.demo.products import BACKGROUNDS, COLOURS, KINDS, PATTERNS, P
 from dar_retriever.evaluation import PoolNeighbours
 from dar_retriever.presets.opening import Beside
 
-ROUNDS = (2, 5, 8)
+ROUNDS: Final = (0, 2, 4, 5, 6, 8, 10)
+PAINTED: Final = (2, 4, 5, 6, 8)
 GALLERY, SMALL = 5_000, 3_000
 MOST, USUAL = 256, 64
 
@@ -51,34 +59,91 @@ def main() -> None:
     """Print one table for each gallery, for the painter, and for spoiled samples."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dialogues", type=int, default=500)
-    parser.add_argument("--painted", type=int, default=150, help="dialogues with painted pictures")
+    parser.add_argument("--first", type=int, help="only so many of these dialogues")
+    parser.add_argument("--painted", type=int, default=500, help="dialogues with painted pictures")
+    parser.add_argument("--folder", type=Path, default=Path("spread"))
     options = parser.parse_args()
+    folder: Path = options.folder
+    for name in ("queries", "painted"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
     encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
     simulation = Simulation(encoder, options.dialogues, GALLERY, among=SMALL)
-    query_encoder = DARQueryEncoder(
-        encoder, prior=beside.prior, samples=MOST, exclusion=NoExclusion()
-    )
-    queries = simulation.queries(query_encoder, ROUNDS)
+    simulation.targets = simulation.targets[: options.first]
+    simulation.said = simulation.said[: options.first]
+    queries = asked(encoder, beside.prior, simulation, folder / "queries")
+    paint(encoder, simulation, options.painted, folder / "painted")
     spoiled = spoilt(queries, beside.prior, simulation.pool)
-    painted = paint(encoder, simulation, options.painted)
     whole = simulation.pool
     for size in (GALLERY, SMALL):
         simulation.pool = whole[:size]
-        print(f"\ngallery of {size:,}", *(f"{n:5}" for n in ROUNDS), "   2-8    4-8")
+        print(f"\ngallery of {size:,}, {len(simulation.targets)} dialogues")
+        print(" " * 44, *(f"{n:5}" for n in ROUNDS), "   2-8    4-8")
         neighbours = PoolNeighbours(simulation.pool)
         compare(simulation, queries, beside, neighbours)
-        orders = {
+        orders: dict[str, Reranker | None] = {
             "density ratio and text": DensityRatioReranker(neighbours),
             "head and density ratio": beside.reranker(neighbours),
         }
+        with_painted(simulation, queries, folder / "painted", neighbours, orders)
         for name, samples in spoiled.items():
             compared(simulation, sampled(queries, samples), name, orders)
-        some = queries[: len(painted)]
-        print("with pictures of the painter, fewer dialogues")
-        recall("text", simulation.ranks(some, None, ROUNDS), 10, ROUNDS)
-        for count in (8, 16, USUAL):
-            few = [each[:count] for each in painted]
-            compared(simulation, sampled(some, few), f"{count} of the painter", orders)
+
+
+def asked(
+    encoder: JointEncoder, prior: FlowPrior, simulation: Simulation, folder: Path
+) -> list[EncodedQuery]:
+    """The queries with all samples, dialogue by dialogue; kept in the folder."""
+    query_encoder = DARQueryEncoder(encoder, prior=prior, samples=MOST, exclusion=NoExclusion())
+    queries: list[EncodedQuery] = []
+    for number, said in enumerate(track(simulation.said, "Encoding the dialogues")):
+        file = folder / f"{number}.pkl"
+        if not file.exists():
+            made = [query_encoder.encode(said.dialogue.at_round(n)) for n in ROUNDS]
+            small = [
+                replace(each, sampled_vectors=each.sampled_vectors.astype(np.float16))
+                for each in made
+            ]
+            _keep(file, pickle.dumps(small))
+        some = pickle.loads(file.read_bytes())  # noqa: S301 (written above)
+        queries += [
+            replace(each, sampled_vectors=each.sampled_vectors.astype(np.float32)) for each in some
+        ]
+    return queries
+
+
+def _keep(file: Path, content: bytes) -> None:
+    part = file.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(file)
+
+
+def with_painted(
+    simulation: Simulation,
+    queries: list[EncodedQuery],
+    folder: Path,
+    neighbours: PoolNeighbours,
+    orders: dict[str, Reranker | None],
+) -> None:
+    """Print what the painter's pictures give, for the first dialogues that have them."""
+    pictures = list[Vectors]()
+    while (file := folder / f"{len(pictures)}.npy").exists() and len(pictures) < len(
+        simulation.targets
+    ):
+        pictures.append(np.load(file).astype(np.float32))
+    if not pictures:
+        return
+    places = [ROUNDS.index(n) for n in PAINTED]
+    chosen = [
+        queries[number * len(ROUNDS) + place] for number in range(len(pictures)) for place in places
+    ]
+    print(f"with pictures of the painter, {len(pictures)} dialogues, rounds", *PAINTED)
+    recall("text", simulation.ranks(chosen, None, PAINTED, text_of), 10, PAINTED)
+    orders = {"density ratio alone": DensityRatioReranker(neighbours, text=0), **orders}
+    for count in (16, USUAL):
+        few = [each[:count] for all_ in pictures for each in all_]
+        compared(simulation, sampled(chosen, few), f"{count} of the painter", orders, PAINTED)
+    few = [each.sampled_vectors[:USUAL] for each in chosen]
+    compared(simulation, sampled(chosen, few), f"{USUAL} of the prior", orders, PAINTED)
 
 
 def compare(
@@ -88,7 +153,7 @@ def compare(
     neighbours: PoolNeighbours,
 ) -> None:
     """Print what fusions and re-rankers make of the prior's samples."""
-    text = simulation.ranks(queries, None, ROUNDS)
+    text = simulation.ranks(queries, None, ROUNDS, text_of)
     usual = sampled(queries, [query.sampled_vectors[:USUAL] for query in queries])
     for most in (10, 1):
         recall("text", text, most, ROUNDS)
@@ -118,18 +183,23 @@ def compared(
     simulation: Simulation,
     queries: Sequence[EncodedQuery],
     name: str,
-    orders: dict[str, Reranker | None] | dict[str, Reranker],
+    orders: dict[str, Reranker | None],
+    rounds: Sequence[int] = ROUNDS,
 ) -> None:
     """Print recall, and the difference to the text."""
-    plain = [replace(query, vector=text_of(query)) for query in queries]
-    text = simulation.ranks(plain, None, ROUNDS)
+    text = simulation.ranks(queries, None, rounds, text_of)
+    late = [place for place, n in enumerate(rounds) if 4 <= n <= 8]
     for order, reranker in orders.items():
-        ranks = simulation.ranks(queries, reranker, ROUNDS)
+        began = time.process_time()
+        ranks = simulation.ranks(queries, reranker, rounds)
+        spent = 1000 * (time.process_time() - began) / len(queries)
         for most in (10, 1):
-            recall(f"{name}, {order}", ranks, most, ROUNDS)
+            recall(f"{name}, {order}", ranks, most, rounds)
         pushed = 100 * ((text <= 10) & (ranks > 10)).mean()
-        each = [gain(ranks[:, [n]], text[:, [n]], 10) for n in range(len(ROUNDS))]
-        print("   to the text:", gain(ranks, text, 10), "; ".join(each), f"pushed {pushed:.1f} %")
+        each = [gain(ranks[:, [n]], text[:, [n]], 10) for n in range(len(rounds))]
+        middle = gain(ranks[:, late], text[:, late], 10)
+        print(f"   to the text, rounds 4 to 8: {middle}; by round:", "; ".join(each))
+        print(f"   pushed out of ten: {pushed:.1f} %; {spent:.1f} ms of CPU", flush=True)
 
 
 def sampled(queries: Sequence[EncodedQuery], samples: Sequence[Vectors]) -> list[EncodedQuery]:
@@ -188,14 +258,25 @@ def other_colour(caption: str, chance: np.random.Generator) -> str:
     return re.sub(rf"\b{chosen}\b", other[int(chance.integers(len(other)))], caption, count=1)
 
 
-def paint(encoder: JointEncoder, simulation: Simulation, dialogues: int) -> list[Vectors]:
-    """Vectors of pictures that show what was told, and chance otherwise: float32 (K, d) each."""
+def paint(encoder: JointEncoder, simulation: Simulation, dialogues: int, folder: Path) -> None:
+    """Vectors of pictures that show what was told rightly, and chance otherwise.
+
+    Kept in the folder, for each dialogue float16 (rounds, K, d).
+    """
     pairs = list(zip(simulation.targets, simulation.said, strict=True))[:dialogues]
-    return [
-        painted(encoder, simulation.products[target], each.told[n], seed)
-        for seed, (target, each) in enumerate(track(pairs, "Painting"))
-        for n in ROUNDS
-    ]
+    for number, (target, each) in enumerate(track(pairs, "Painting")):
+        file = folder / f"{number}.npy"
+        if file.exists():
+            continue
+        product = simulation.products[target]
+        # Many rounds tell nothing new.
+        made = {
+            told: painted(encoder, product, told, number)
+            for told in {each.told[n] for n in PAINTED}
+        }
+        part = file.with_suffix(".part.npy")
+        np.save(part, np.stack([made[each.told[n]] for n in PAINTED]).astype(np.float16))
+        part.replace(file)
 
 
 def painted(encoder: JointEncoder, product: Product, told: frozenset[str], seed: int) -> Vectors:

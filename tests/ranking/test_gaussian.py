@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dar_retriever.ranking.gaussian import Gaussian, centred
+from dar_retriever.ranking.gaussian import Gaussian, centred, root
 
 
 @settings(deadline=None, max_examples=50)
@@ -48,3 +48,12 @@ def test_equal_vectors_have_a_density(count: int) -> None:
     vectors = np.ones((count, 3))
     density = Gaussian(vectors.mean(0), centred(vectors), 0.0).log_density(vectors + [[0], [1]][:1])
     assert np.isfinite(density).all()
+
+
+def test_the_root_of_many_factors_has_the_same_covariance_and_few_stay_as_they_are():
+    chance = np.random.default_rng(0)
+    many, few = chance.normal(size=(40, 6)), chance.normal(size=(3, 6))
+
+    assert root(many).shape == (6, 6)
+    assert np.allclose(root(many).T @ root(many), many.T @ many)
+    assert root(few) is few
