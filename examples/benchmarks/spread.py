@@ -72,21 +72,22 @@ def main() -> None:
     simulation.said = simulation.said[: options.first]
     queries = asked(encoder, beside.prior, simulation, folder / "queries")
     paint(encoder, simulation, options.painted, folder / "painted")
-    spoiled = spoilt(queries, beside.prior, simulation.pool)
     whole = simulation.pool
     for size in (GALLERY, SMALL):
         simulation.pool = whole[:size]
         print(f"\ngallery of {size:,}, {len(simulation.targets)} dialogues")
         print(" " * 44, *(f"{n:5}" for n in ROUNDS), "   2-8    4-8")
-        neighbours = PoolNeighbours(simulation.pool)
-        compare(simulation, queries, beside, neighbours)
-        orders: dict[str, Reranker | None] = {
-            "density ratio and text": DensityRatioReranker(neighbours),
-            "head and density ratio": beside.reranker(neighbours),
-        }
-        with_painted(simulation, queries, folder / "painted", neighbours, orders)
-        for name, samples in spoiled.items():
-            compared(simulation, sampled(queries, samples), name, orders)
+        compare(simulation, queries, beside, PoolNeighbours(simulation.pool))
+    simulation.pool = whole
+    neighbours = PoolNeighbours(whole)
+    orders: dict[str, Reranker | None] = {
+        "density ratio and text": DensityRatioReranker(neighbours),
+        "head and density ratio": beside.reranker(neighbours),
+    }
+    print(f"\ngallery of {GALLERY:,}")
+    with_painted(simulation, queries, folder / "painted", neighbours, orders)
+    for name, samples in spoilt(queries, beside.prior, simulation.pool).items():
+        compared(simulation, sampled(queries, samples), name, orders)
 
 
 def asked(
