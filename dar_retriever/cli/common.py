@@ -18,7 +18,7 @@ from dar_retriever.generation import Acceleration
 from dar_retriever.language_models import LocalLanguageModel
 from dar_retriever.presets import PRESETS, from_preset, open_encoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever
-from dar_retriever.stores.opening import is_server
+from dar_retriever.stores.opening import is_address
 from dar_retriever.support.paths import is_folder_gone
 from dar_retriever.support.progress import quiet_libraries
 
@@ -50,7 +50,11 @@ def _options(
 
 
 Store = Annotated[
-    str, typer.Option(help="Folder of the image store, or http://HOST:PORT/COLLECTION of a server.")
+    str,
+    typer.Option(
+        help="Folder of the image store, or an address: http://HOST:PORT/COLLECTION (Chroma), "
+        "postgresql://, qdrant://, qdrant:FOLDER, milvus://, milvus:FILE.db, lancedb:FOLDER."
+    ),
 ]
 HideNearDuplicates = Annotated[
     bool, typer.Option("--hide-near-duplicates", help="Show of each burst the best hit alone.")
@@ -99,7 +103,7 @@ def open_retriever(
         InvalidInputError: The store's folder is missing, or there is no such runtime.
     """
     acceleration = acceleration_of(runtime)
-    folder = None if is_server(existing_store(store)) else Path(store)
+    folder = None if is_address(existing_store(store)) else Path(store)
     cache = folder / "generated" if folder is not None and keep_drawings else None
     with quiet_libraries(), ERR.status("Opening the models"):
         model = local_model(language_model, device)
@@ -129,7 +133,7 @@ def existing_store(store: str) -> str:
     Raises:
         InvalidInputError: The store's folder is missing.
     """
-    if not is_server(store) and is_folder_gone(store):
+    if not is_address(store) and is_folder_gone(store):
         raise InvalidInputError(
             f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
         )

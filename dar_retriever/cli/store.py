@@ -8,8 +8,20 @@ from typing import Annotated
 
 import typer
 
-from dar_retriever.cli.common import APP, OUT, AsJson, Store, print_json
+from dar_retriever.cli.common import (
+    APP,
+    OUT,
+    AsJson,
+    Device,
+    Store,
+    existing_store,
+    open_quiet_encoder,
+    print_json,
+)
 from dar_retriever.cli.display import one_line
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.ingest import migrate as migrate_images
+from dar_retriever.stores.engines import AddressStore
 from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.stores.opening import open_image_store
 from dar_retriever.stores.upkeep import (
@@ -58,6 +70,10 @@ def check(
 ) -> None:
     """Look up every image by its own vector."""
     opened = _opened(store)
+    if not isinstance(opened, ImageStore):
+        raise InvalidInputError(
+            f"--store {store!r}: only indices of Chroma are checked; other engines check their own"
+        )
     lost = opened.lost(repair=repair)
     done = " and written again" if repair else "; mend that with --repair"
     _say(f"{len(opened)} images, {len(lost)} not found by their vector" + (done if lost else ""))
@@ -91,7 +107,30 @@ def copy(
     _say(f"{count} images copied to {target}")
 
 
-def _opened(store: str) -> ImageStore:
+@APP.command()
+def migrate(
+    target: Annotated[str, typer.Argument(help="The new store: a folder or an address.")],
+    to: Annotated[str, typer.Option("--to", help="The preset of the new store.")],
+    store: Store = "dar-store",
+    device: Device = None,
+) -> None:
+    """Encode the images of a store anew for another preset; can be stopped and repeated.
+
+    The old store stays as it is. Search both with --store moving:OLD,NEW and the new preset.
+    """
+    existing_store(store)
+    encoder = open_quiet_encoder(to, device)
+    new = open_image_store(target, encoder)
+    with progress_bar("Encoding") as progress:
+        report = migrate_images(_opened(store), new, encoder, progress)
+    _say(f"{report.encoded} images encoded, {report.there} were there, in {target}")
+    for left in report.left_out:
+        _say(f"left out: {left.path}: {left.reason}")
+    if report.left_out:
+        raise typer.Exit(1)
+
+
+def _opened(store: str) -> ImageStore | AddressStore:
     return open_image_store(store, None)
 
 

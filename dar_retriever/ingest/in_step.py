@@ -40,7 +40,7 @@ def ingest(
 
     Args:
         source: A folder, which is searched with its subfolders, or a list of files.
-        store: The store to fill. Only an ``ImageStore`` follows everything. An ``EngineStore``
+        store: The store to fill. Those opened by their place follow everything. An ``EngineStore``
             follows files that were moved, and otherwise keeps what it was first told of an image.
         encoder: The encoder that the store was opened with.
         metadata: Metadata by file: by the path as given, or relative to the folder. The key
@@ -52,7 +52,7 @@ def ingest(
         location: Whether "latitude" and "longitude" become metadata too.
         near_duplicates: Whether added images that are nearly the same as another one are marked,
             with "near_duplicate_of"; see ``without_near_duplicates``. This searches an
-            ``ImageStore`` once for each, and needs the extra "near-duplicates".
+            store once for each, and needs the extra "near-duplicates".
         batch_size: Number of images that are encoded and written at once.
         workers: Number of threads that read and decode; one per core by default.
         progress: Called with the number of files done (stored, known or left out) and of all files.
@@ -94,7 +94,7 @@ def sync(
     Args:
         folder: The folder. The store keeps paths relative to it, or to an outer folder that it
             knows already.
-        store: An ``ImageStore``.
+        store: An ``ImageStore`` or ``AddressStore``.
         encoder: See ``ingest``.
         prune: Whether images whose files are gone are removed. Otherwise they are counted.
         root: Name of a folder that the store knows (``store.roots``) and that lies here now. By

@@ -29,10 +29,9 @@ from dar_retriever.ingest.reader import (
 from dar_retriever.ingest.report import IngestReport, Progress
 from dar_retriever.ingest.side_by_side import encoding
 from dar_retriever.ingest.target import Target, target_of
-from dar_retriever.stores.base import FillableStore
+from dar_retriever.stores.base import FillableStore, WholeStore
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Metadata
-from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.stores.near_duplicates import mark_near_duplicates
 
 T = TypeVar("T")
@@ -86,10 +85,10 @@ def run(
         IngestError: A file of metadata cannot be read.
         StoreError: The store cannot be written to, or near duplicates cannot be marked in it.
     """
-    if options.facts.likeness and not isinstance(store, ImageStore):
+    if options.facts.likeness and not isinstance(store, WholeStore):
         raise StoreError(
             f"near_duplicates=True: {type(store).__name__} cannot mark images that it has stored; "
-            "leave near_duplicates out, or use an ImageStore"
+            "leave near_duplicates out, or use an ImageStore or AddressStore"
         )
     began = time.monotonic()
     said = said_of(source, options.metadata)
@@ -117,7 +116,7 @@ def run(
             # After an error the remaining files are not needed.
             readers.shutdown(wait=True, cancel_futures=True)
     work.report.include(target.settle(work.ids, work.unread, work.added, prune=options.prune))
-    if options.facts.likeness and isinstance(store, ImageStore):
+    if options.facts.likeness and isinstance(store, WholeStore):
         added = list(store.records(work.added))
         work.report.near_duplicates = mark_near_duplicates(store, added)
     work.report.left_out = [*source.left_out, *work.report.left_out]

@@ -27,7 +27,7 @@ class FillableStore(Protocol):
 
 @runtime_checkable
 class TrackingStore(FillableStore, Protocol):
-    """A store that can be kept in step with a folder; implemented by ``ImageStore``."""
+    """A store that can be kept in step with a folder, such as an ``ImageStore``."""
 
     @property
     def roots(self) -> Roots:
@@ -52,7 +52,7 @@ class TrackingStore(FillableStore, Protocol):
 
 
 class SearchableStore(FillableStore, Protocol):
-    """A store that can be searched; implemented by ``ImageStore`` and ``EngineStore``."""
+    """A store that can be searched; as all stores can."""
 
     def search(
         self,
@@ -115,6 +115,29 @@ class DescribedStore(Protocol):
 
     def fields(self) -> Mapping[str, Field]:
         """The fields of texts or numbers by name; cheap enough to call at every search."""
+        ...
+
+
+@runtime_checkable
+class WholeStore(TrackingStore, SearchableStore, Protocol):
+    """A store that can list, copy and describe all that it holds; as ``TrackingStore``.
+
+    Attributes:
+        encoder_name: Name of the encoder that filled it; empty if the store does not say.
+        fingerprint: Fingerprint of that encoder; empty if the store does not say.
+        width: Numbers in a vector; 0 if that is not known.
+    """
+
+    encoder_name: str
+    fingerprint: str
+    width: int
+
+    def __len__(self) -> int:
+        """Number of images."""
+        ...
+
+    def vectors(self) -> tuple[list[str], Vectors]:
+        """All ids and their vectors, float32 (N, d)."""
         ...
 
 

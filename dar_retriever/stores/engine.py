@@ -281,7 +281,8 @@ class EngineStore(ABC):
         return field is not None and field.lists
 
     def _errors(self, where: Filter | None = None) -> AbstractContextManager[None]:
-        return engine_errors(self._engine, self.encoder, where)
+        holds = f"{self.encoder.dimension} numbers, those of {self.encoder.name!r}"
+        return engine_errors(self._engine, holds, where)
 
 
 def _whole(record: Record) -> Record:

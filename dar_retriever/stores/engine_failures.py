@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import (
     DARError,
     InvalidFilterError,
@@ -20,14 +19,12 @@ _NETWORK: Final = (ConnectionError, TimeoutError, socket.gaierror)
 
 
 @contextmanager
-def engine_errors(
-    engine: str, encoder: JointEncoder, where: Filter | None = None
-) -> Iterator[None]:
+def engine_errors(engine: str, holds: str, where: Filter | None = None) -> Iterator[None]:
     """Turn all errors of an engine into errors of this package.
 
     Args:
         engine: Name of the engine, for the message.
-        encoder: The encoder of its vectors.
+        holds: What its vectors are, such as "512 numbers, those of 'ViT-B-32'".
         where: Filter of the call, if there is one.
     """
     try:
@@ -51,16 +48,18 @@ def engine_errors(
                 "finds by vector, reads by id and deletes by id"
             ) from error
         raise StoreError(
-            f"{engine} failed ({reason}); check that its collection takes vectors of "
-            f"{encoder.dimension} numbers, those of {encoder.name!r}"
+            f"{engine} failed ({reason}); check that its collection takes vectors of {holds}"
         ) from error
 
 
 def _is_of_the_network(error: BaseException | None) -> bool:
     """Whether an engine's own error stands for one of the network."""
-    while error is not None:
+    seen: set[int] = set()
+    # Some libraries make an error its own cause.
+    while error is not None and id(error) not in seen:
         if isinstance(error, _NETWORK):
             return True
+        seen.add(id(error))
         # httpcore hides the system's error from tracebacks; it is there all the same.
         error = error.__cause__ or error.__context__
     return False

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from dar_retriever.stores.base import WholeStore
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Hit
-from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.support.likeness import differing_bits
 
 HASH: Final = "phash"
@@ -19,7 +19,7 @@ _BITS: Final = 12
 _LOOKED_AT: Final = 8
 
 
-def mark_near_duplicates(store: ImageStore, added: Sequence[PictureRecord]) -> int:
+def mark_near_duplicates(store: WholeStore, added: Sequence[PictureRecord]) -> int:
     """Mark stored images that are nearly the same as one that was stored before them.
 
     They are kept. The metadata field "near_duplicate_of" names the first image of their kind.

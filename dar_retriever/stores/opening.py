@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.stores.base import SearchableStore, StoreOpener
+from dar_retriever.stores.engines import AddressStore, is_engine, open_engine
 from dar_retriever.stores.image_store import DEFAULT_COLLECTION, ImageStore
+from dar_retriever.stores.moving import MovingStore
 from dar_retriever.stores.roots import NOWHERE_ELSE, Folders
 from dar_retriever.support.paths import is_folder_gone
 
 _SERVERS: Final = ("http://", "https://")
+_MOVING: Final = "moving:"
 
 
 def open_store(
@@ -24,8 +27,9 @@ def open_store(
 
     Args:
         place: Folder of the image store; address of a Chroma server, such as
-            "http://localhost:8000" or "http://localhost:8000/COLLECTION"; or a function that opens
-            a store for the encoder. None for a store in memory.
+            "http://localhost:8000" or "http://localhost:8000/COLLECTION"; address of another
+            engine, see ``open_engine``; "moving:OLD,NEW" for two of these, see ``MovingStore``; or
+            a function that opens a store for the encoder. None for a store in memory.
         encoder: The encoder of the store.
 
     Raises:
@@ -35,6 +39,9 @@ def open_store(
     """
     if place is None:
         return ImageStore.in_memory(encoder)
+    if is_moving(place):
+        old, new = _both(place)
+        return MovingStore(open_image_store(new, encoder), open_image_store(old, None))
     if isinstance(place, str | os.PathLike):
         return open_image_store(place, encoder)
     return place(encoder)
@@ -44,8 +51,8 @@ def open_image_store(
     place: str | os.PathLike[str],
     encoder: JointEncoder | None,
     roots: Folders = NOWHERE_ELSE,
-) -> ImageStore:
-    """Open the ``ImageStore`` in a folder, or on a server at http://HOST:PORT/COLLECTION.
+) -> ImageStore | AddressStore:
+    """Open the store in a folder, on a server at http://HOST:PORT/COLLECTION, or on an engine.
 
     Args:
         place: The folder or address.
@@ -59,6 +66,8 @@ def open_image_store(
         StoreUnavailableError: The server does not answer.
         StoreError: The folder cannot be used.
     """
+    if is_engine(place):
+        return AddressStore(open_engine(place), encoder, roots=roots)
     if is_server(place):
         return _on_server(place, encoder, roots)
     if encoder is None and is_folder_gone(place):
@@ -66,8 +75,25 @@ def open_image_store(
     return ImageStore.on_disk(Path(place), encoder, roots=roots)
 
 
+def is_moving(place: object) -> TypeGuard[str]:
+    """Whether this names two stores, of which one replaces the other."""
+    return isinstance(place, str) and place.startswith(_MOVING)
+
+
+def _both(place: str) -> tuple[str, str]:
+    old, _, new = place.removeprefix(_MOVING).partition(",")
+    if not old or not new or "," in new:
+        raise InvalidInputError(f"store={place!r}: write moving:OLD,NEW with the two stores")
+    return old, new
+
+
+def is_address(place: object) -> TypeGuard[str]:
+    """Whether this is an address and not a folder of Chroma."""
+    return is_server(place) or is_engine(place) or is_moving(place)
+
+
 def is_server(place: object) -> TypeGuard[str]:
-    """Whether this is the address of a server."""
+    """Whether this is the address of a Chroma server."""
     return isinstance(place, str) and place.lower().startswith(_SERVERS)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from addresses import ADDRESSES, opener
 from engines import OPENERS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,7 +89,10 @@ def vector_of(number: int) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-@pytest.fixture(scope="module", params=[ImageStore.in_memory, *OPENERS], ids=lambda o: o.__name__)
+STORES = [ImageStore.in_memory, *OPENERS, *map(opener, ADDRESSES)]
+
+
+@pytest.fixture(scope="module", params=STORES, ids=lambda o: o.__name__)
 def search(request: pytest.FixtureRequest) -> Callable[[Any], str]:
     """Gives the ids of what a filter finds in a store, in the order of the rows."""
     store = request.param(ENCODER)

@@ -7,14 +7,14 @@ from itertools import islice
 from typing import Final
 
 from dar_retriever.errors import EncoderMismatchError
+from dar_retriever.stores.base import WholeStore
 from dar_retriever.stores.hits import StoredImage
-from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.stores.kept import stored_image
 
 _AT_ONCE: Final = 500
 
 
-def images_of(store: ImageStore) -> Iterator[list[StoredImage]]:
+def images_of(store: WholeStore) -> Iterator[list[StoredImage]]:
     """All images with their vectors, in pages."""
     records = store.records()
     while page := list(islice(records, _AT_ONCE)):
@@ -36,7 +36,7 @@ def images_of(store: ImageStore) -> Iterator[list[StoredImage]]:
 
 
 def copy_store(
-    source: ImageStore, target: ImageStore, progress: Callable[[int, int], None] | None = None
+    source: WholeStore, target: WholeStore, progress: Callable[[int, int], None] | None = None
 ) -> int:
     """Copy all images to another store of the same encoder; returns how many.
 

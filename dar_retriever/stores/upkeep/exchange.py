@@ -13,9 +13,9 @@ import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import EncoderMismatchError, InvalidInputError, StoreError
+from dar_retriever.stores.base import WholeStore
 from dar_retriever.stores.copies import record_of_text
 from dar_retriever.stores.hits import StoredImage
-from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.stores.upkeep.copying import images_of
 from dar_retriever.stores.upkeep.recorded import RecordedEncoder
 from dar_retriever.support.extras import needs_extra
@@ -27,7 +27,7 @@ _TABLE: Final = ".parquet"
 _LINES: Final = ".jsonl"
 
 
-def export_store(store: ImageStore, file: str | Path) -> int:
+def export_store(store: WholeStore, file: str | Path) -> int:
     """Write all images of a store, without their files, into a file; returns how many.
 
     Each row holds "id", "vector", "uri", "caption", "metadata" and "record" (what a sync remembers
@@ -78,7 +78,7 @@ def exported_encoder(file: str | Path) -> JointEncoder:
         return RecordedEncoder(header["encoder"], header["fingerprint"], header["dimension"])
 
 
-def import_store(file: str | Path, store: ImageStore) -> int:
+def import_store(file: str | Path, store: WholeStore) -> int:
     """Store all images of an exported file; returns how many. Nothing is encoded.
 
     Raises:
@@ -117,7 +117,7 @@ def _readable(path: Path) -> Iterator[tuple[dict[str, Any], Iterator[dict[str, A
         ) from error
 
 
-def _filled(store: ImageStore, rows: Iterable[Mapping[str, Any]]) -> int:
+def _filled(store: WholeStore, rows: Iterable[Mapping[str, Any]]) -> int:
     count, page = 0, []
     for row in chain(rows, [None]):
         if row is not None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import StoreError
-from dar_retriever.stores.image_store import ImageStore
+from dar_retriever.stores.base import WholeStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class RecordedEncoder:
         )
 
 
-def encoder_recorded_by(store: ImageStore) -> JointEncoder:
+def encoder_recorded_by(store: WholeStore) -> JointEncoder:
     """The encoder that filled a store.
 
     Raises:

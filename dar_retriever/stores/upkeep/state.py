@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dar_retriever.conversation.image_access import local_path
+from dar_retriever.stores.base import WholeStore
 from dar_retriever.stores.copies import Copy, PictureRecord
-from dar_retriever.stores.image_store import ImageStore
 from dar_retriever.stores.roots import Roots
 from dar_retriever.support.paths import is_folder_gone, is_gone
 
@@ -45,7 +45,7 @@ class StoreState:
     roots: tuple[RootState, ...]
 
 
-def state_of(store: ImageStore) -> StoreState:
+def state_of(store: WholeStore) -> StoreState:
     """Look through a store and at the files that it names."""
     roots = store.roots
     counts = {name: [0, 0] for name in roots.folders}
@@ -61,7 +61,7 @@ def state_of(store: ImageStore) -> StoreState:
     return StoreState(len(store), store.encoder_name, found)
 
 
-def prune(store: ImageStore) -> int:
+def prune(store: WholeStore) -> int:
     """Remove the images whose files are all gone, and the places that are gone of the others.
 
     Files of a folder that is not there as a whole are kept: its disk may not be connected.

@@ -1,0 +1,186 @@
+"""Two stores of different encoders searched as one, while images move from one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Final
+
+import numpy as np
+
+from dar_retriever.encoders.base import Vectors
+from dar_retriever.errors import StoreError
+from dar_retriever.stores.arguments import hit_count
+from dar_retriever.stores.base import WholeStore
+from dar_retriever.stores.fields import Field
+from dar_retriever.stores.filters import Filter
+from dar_retriever.stores.hits import Hit, StoredImage
+from dar_retriever.stores.spaces import SpaceMap
+
+# So many images are encoded first; the map between the spaces is fitted on them.
+PAIRS: Final = 4096
+_FEWEST: Final = 64
+_MORE: Final = 1.25
+_UPPER: Final = 0.9
+_WIDEST: Final = 2000
+
+
+class MovingStore:
+    """A new store and the old one that it is to replace.
+
+    Queries are vectors of the new encoder. For the old store they are mapped into its space; the
+    map is fitted on images that are in both. Scores of the old store are brought to the scale of
+    the new one, on the same images. What is added goes into the new store.
+
+    Args:
+        new: The store that is being filled by ``migrate``.
+        old: The store that it replaces.
+
+    Raises:
+        StoreError: Too few images are in both yet.
+    """
+
+    def __init__(self, new: WholeStore, old: WholeStore) -> None:
+        self._new, self._old = new, old
+        self._lock = Lock()
+        self._bridge: _Bridge | None = None
+        self._seen = 0
+        self._bridged()
+
+    def add(self, images: Sequence[StoredImage]) -> None:
+        """Store images in the new store."""
+        self._new.add(images)
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """The ids among these that are in one of the stores."""
+        asked = list(ids)
+        return self._new.known(asked) | self._old.known(asked)
+
+    def search(
+        self,
+        vector: Vectors,
+        k: int = 10,
+        where: Filter | None = None,
+        exclude: Collection[str] = (),
+    ) -> list[Hit]:
+        """See ``SearchableStore``."""
+        moved = self._new.search(vector, hit_count(k), where, exclude)
+        waiting = self._waiting(vector, k, where, exclude)
+        return sorted([*moved, *waiting], key=lambda hit: -hit.score)[:k]
+
+    def get(self, ids: Sequence[str]) -> list[Hit]:
+        """Images by id, with score 0, in the order of the ids; unknown ids are left out."""
+        found = {hit.id: hit for store in (self._old, self._new) for hit in store.get(ids)}
+        return [found[id_] for id_ in ids if id_ in found]
+
+    def vectors_of(self, ids: Sequence[str]) -> Vectors:
+        """See ``SearchableStore``; those of the old store are mapped into the new one's space.
+
+        Raises:
+            StoreError: There is no image with one of the ids.
+        """
+        there = self._new.known(ids)
+        moved = [id_ for id_ in ids if id_ in there]
+        waiting = [id_ for id_ in ids if id_ not in there]
+        rows = dict(zip(moved, self._new.vectors_of(moved), strict=True))
+        mapped = self._bridged().back(self._old.vectors_of(waiting))
+        rows |= dict(zip(waiting, mapped, strict=True))
+        empty = np.empty((0, self._new.width), np.float32)
+        return np.stack([rows[id_] for id_ in ids]) if ids else empty
+
+    def nearest(self, vector: Vectors, k: int) -> Vectors:
+        """The vectors with the highest scores, best first: float32 (k or fewer, d)."""
+        return self.vectors_of([hit.id for hit in self.search(vector, k)])
+
+    def sample(self) -> Vectors:
+        """See ``SearchableStore``; of the new store, which begins with a random choice."""
+        return self._new.sample()
+
+    def captions(self, most: int) -> list[str]:
+        """The captions of some images, without duplicates; the same at every call."""
+        return self._old.captions(most)
+
+    def facets(self) -> dict[str, list[str]]:
+        """Fields to filter by, of the old store."""
+        return self._old.facets()
+
+    def fields(self) -> dict[str, Field]:
+        """The fields of texts or numbers by name, of the old store."""
+        return dict(getattr(self._old, "fields", dict)())
+
+    def _waiting(
+        self, vector: Vectors, k: int, where: Filter | None, exclude: Collection[str]
+    ) -> list[Hit]:
+        """The best images that are not in the new store yet, with scores on its scale."""
+        left = 1 - len(self._new) / max(len(self._old), 1)
+        if left <= 0:
+            return []
+        bridge = self._bridged()
+        # Of what the old store finds, most may have moved.
+        asked = min(_WIDEST, int(1.5 * k / left) + k)
+        found = self._old.search(bridge.there(vector), asked, where, exclude)
+        moved = self._new.known(hit.id for hit in found)
+        scale = bridge.scale(vector)
+        return [replace(hit, score=scale(hit.score)) for hit in found if hit.id not in moved][:k]
+
+    def _bridged(self) -> _Bridge:
+        with self._lock:
+            count = len(self._new)
+            full = self._bridge is not None and len(self._bridge.new) >= PAIRS
+            if self._bridge is None or (count >= _MORE * self._seen and not full):
+                ids, vectors = self._new.vectors() if count <= PAIRS else self._some()
+                there = self._old.known(ids)
+                both = [place for place, id_ in enumerate(ids) if id_ in there]
+                if len(both) < _FEWEST:
+                    raise StoreError(
+                        f"only {len(both)} images are in both stores yet; search the old store "
+                        f"until 'dar migrate' has encoded {_FEWEST}"
+                    )
+                olds = self._old.vectors_of([ids[place] for place in both])
+                self._bridge, self._seen = _Bridge.between(vectors[both], olds), count
+            return self._bridge
+
+    def _some(self) -> tuple[list[str], Vectors]:
+        ids = sorted(record.id for record in self._new.records())
+        order = np.random.default_rng(0).permutation(len(ids))[:PAIRS]
+        chosen = [ids[place] for place in order]
+        return chosen, self._new.vectors_of(chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bridge:
+    """Maps both ways, and the images that they were fitted on."""
+
+    there: SpaceMap
+    back: SpaceMap
+    new: Vectors
+    old: Vectors
+
+    @classmethod
+    def between(cls, new: Vectors, old: Vectors) -> _Bridge:
+        return cls(SpaceMap.fitted(new, old), SpaceMap.fitted(old, new), new, old)
+
+    def scale(self, vector: Vectors) -> _Scale:
+        """The scale of the new store's scores for those of the old one."""
+        of, to = self.old @ self.there(vector), self.new @ vector
+        return _Scale(*_upper(of), *_upper(to))
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """A straight line between two scales."""
+
+    from_: float
+    from_step: float
+    to: float
+    to_step: float
+
+    def __call__(self, score: float) -> float:
+        return self.to + (score - self.from_) * self.to_step / max(self.from_step, 1e-6)
+
+
+def _upper(scores: Vectors) -> tuple[float, float]:
+    """Where the upper tenth of scores begins, and how far its mean lies above that."""
+    begins = float(np.quantile(scores, _UPPER))
+    return begins, float(scores[scores >= begins].mean()) - begins
