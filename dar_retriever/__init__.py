@@ -111,6 +111,7 @@ from dar_retriever.reformulation import (
     Reformulation,
     Reformulator,
     RuleReformulator,
+    TaggingReformulator,
 )
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores import EngineStore, FillableStore, SearchableStore, StoreOpener
@@ -239,6 +240,7 @@ __all__ = [
     "StoreUnavailableError",
     "StoredImage",
     "StoredImageGenerator",
+    "TaggingReformulator",
     "Trace",
     "TransformersEncoder",
     "Turn",

@@ -4,6 +4,7 @@ from dar_retriever.reformulation.base import Reformulation, Reformulator
 from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.reformulation.llm import LLMReformulator
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
+from dar_retriever.reformulation.tagged import TaggingReformulator
 
 __all__ = [
     "CheckedReformulator",
@@ -12,4 +13,5 @@ __all__ = [
     "Reformulation",
     "Reformulator",
     "RuleReformulator",
+    "TaggingReformulator",
 ]

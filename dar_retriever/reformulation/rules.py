@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dar_retriever.conversation.dialogue import Dialogue
-from dar_retriever.reformulation.base import LanguageRules, Reformulation
+from dar_retriever.reformulation.base import LanguageRules, Reading, Reformulation
 from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens, within_budget
 from dar_retriever.reformulation.languages import language_of, rules_of
 
@@ -34,14 +34,18 @@ class RuleReformulator:
     def reformulate(self, dialogue: Dialogue) -> Reformulation:
         """See ``Reformulator``."""
         language = self._language or rules_of(language_of(dialogue))
-        reading = language.read(dialogue)
-        caption = within_budget(
-            reading.phrases, self._count_tokens, self._max_tokens, language.visibility
-        )
-        prompts = (caption,) if caption else ()
-        return Reformulation(
-            caption, prompts, reading.excluded, reading.since, reading.notes, reading.conditions
-        )
+        return written(language.read(dialogue), language, self._count_tokens, self._max_tokens)
+
+
+def written(
+    reading: Reading, language: LanguageRules, count_tokens: Callable[[str], int], max_tokens: int
+) -> Reformulation:
+    """A reading as a reformulation whose caption fits the encoder."""
+    caption = within_budget(reading.phrases, count_tokens, max_tokens, language.visibility)
+    prompts = (caption,) if caption else ()
+    return Reformulation(
+        caption, prompts, reading.excluded, reading.since, reading.notes, reading.conditions
+    )
 
 
 class JoinedTurns:

@@ -1,4 +1,4 @@
-"""How well the rules read chats as people type them, by kind of chat.
+"""How well chats as people type them are read, by the rules alone and with the tagger.
 
     python examples/benchmarks/chats.py tests/reformulation/english/chats/shared.jsonl [-v]
 
@@ -23,7 +23,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from dar_retriever import Dialogue, RuleReformulator
+from dar_retriever import Dialogue, RuleReformulator, TaggingReformulator
 
 _SMALL: Final = frozenset(
     {
@@ -102,29 +102,33 @@ def dialogue_of(case: dict[str, Any]) -> Dialogue:
 
 
 def main() -> None:
-    """Print the shares by kind, and with -v what is not right."""
+    """Print the counts by reader and kind, and with -v what is not right."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("chats", type=Path, nargs="+")
     parser.add_argument("-v", "--verbose", action="store_true")
     args = parser.parse_args()
-    console, rules = Console(), RuleReformulator()
+    console = Console()
+    readers = {"rules": RuleReformulator(), "rules and tagger": TaggingReformulator()}
     for path in args.chats:
-        counts: dict[str, Counter[str]] = {}
-        for line in path.read_text("utf-8").splitlines():
-            case = json.loads(line)
-            made = rules.reformulate(dialogue_of(case))
-            found = judged(made.caption, made.exclusions, case)
-            counts.setdefault(case["kind"], Counter())[found.verdict] += 1
-            counts[case["kind"]]["inverted"] += found.inverted
-            if args.verbose and found.verdict != "right":
-                console.print(f"{found.verdict}: {case['turns']}", markup=False)
-                console.print(f"  made {made.caption!r}, not {made.exclusions}", markup=False)
-        counts["all"] = sum(counts.values(), Counter())
-        table = Table("kind", "right", "partly", "wrong", "inverted", title=path.name, box=None)
-        for kind, row in counts.items():
-            verdicts = (row[name] for name in ("right", "partly", "wrong", "inverted"))
-            table.add_row(kind, *map(str, verdicts))
-        console.print(table)
+        cases = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for name, reader in readers.items():
+            counts: dict[str, Counter[str]] = {}
+            for case in cases:
+                made = reader.reformulate(dialogue_of(case))
+                found = judged(made.caption, made.exclusions, case)
+                counts.setdefault(case["kind"], Counter())[found.verdict] += 1
+                counts[case["kind"]]["inverted"] += found.inverted
+                if args.verbose and found.verdict != "right":
+                    console.print(f"{name}: {found.verdict}: {case['turns']}", markup=False)
+                    console.print(f"  made {made.caption!r}, not {made.exclusions}", markup=False)
+            console.print(_table(f"{path.name}, {name}", counts))
+
+
+def _table(title: str, counts: dict[str, Counter[str]]) -> Table:
+    table = Table("kind", "right", "partly", "wrong", "inverted", title=title, box=None)
+    for kind, row in {**counts, "all": sum(counts.values(), Counter())}.items():
+        table.add_row(kind, *(str(row[name]) for name in ("right", "partly", "wrong", "inverted")))
+    return table
 
 
 if __name__ == "__main__":

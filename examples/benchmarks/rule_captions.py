@@ -23,7 +23,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from dar_retriever import Reformulation, RuleReformulator, Vectors, open_encoder
+from dar_retriever import (
+    Reformulation,
+    RuleReformulator,
+    TaggingReformulator,
+    Vectors,
+    open_encoder,
+)
 from dar_retriever.demo.captions import caption
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.demo.products import BACKGROUNDS, COLOURS
@@ -78,14 +84,22 @@ def main() -> None:
             ]
         )
 
+    tagger = TaggingReformulator(encoder.count_tokens, encoder.max_tokens)
+    tagged = [
+        [tagger.reformulate(s.dialogue.at_round(n)) for n in range(ROUNDS + 1)]
+        for s in track(simulated, "Reading with the tagger")
+    ]
     by_rules = ranks([[m.caption for m in row] for row in made])
+    by_tagger = ranks([[m.caption for m in row] for row in tagged])
     by_truth = ranks(truth)
     corrected = np.asarray([taken_back(s) is not None for s in simulated])
     console = Console(width=130)
     groups = {"all": corrected | ~corrected, "with a correction": corrected, "without": ~corrected}
     for name, chosen in groups.items():
-        console.print(by_round(name, by_rules[chosen], by_truth[chosen]))
+        console.print(by_round(f"{name}, rules", by_rules[chosen], by_truth[chosen]))
+        console.print(by_round(f"{name}, rules and tagger", by_tagger[chosen], by_truth[chosen]))
     console.print(readings(simulated, made))
+    console.print(readings(simulated, tagged))
 
 
 def taken_back(simulated: SimulatedDialogue) -> tuple[int, str, str] | None:
@@ -105,7 +119,7 @@ def by_round(name: str, rules: np.ndarray, truth: np.ndarray) -> Table:
     table.title = f"Recall@10 by round, %, {len(rules)} dialogues: {name}"
     ours, theirs = metrics.recall_at(rules, 10), metrics.recall_at(truth, 10)
     less = paired_difference(ours, theirs)
-    table.add_row("rules", *(f"{100 * value:.1f}" for value in ours.mean(0)))
+    table.add_row("read", *(f"{100 * value:.1f}" for value in ours.mean(0)))
     table.add_row("truth", *(f"{100 * value:.1f}" for value in theirs.mean(0)))
     table.add_row("difference", *(f"{100 * value:+.1f}" for value in less.value))
     bounds = zip(less.low, less.high, strict=True)

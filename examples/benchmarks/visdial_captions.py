@@ -19,9 +19,10 @@ from pathlib import Path
 from statistics import mean
 
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
-from dar_retriever import Dialogue, RuleReformulator
+from dar_retriever import Dialogue, RuleReformulator, TaggingReformulator
 from dar_retriever.reformulation.budget import CLIP_TOKENS, count_clip_tokens
 
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
@@ -105,16 +106,27 @@ def main() -> None:
     given = [entry["dialog"][-1] for entry in json.loads(args.reformulated.read_text("utf-8"))]
     count_clip_tokens("")
 
-    rules = RuleReformulator()
+    rules, tagger = RuleReformulator(), TaggingReformulator()
     began = time.perf_counter()
     made = [rules.reformulate(Dialogue.from_visdial(entries)) for entries in dialogues]
     seconds = time.perf_counter() - began
+    tagged = [
+        tagger.reformulate(Dialogue.from_visdial(entries))
+        for entries in track(dialogues, "Reading with the tagger")
+    ]
 
     console = Console()
     rounds = [list(_rounds(entries)) for entries in dialogues]
-    by_rules = [kept(*pair) for pair in zip(rounds, (m.caption for m in made), strict=True)]
-    by_model = [kept(*pair) for pair in zip(rounds, given, strict=True)]
-    console.print(_table(by_rules, by_model))
+    captions = {
+        "rules": [m.caption for m in made],
+        "rules and tagger": [m.caption for m in tagged],
+        "language model": given,
+    }
+    console.print(
+        _table(
+            {n: [kept(*pair) for pair in zip(rounds, c, strict=True)] for n, c in captions.items()}
+        )
+    )
     turns = sum(map(len, dialogues))
     console.print(
         f"{len(made)} dialogues of {turns / len(made):.0f} turns; rules took "
@@ -124,6 +136,8 @@ def main() -> None:
         console.print(f"\n[dim]{' / '.join(dialogues[number])}[/dim]", highlight=False)
         console.print(f"rules: {made[number].caption}", highlight=False)
         console.print(f"not:   {made[number].negative_prompt}", highlight=False)
+        console.print(f"tagger: {tagged[number].caption}", highlight=False)
+        console.print(f"not:   {tagged[number].negative_prompt}", highlight=False)
         console.print(f"model: {given[number]}", highlight=False)
 
 
@@ -181,14 +195,14 @@ def _stems(text: str) -> set[str]:
     return {_SUFFIX.sub("", word) if len(word) > 4 else word.removesuffix("s") for word in words}
 
 
-def _table(rules: list[Kept], model: list[Kept]) -> Table:
+def _table(captions: dict[str, list[Kept]]) -> Table:
     table = Table(title="Captions of VisDial dialogues at round 10", box=None)
     table.add_column("")
-    table.add_column("rules", justify="right")
-    table.add_column("language model", justify="right")
+    for name in captions:
+        table.add_column(name, justify="right")
     both = [
         {f.name: mean(getattr(k, f.name) for k in each) for f in fields(Kept)}
-        for each in (rules, model)
+        for each in captions.values()
     ]
     shares = [m["words_kept"] / m["words_told"] for m in both]
     table.add_row(

@@ -122,15 +122,21 @@ def worded(text: str) -> str:
         The same with short forms written out, emoji as words, and what an operator rules out as
         "no ...".
     """
-    if _BEYOND_LETTERS.search(text):
-        text = _emoji_as_words(text)
-    if not _SHOUTED.search(text) or not text.isupper():
-        text = _OPERATOR.sub(lambda found: f", no {found['quoted'] or found['word']}", text)
+    text = spoken(text)
     text = _LAUGHTER.sub("", _SMILEYS.sub("", text.lower().replace("\u2019", "'")))
     text = _PAUSES.sub(", ", _BRACKETS.sub(", ", text))
     text = _DRAWN_OUT.sub(lambda found: found.lastgroup or "", text)
     text = _WORD.sub(lambda found: _SHORT_FORMS[found[0]], text)
     return _IS.sub(" is ", text) if "'s " in text else text
+
+
+def spoken(text: str) -> str:
+    """A message with emoji as words, and what an operator rules out as "no ..."."""
+    if _BEYOND_LETTERS.search(text):
+        text = _emoji_as_words(text)
+    if not _SHOUTED.search(text) or not text.isupper():
+        text = _OPERATOR.sub(lambda found: f", no {found['quoted'] or found['word']}", text)
+    return text
 
 
 def _emoji_as_words(text: str) -> str:

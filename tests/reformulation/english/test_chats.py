@@ -13,7 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dar_retriever.conversation.dialogue import Dialogue
-from dar_retriever.reformulation import Reformulation, RuleReformulator
+from dar_retriever.reformulation import (
+    Reformulation,
+    Reformulator,
+    RuleReformulator,
+    TaggingReformulator,
+)
 
 CHATS = Path(__file__).parent / "chats"
 BENCHMARKS = Path(__file__).parents[3] / "examples" / "benchmarks"
@@ -32,8 +37,8 @@ def said(*turns: str) -> Reformulation:
     return RULES.reformulate(dialogue)
 
 
-def verdict(case: dict[str, Any]) -> str:
-    made = RULES.reformulate(dialogue_of(case))
+def verdict(case: dict[str, Any], reader: Reformulator = RULES) -> str:
+    made = reader.reformulate(dialogue_of(case))
     found = judged(made.caption, made.exclusions, case)
     return "inverted" if found.inverted else found.verdict
 
@@ -57,6 +62,21 @@ def test_what_people_type_is_understood_and_never_inverted(name: str, share: flo
 
     assert [c["turns"] for c, v in zip(english, verdicts, strict=True) if v == "inverted"] == []
     assert verdicts.count("right") >= share * len(english)
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "inverted"),
+    [("shared", 0.8, 0), ("strangers", 0.65, 8), ("strangers2", 0.57, 8)],
+)
+def test_the_tagger_reads_more_of_what_strangers_type(name: str, share: float, inverted: int):
+    lines = (CHATS / f"{name}.jsonl").read_text("utf-8").splitlines()
+    english = [case for case in map(json.loads, lines) if case["kind"] != "language"]
+    reader = TaggingReformulator()
+
+    verdicts = [verdict(case, reader) for case in english]
+
+    assert verdicts.count("right") >= share * len(english)
+    assert verdicts.count("inverted") <= inverted
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""English as the rules and a tagger read it together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+from dar_retriever.conversation.dialogue import Dialogue
+from dar_retriever.reformulation.base import Reading
+from dar_retriever.reformulation.english import English
+from dar_retriever.reformulation.english.framing import plain
+from dar_retriever.reformulation.english.lexicon import stem, visibility
+from dar_retriever.reformulation.english.subjects import starts_over
+from dar_retriever.reformulation.english.wording import spoken, worded
+from dar_retriever.reformulation.tagging.phrases import phrases
+from dar_retriever.reformulation.tagging.spelling import spelt
+from dar_retriever.reformulation.tagging.tagger import Tagged, WordTagger, embedded
+from dar_retriever.reformulation.tagging.verdicts import settled
+from dar_retriever.reformulation.tagging.words import Tag, words_in
+
+_TOO_LONG: Final = "the conversation is longer than the tagger reads: the rules alone read it"
+
+
+class TaggedEnglish:
+    """Reads English with a tagger that is told what the rules make of it; see ``LanguageRules``.
+
+    Conditions, and words beside reference images, are read by the rules alone.
+
+    Args:
+        tagger: What tags the words; the embedded one by default.
+        today: What "last summer" is told from; the day of the call by default.
+    """
+
+    def __init__(self, tagger: WordTagger | None = None, today: date | None = None) -> None:
+        self._tagger = tagger
+        self._rules = English(today)
+
+    def read(self, dialogue: Dialogue) -> Reading:
+        """See ``LanguageRules``."""
+        dialogue, slips = spelt(_spoken(dialogue))
+        ruled = self._rules.read(dialogue)
+        ruled = replace(ruled, notes=(*ruled.notes, *slips))
+        if dialogue.images or not ruled.phrases:
+            return ruled
+        tagged = (self._tagger or embedded()).tags(dialogue, ruled)
+        if tagged is None:
+            return replace(ruled, notes=(*ruled.notes, _TOO_LONG))
+        told = settled(tagged)
+        if starts_over(plain(dialogue.turns[ruled.since].text)):
+            told = [each for each in told if each.word.turn >= ruled.since]
+        kept = phrases(dialogue.turns, told, Tag.KEEP)
+        if not kept:
+            return ruled
+        excluded = phrases(dialogue.turns, told, Tag.EXCLUDE)
+        read = replace(
+            ruled,
+            phrases=tuple(dict.fromkeys(worded(phrase).strip() for _, phrase in kept)),
+            excluded=tuple(dict.fromkeys(worded(phrase).strip() for _, phrase in excluded)),
+            since=self._since(dialogue, told),
+        )
+        # Where both say the same, the rules word it better.
+        return ruled if _content(read) == _content(ruled) else read
+
+    def visibility(self, phrase: str) -> float:
+        """See ``LanguageRules``."""
+        return visibility(phrase)
+
+    def _since(self, dialogue: Dialogue, told: Sequence[Tagged]) -> int:
+        """Where the present subject begins: after what is taken back entirely."""
+        first = next(each.word.turn for each in told if each.tag in (Tag.KEEP, Tag.EXCLUDE))
+        while dialogue.turns[first].role == "assistant":
+            first += 1
+        before = Dialogue(dialogue.turns[:first])
+        said = any(turn.text for turn in before.user_turns)
+        return first if said and self._rules.read(before).phrases else 0
+
+
+def _spoken(dialogue: Dialogue) -> Dialogue:
+    """Up to what the user said last, in words."""
+    turns = [
+        replace(turn, text=spoken(turn.text)) if turn.role == "user" else turn
+        for turn in dialogue.turns
+    ]
+    while turns and turns[-1].role == "assistant":
+        turns.pop()
+    return replace(dialogue, turns=tuple(turns))
+
+
+def _content(reading: Reading) -> tuple[frozenset[str], frozenset[str]]:
+    """The stems of what is wanted and of what is not."""
+    return _stems(reading.phrases), _stems(reading.excluded)
+
+
+def _stems(said: Sequence[str]) -> frozenset[str]:
+    words = (word.text.lower() for phrase in said for word in words_in(phrase))
+    return frozenset(stem(word) for word in words if visibility(word) > 0)

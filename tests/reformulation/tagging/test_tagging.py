@@ -1,0 +1,242 @@
+"""Conversations read word by word: words, hints of the rules, slips, phrases, the reader."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import BertConfig, BertForTokenClassification, BertModel, BertTokenizerFast
+
+from dar_retriever import (
+    Dialogue,
+    DiffusionAugmentedRetriever,
+    RuleReformulator,
+    TaggingReformulator,
+)
+from dar_retriever.demo.training.marked_chats import MarkedChat, marked_chats
+from dar_retriever.demo.training.tagger import CHATS
+from dar_retriever.demo.training.tagger import main as train_tagger
+from dar_retriever.reformulation.base import Reading
+from dar_retriever.reformulation.tagging import Tag, Tagged, WordTagger, words_of
+from dar_retriever.reformulation.tagging.packed import pack, unpack
+from dar_retriever.reformulation.tagging.phrases import phrases
+from dar_retriever.reformulation.tagging.ruled import ruled
+from dar_retriever.reformulation.tagging.spelling import spelt
+from dar_retriever.reformulation.tagging.verdicts import settled
+
+READS, RULES = TaggingReformulator(), RuleReformulator()
+
+
+def said(*turns: str) -> Dialogue:
+    """A dialogue; a turn that begins with "A: " is the assistant's."""
+    dialogue = Dialogue()
+    for turn in turns:
+        dialogue = dialogue.ask(turn[3:]) if turn.startswith("A: ") else dialogue.say(turn)
+    return dialogue
+
+
+def tagged(dialogue: Dialogue, *tags: tuple[Tag, float, Tag]) -> list[Tagged]:
+    words = [word for each in words_of(dialogue) for word in each]
+    return [Tagged(word, *tag) for word, tag in zip(words, tags, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("turns", "wanted", "unwanted"),
+    [
+        (("a red mug",), {"red", "mug"}, set()),
+        (("a guitar", "no wait, a violin"), {"violin"}, set()),
+        (
+            ("a dress", "no belt, long sleeves, blue"),
+            {"dress", "long", "sleeves", "blue"},
+            {"belt"},
+        ),
+        (("a beach", "A: With people?", "no, just a dog"), {"beach", "dog"}, {"people"}),
+        (("\N{DOG FACE} on a sofa",), {"dog", "sofa"}, set()),
+        (("a velvte sofa",), {"velvet", "sofa"}, set()),
+        (("sunset -people",), {"sunset"}, {"people"}),
+        (("my aunt wants a lamp, i'd say brass, she's so picky",), {"lamp", "brass"}, set()),
+    ],
+)
+def test_what_is_wanted_and_what_is_not(
+    turns: tuple[str, ...], wanted: set[str], unwanted: set[str]
+):
+    made = READS.reformulate(said(*turns))
+
+    assert wanted <= set(re.findall(r"\w+", made.caption))
+    assert unwanted == {word for word in re.findall(r"\w+", made.negative_prompt) if len(word) > 2}
+    assert not wanted & unwanted
+
+
+def test_a_new_subject_begins_where_it_is_named():
+    assert READS.reformulate(said("a blue mug", "forget it, show me lamps")).since == 1
+    assert READS.reformulate(said("hello", "a blue mug")).since == 0
+    assert READS.reformulate(said("a mug", "in blue")).since == 0
+
+
+def test_prices_stay_conditions_and_out_of_the_caption():
+    made = READS.reformulate(said("a mug under 20 euros"))
+
+    assert "20" not in made.caption
+    assert [each.about for each in made.conditions] == ["price"]
+
+
+def test_a_very_long_conversation_is_read_by_the_rules():
+    made = READS.reformulate(said(*["a red mug with a blue handle and a lid on a table"] * 60))
+
+    assert any("the rules alone read it" in note for note in made.notes)
+    assert "mug" in made.caption
+
+
+def test_another_language_is_read_by_its_rules():
+    assert "ohne" not in READS.reformulate(said("eine rote Tasse ohne Punkte, bitte")).caption
+
+
+@given(
+    st.lists(st.text(max_size=60).filter(str.strip), min_size=1, max_size=4),
+)
+def test_any_text_is_read_where_the_rules_read_it(turns: list[str]):
+    made, ruled_ = READS.reformulate(said(*turns)), RULES.reformulate(said(*turns))
+
+    assert bool(made.caption) == bool(ruled_.caption)
+    assert made.conditions == ruled_.conditions
+
+
+def test_slips_are_put_right_only_where_it_is_sure():
+    dialogue, notes = spelt(said("a velvte sofa", "A: In blakc?", "monstera, a Velvte poster"))
+
+    assert [turn.text for turn in dialogue.turns] == [
+        *("a velvet sofa", "In blakc?", "monstera, a Velvte poster"),
+    ]
+    assert notes == ("'velvte' was read as 'velvet'",)
+
+
+def test_hints_use_each_word_of_the_rules_once_from_the_end():
+    dialogue = said("a red mug", "red or not, no dots")
+    words = [word for each in words_of(dialogue) for word in each]
+
+    hints = ruled(words, Reading(("a red mug",), ("dots",)))
+
+    assert [word.text for word, hint in zip(words, hints, strict=True) if hint == Tag.KEEP] == [
+        *("a", "mug", "red"),
+    ]
+    assert [w.text for w, hint in zip(words, hints, strict=True) if hint == Tag.EXCLUDE] == ["dots"]
+
+
+def test_the_rules_decide_where_the_tagger_is_not_sure():
+    keep, drop, out = Tag.KEEP, Tag.DROP, Tag.EXCLUDE
+    told = settled(
+        tagged(said("blue dots big"), (drop, 0.6, keep), (keep, 0.6, out), (drop, 0.9, keep))
+    )
+
+    assert [each.tag for each in told] == [keep, out, drop]
+
+
+def test_what_was_said_last_counts():
+    keep, out = Tag.KEEP, Tag.EXCLUDE
+    told = settled(
+        tagged(
+            said("a horse", "no horses"),
+            *[(keep, 1.0, keep)] * 2,
+            (Tag.DROP, 1.0, keep),
+            (out, 1.0, out),
+        )
+    )
+
+    assert [each.tag for each in told][1] == Tag.DROP
+    assert told[-1].tag == out
+
+
+def test_words_side_by_side_make_a_phrase():
+    dialogue = said("a mug, please, with blue dots")
+    keep, drop = (Tag.KEEP, 1.0, Tag.KEEP), (Tag.DROP, 1.0, Tag.DROP)
+    told = tagged(dialogue, keep, keep, drop, drop, drop, keep, keep, keep)
+
+    assert phrases(dialogue.turns, told, Tag.KEEP) == [(0, "a mug"), (0, "with blue dots")]
+
+
+def test_marks_hold_until_a_message_takes_them_back():
+    chat = MarkedChat.of([("user", "[a blue>2] [mug] -{dots}"), ("user", "i meant [green]")])
+
+    first, words, tags = chat.after(1).read()
+    assert first.turns[0].text == "a blue mug no dots"
+    assert [w.text for w, t in zip(words, tags, strict=True) if t == Tag.KEEP] == [
+        "a",
+        "blue",
+        "mug",
+    ]
+    _, words, tags = chat.after(2).read()
+    assert [w.text for w, t in zip(words, tags, strict=True) if t == Tag.KEEP] == ["mug", "green"]
+
+
+def test_all_marked_chats_can_be_read_at_every_message():
+    chats = marked_chats(CHATS)
+    assert len(chats) > 5000
+
+    random = Random(0)
+    for chat in chats[::20]:
+        for count in chat.ends():
+            dialogue, words, tags = chat.after(count).varied(random).read()
+            assert len(words) == len(tags)
+            assert dialogue.turns[-1].role == "user"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny random encoder in the published format."""
+    folder = tmp_path_factory.mktemp("tiny")
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokens += [mark + letter for mark in ("", "##") for letter in "abcdefghijklmnopqrstuvwxyz,.?"]
+    (folder / "vocab.txt").write_text("\n".join(tokens))
+    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(tokens),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+def test_training_ends_in_weights_that_open(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    chats = tmp_path / "chats"
+    chats.mkdir()
+    lines = [json.dumps({"turns": [["user", f"[a mug], no {{dots}} {n}"]]}) for n in range(20)]
+    (chats / "some.jsonl").write_text("\n".join(lines))
+    common = ["tagger", "--chats", str(chats), "--passes", "1", "--folder"]
+    first, more = tmp_path / "first", tmp_path / "more"
+
+    monkeypatch.setattr("sys.argv", [*common, str(first), "--base", str(tiny), "--layers", "1"])
+    train_tagger()
+    monkeypatch.setattr("sys.argv", [*common, str(more), "--further", str(first / "tagger")])
+    train_tagger()
+
+    tagger = WordTagger.open(more / "tagger")
+    told = tagger.tags(said("a mug"), Reading(("a mug",)))
+    assert told is not None
+    assert [each.word.text for each in told] == ["a", "mug"]
+    assert (more / "weights" / "words.txt").read_text().split() == ["dots"]
+
+
+def test_packed_weights_are_nearly_the_same(tiny: Path, tmp_path: Path):
+    model = BertForTokenClassification.from_pretrained(tiny)
+    pack(model, tmp_path)
+    opened = unpack(tmp_path)
+
+    for name, weights in model.state_dict().items():
+        if weights.is_floating_point():
+            assert opened.state_dict()[name] == pytest.approx(weights, abs=0.02), name
+
+
+def test_a_search_reads_by_it(demo: DiffusionAugmentedRetriever):
+    result = demo.search(said("a velvte purse", "make it purple"))
+
+    assert "'velvte' was read as 'velvet'" in result.trace.reasons
