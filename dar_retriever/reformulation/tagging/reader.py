@@ -56,7 +56,7 @@ class TaggedEnglish:
         excluded = phrases(dialogue.turns, told, Tag.EXCLUDE)
         read = replace(
             ruled,
-            phrases=tuple(dict.fromkeys(worded(phrase).strip() for _, phrase in kept)),
+            phrases=tuple(dict.fromkeys(_completed(dialogue, ruled, *each) for each in kept)),
             excluded=tuple(dict.fromkeys(worded(phrase).strip() for _, phrase in excluded)),
             since=self._since(dialogue, told),
         )
@@ -86,6 +86,23 @@ def _spoken(dialogue: Dialogue) -> Dialogue:
     while turns and turns[-1].role == "assistant":
         turns.pop()
     return replace(dialogue, turns=tuple(turns))
+
+
+def _completed(dialogue: Dialogue, ruled: Reading, turn: int, phrase: str) -> str:
+    """A phrase as the rules complete it by the question that it answers: "mint background"."""
+    said = worded(phrase).strip()
+    before = dialogue.turns[turn - 1] if turn else None
+    if before is None or before.role == "user":
+        return said
+    answer, question = _stems([said]), _stems([worded(before.text)])
+    return next(
+        (
+            complete
+            for complete in ruled.phrases
+            if answer <= _stems([complete]) <= answer | question - _stems(ruled.excluded)
+        ),
+        said,
+    )
 
 
 def _content(reading: Reading) -> tuple[frozenset[str], frozenset[str]]:
