@@ -109,6 +109,8 @@ def with_agreement(questioner: Questioner, result: SearchResult) -> SearchResult
     # As above.
     except Exception as error:
         return _fallen_back(result, f"what the samples agree on was not read: {of_error(error)}")
+    if not (found.agreed or found.open):
+        return result
     trace = dataclasses.replace(result.trace, agreed=found.agreed, open=found.open)
     return dataclasses.replace(result, trace=trace)
 
