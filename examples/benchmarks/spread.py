@@ -101,7 +101,11 @@ def asked(
         if not file.exists():
             made = [query_encoder.encode(said.dialogue.at_round(n)) for n in ROUNDS]
             small = [
-                replace(each, sampled_vectors=each.sampled_vectors.astype(np.float16))
+                replace(
+                    each,
+                    sampled_vectors=each.sampled_vectors.astype(np.float16),
+                    trace=replace(each.trace, timings={}),
+                )
                 for each in made
             ]
             _keep(file, pickle.dumps(small))
