@@ -17,10 +17,13 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     FluxPipeline,
     FluxTransformer2DModel,
+    KandinskyV22PriorPipeline,
+    PriorTransformer,
     SD3Transformer2DModel,
     StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
+    UnCLIPScheduler,
     UNet2DConditionModel,
 )
 from open_clip.model import CLIP, CustomTextCLIP
@@ -43,6 +46,8 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
     GemmaTokenizer,
     Qwen2Tokenizer,
     Qwen2VLImageProcessor,
@@ -390,6 +395,37 @@ def tiny_decoder(folder: Path) -> None:
     ).save_pretrained(folder)
 
 
+def kandinsky_prior(folder: Path) -> None:
+    """Kandinsky 2.2's first half, its two encoders in it."""
+    torch.manual_seed(0)
+    tokenizer = clip_tokenizer()
+    picture = CLIPVisionConfig(**_tower(), image_size=32, patch_size=8, projection_dim=32)
+    pipeline = KandinskyV22PriorPipeline(
+        prior=_lively(
+            PriorTransformer(
+                num_attention_heads=2,
+                attention_head_dim=8,
+                num_layers=1,
+                embedding_dim=32,
+                num_embeddings=CONTEXT_LENGTH,
+                additional_embeddings=4,
+            )
+        ),
+        image_encoder=CLIPVisionModelWithProjection(picture),
+        text_encoder=_lively(CLIPTextModelWithProjection(_clip_text_config(tokenizer))),
+        tokenizer=tokenizer,
+        scheduler=UnCLIPScheduler(
+            variance_type="fixed_small_log",
+            prediction_type="sample",
+            num_train_timesteps=1000,
+            clip_sample=True,
+            clip_sample_range=5.0,
+        ),
+        image_processor=CLIPImageProcessor(size={"shortest_edge": 32}),
+    )
+    pipeline.save_pretrained(folder)
+
+
 def stable_diffusion_xl(folder: Path) -> None:
     """SDXL's class, with its two text encoders."""
     torch.manual_seed(0)
@@ -495,6 +531,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
         qwen3_vl_reranker,
         stable_diffusion,
         tiny_decoder,
+        kandinsky_prior,
         stable_diffusion_xl,
         stable_diffusion_3,
         flux,

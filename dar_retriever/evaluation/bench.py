@@ -17,11 +17,14 @@ from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.drawing import generated_for, requests_of
 from dar_retriever.evaluation.methods import Method
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
-from dar_retriever.evaluation.reranking import encoded, opened, reranked
+from dar_retriever.evaluation.reranking import encoded, opened, reranked, samples_of
 from dar_retriever.evaluation.row_cache import RowCache, Rows
 from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
 from dar_retriever.fusion import BoundedExclusion, Calibration
+from dar_retriever.generation.base import ImagePrior
 from dar_retriever.ingest.mapper import Steps
+from dar_retriever.presets.data import preset
+from dar_retriever.presets.opening import Beside
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
 from dar_retriever.support.decoding import decode
@@ -106,6 +109,12 @@ class Bench:
             images = self._wanted(method, texts.values)
             used = images.mean() / max(1, self.models.images_per_turn)
             seconds["generate"] = rows.seconds / turns * float(used)
+        if method.samples:
+            began = time.perf_counter()
+            sampled = samples_of(_prior(method.preset), made, texts.values, self._seed)
+            drawn = np.stack([sampled[caption] for caption in captions])
+            images = np.full(turns, drawn.shape[1], np.int64)
+            seconds["generate"] = (time.perf_counter() - began) / turns
         queries, undrawn = self._fused(method, made, texts.values, drawn, images)
         began = time.perf_counter()
         # One entry for each right answer of each turn.
@@ -144,7 +153,7 @@ class Bench:
             encoder.fingerprint,
             generator.fingerprint if method.draws and generator else "",
             undrawn,
-            (images * self._new(made)).reshape(shape),
+            (images * self._new(made) * method.draws).reshape(shape),
             np.array([metrics.average_precision(some, DEPTH) for some in each]).reshape(shape),
             np.array([metrics.ndcg(some, DEPTH) for some in each]).reshape(shape),
         )
@@ -288,6 +297,10 @@ class Bench:
 
     def _told(self, step: str) -> Callable[[int, int], None] | None:
         return self._progress(step) if self._progress else None
+
+
+def _prior(preset_name: str) -> ImagePrior:
+    return Beside(preset(preset_name).encoder).prior
 
 
 def _as_said(state: Dialogue) -> Reformulation:

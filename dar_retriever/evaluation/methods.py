@@ -41,6 +41,7 @@ class Method:
         excludes: Whether exclusions bend the query, as in the presets.
         reranker: What orders the best images anew, one of ``RERANKERS``, or ``OWN`` for
             the preset's; empty for nothing.
+        samples: Whether a prior's image vectors take the place of generated images.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Method:
     spending: Callable[[Calibration], Spending] | None = None
     excludes: bool = False
     reranker: str = ""
+    samples: bool = False
 
 
 METHODS: Final = MappingProxyType(
@@ -61,6 +63,7 @@ METHODS: Final = MappingProxyType(
         "images": "generated images alone",
         "dar": "text and generated images by the paper's schedule",
         "adaptive": "text and generated images, weighted by how well they agree",
+        "prior": "adaptive, with image vectors of the preset's prior in place of images",
         "sparing": "adaptive, with only as many images as the text needs",
         "reranked": "adaptive, ordered anew as the preset does",
         "ceiling": "a perfect reader of what was told, over the demo's products",
@@ -101,13 +104,22 @@ def method(spec: str, default_preset: str) -> Method:
         "images": lambda _: image_only(),
         "dar": lambda _: paper_schedule(),
         "adaptive": AdaptiveFusion,
+        "prior": AdaptiveFusion,
         "sparing": AdaptiveFusion,
     }
     fusion = fusions.get(name, lambda _: text_only())
     spending = UncertaintySpending if name == "sparing" else None
-    excludes = name in {"excluding", "adaptive", "sparing"}
-    draws = name in fusions
-    return Method(spec, name == "joined", fusion, draws, chosen, spending, excludes, reranker)
+    excludes = name in {"excluding", "adaptive", "prior", "sparing"}
+    samples = name == "prior"
+    if samples and preset(chosen).reranker != "beside":
+        raise InvalidInputError(
+            f"method {spec!r}: the preset {chosen!r} has no prior; write 'prior@demo', or leave "
+            "the method out"
+        )
+    draws = name in fusions and not samples
+    return Method(
+        spec, name == "joined", fusion, draws, chosen, spending, excludes, reranker, samples
+    )
 
 
 def _weighted(name: str) -> Fusion:

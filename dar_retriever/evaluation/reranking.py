@@ -93,6 +93,25 @@ def opened(name: str, preset_name: str, encoder: JointEncoder, pool: Neighbours)
     return Reranking(reader)
 
 
+def samples_of(
+    prior: ImagePrior, made: Sequence[Reformulation], texts: Vectors, seed: int
+) -> dict[str, Vectors]:
+    """A prior's samples of every caption: float32 (64, d) each.
+
+    Args:
+        prior: Samples what is meant.
+        made: The reformulations: N.
+        texts: Their captions' vectors: float32 (N, d).
+        seed: Its seed.
+    """
+    sampled: dict[str, Vectors] = {}
+    for reformulation, text in zip(made, texts, strict=True):
+        caption = reformulation.caption
+        if caption not in sampled:
+            sampled[caption] = prior.sample(caption, text, SAMPLES, seed)
+    return sampled
+
+
 def encoded(
     made: Sequence[Reformulation],
     states: Sequence[Dialogue],
@@ -115,12 +134,7 @@ def encoded(
         seed: Its seed.
     """
     none = texts[:0]
-    sampled: dict[str, Vectors] = {}
-    if prior is not None:
-        for reformulation, text in zip(made, texts, strict=True):
-            caption = reformulation.caption
-            if caption not in sampled:
-                sampled[caption] = prior.sample(caption, text, SAMPLES, seed)
+    sampled = {} if prior is None else samples_of(prior, made, texts, seed)
     return [
         EncodedQuery(
             state,

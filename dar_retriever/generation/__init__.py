@@ -14,6 +14,7 @@ from dar_retriever.generation.cache import CachedGenerator
 from dar_retriever.generation.dialogue_limit import DialogueLimit
 from dar_retriever.generation.diffusion import DiffusersGenerator
 from dar_retriever.generation.hosted import HostedGenerator
+from dar_retriever.generation.kandinsky import KandinskyPrior
 from dar_retriever.generation.openai_images import OpenAIImageGenerator
 from dar_retriever.generation.prior import FlowPrior
 from dar_retriever.generation.selecting import Faithfulness, SelectingGenerator
@@ -33,6 +34,7 @@ __all__ = [
     "ImageGenerator",
     "ImagePrior",
     "ImageRequest",
+    "KandinskyPrior",
     "NotGenerated",
     "OpenAIImageGenerator",
     "Outcome",

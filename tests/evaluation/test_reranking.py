@@ -91,6 +91,13 @@ def test_an_unknown_reranker_is_refused_with_the_known_ones(spec: str) -> None:
         method(spec, "demo")
 
 
+def test_the_prior_takes_the_place_of_drawings() -> None:
+    made = method("prior", "demo")
+    assert (made.draws, made.samples, made.excludes) == (False, True, True)
+    with pytest.raises(InvalidInputError, match="'fast' has no prior; write 'prior@demo'"):
+        method("prior@fast", "demo")
+
+
 def test_the_presets_own_reranker() -> None:
     made = method("reranked", "demo")
     assert (made.draws, made.reranker) == (True, OWN)
