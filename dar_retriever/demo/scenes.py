@@ -169,7 +169,9 @@ def plural(noun: str) -> str:
     start, _, last = noun.rpartition(" ")
     if last in ("trousers", "pants"):
         return f"pairs of {noun}"
-    ending = "es" if last.endswith("s") else "s"
+    if last.endswith("y"):
+        return f"{start} {last[:-1]}ies".strip()
+    ending = "es" if last.endswith(("s", "ch")) else "s"
     return f"{start} {last}{ending}".strip()
 
 

@@ -10,21 +10,18 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.evaluation import metrics
 from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.drawing import generated_for, requests_of
 from dar_retriever.evaluation.methods import Method
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
-from dar_retriever.evaluation.reranking import encoded, opened, reranked, samples_of
+from dar_retriever.evaluation.reranking import encoded, opened, reranked
 from dar_retriever.evaluation.row_cache import RowCache, Rows
+from dar_retriever.evaluation.sampling import sampled_beside
 from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
 from dar_retriever.fusion import BoundedExclusion, Calibration
-from dar_retriever.generation.base import ImagePrior
 from dar_retriever.ingest.mapper import Steps
-from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
 from dar_retriever.support.decoding import decode
@@ -110,11 +107,10 @@ class Bench:
             used = images.mean() / max(1, self.models.images_per_turn)
             seconds["generate"] = rows.seconds / turns * float(used)
         if method.samples:
-            began = time.perf_counter()
-            sampled = samples_of(_prior(method.preset), made, texts.values, self._seed)
-            drawn = np.stack([sampled[caption] for caption in captions])
+            drawn, seconds["generate"] = sampled_beside(
+                method.preset, made, texts.values, self._seed
+            )
             images = np.full(turns, drawn.shape[1], np.int64)
-            seconds["generate"] = (time.perf_counter() - began) / turns
         queries, undrawn = self._fused(method, made, texts.values, drawn, images)
         began = time.perf_counter()
         # One entry for each right answer of each turn.
@@ -233,7 +229,8 @@ class Bench:
         if joined not in self._texts:
             began = time.perf_counter()
             if self._dataset.whole_queries:
-                made = [_as_said(state) for _, _, state in self._states]
+                said = [state.turns[-1].text for _, _, state in self._states]
+                made = [Reformulation(text, (text,)) for text in said]
             else:
                 encoder = self.models.encoder
                 rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
@@ -297,15 +294,6 @@ class Bench:
 
     def _told(self, step: str) -> Callable[[int, int], None] | None:
         return self._progress(step) if self._progress else None
-
-
-def _prior(preset_name: str) -> ImagePrior:
-    return Beside(preset(preset_name).encoder).prior
-
-
-def _as_said(state: Dialogue) -> Reformulation:
-    text = state.turns[-1].text
-    return Reformulation(text, (text,))
 
 
 def _digest(parts: object) -> str:

@@ -17,8 +17,9 @@ from dar_retriever.encoders.transformers import TransformersEncoder
 from dar_retriever.errors import InvalidInputError, UndecidedError
 from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.evaluation.ranking import top
+from dar_retriever.evaluation.sampling import samples_of
 from dar_retriever.fusion import Calibration, Neighbours
-from dar_retriever.generation.base import SAMPLES, ImagePrior
+from dar_retriever.generation.base import ImagePrior
 from dar_retriever.presets.data import preset
 from dar_retriever.presets.opening import Beside, reader_of_pictures
 from dar_retriever.query_encoder import EncodedQuery
@@ -91,25 +92,6 @@ def opened(name: str, preset_name: str, encoder: JointEncoder, pool: Neighbours)
             "such as reranked:propositions"
         )
     return Reranking(reader)
-
-
-def samples_of(
-    prior: ImagePrior, made: Sequence[Reformulation], texts: Vectors, seed: int
-) -> dict[str, Vectors]:
-    """A prior's samples of every caption: float32 (64, d) each.
-
-    Args:
-        prior: Samples what is meant.
-        made: The reformulations: N.
-        texts: Their captions' vectors: float32 (N, d).
-        seed: Its seed.
-    """
-    sampled: dict[str, Vectors] = {}
-    for reformulation, text in zip(made, texts, strict=True):
-        caption = reformulation.caption
-        if caption not in sampled:
-            sampled[caption] = prior.sample(caption, text, SAMPLES, seed)
-    return sampled
 
 
 def encoded(

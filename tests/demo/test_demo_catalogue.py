@@ -22,7 +22,8 @@ from dar_retriever.demo.products import (
     all_products,
     sample_products,
 )
-from dar_retriever.demo.training.words import encoder_caption, generator_caption
+from dar_retriever.demo.scenes import plural
+from dar_retriever.demo.training.words import encoder_caption, generator_caption, talked
 
 PRODUCTS = list(all_products())
 SAMPLE = sample_products(200, unseen=False, seed=1) + sample_products(100, unseen=True, seed=1)
@@ -212,6 +213,7 @@ def mentions(text: str, word: str) -> bool:
     return f" {word} " in f" {text.replace(',', ' ').replace('  ', ' ')} "
 
 
+_COLOURS = ("colour", "second_colour")
 _SAMPLED = st.sampled_from(SAMPLE)
 _RANDOM = st.integers(0, 2**32).map(Random)
 
@@ -270,9 +272,23 @@ def test_most_of_the_encoders_captions_tell_two_attributes_at_most():
 def test_the_generators_captions_name_the_kind_and_tell_the_truth(product: Product, random: Random):
     text = generator_caption(product, random)
 
-    assert any(mentions(text, name) for name in KINDS[product.kind].names)
+    names = KINDS[product.kind].names
+    assert any(mentions(text, word) for name in names for word in (name, plural(name)))
     assert colour_words(text) <= {product.colour, product.second_colour}
     assert pattern_words(text) <= {product.pattern}
+
+
+@given(_SAMPLED, _RANDOM, st.sets(st.sampled_from(FIELDS)))
+def test_talk_about_a_product_tells_what_it_is_to_tell(
+    product: Product, random: Random, told: set[str]
+):
+    text = talked(product, told, random)
+
+    for name, words in words_for(product).items():
+        if words and name not in {"colour", "second_colour"}:
+            silent = name == "pattern" and "second_colour" in told
+            assert silent or any(mentions(text, word) for word in words) == (name in told)
+    assert colour_words(text) == {getattr(product, n) for n in told & {*_COLOURS}} - {""}
 
 
 def test_most_of_the_generators_captions_tell_all():

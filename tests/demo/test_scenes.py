@@ -85,6 +85,8 @@ def test_a_caption_tells_what_it_is_asked_to():
         ("dress", "dresses"),
         ("blue trousers", "pairs of blue trousers"),
         ("table lamp", "table lamps"),
+        ("couch", "couches"),
+        ("brolly", "brollies"),
     ],
 )
 def test_plurals(noun: str, expected: str):

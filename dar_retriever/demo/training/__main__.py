@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -48,7 +49,7 @@ SCHEDULES: Final = {
     "matching": Schedule(4_000, 512, 2e-3, weight_decay=0.05),
     "prior": Schedule(10_000, 1024, 2e-3, average=0.999),
 }
-_FURTHER: Final = Schedule(1_700, 64, 6e-4, average=0.999)
+_FURTHER: Final = Schedule(1_700, 32, 8e-4, average=0.995)
 _ON_VECTORS: Final = ("matching", "prior")
 
 
@@ -70,6 +71,7 @@ def main() -> None:
         type=Path,
         help="folder of a generator that is trained further, with the autoencoder in it",
     )
+    parser.add_argument("--steps", type=int, help="of the further training")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -81,12 +83,18 @@ def main() -> None:
         if stage in _ON_VECTORS:
             _run_on_vectors(stage, options.pictures, folder)
         else:
-            _run(stage, pool, tokenizer, folder, options.further)
+            longer = replace(_FURTHER, steps=options.steps or _FURTHER.steps)
+            _run(stage, pool, tokenizer, folder, options.further, longer)
     console.print(f"done in {(time.monotonic() - began) / 60:.0f} min")
 
 
 def _run(
-    stage: str, pool: Pool, tokenizer: CLIPTokenizer, folder: Path, further: Path | None
+    stage: str,
+    pool: Pool,
+    tokenizer: CLIPTokenizer,
+    folder: Path,
+    further: Path | None,
+    longer: Schedule,
 ) -> None:
     schedule, state = SCHEDULES[stage], folder / f"{stage}.pt"
     if stage == "encoder":
@@ -107,7 +115,7 @@ def _run(
     if not latents.exists():
         torch.save(encode_pool(autoencoder, pool), latents)
     if further:
-        model, schedule = Generator.open(further), _FURTHER
+        model, schedule = Generator.open(further), longer
     else:
         torch.manual_seed(0)
         model = Generator(

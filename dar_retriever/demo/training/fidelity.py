@@ -116,13 +116,17 @@ def _shares(
 
 
 def _variation(turns: Sequence[Readings], told: Sequence[frozenset[str]]) -> list[str]:
-    """How often the pictures of one caption differ in an attribute that it does not tell."""
+    """How often the pictures of one caption differ in an attribute that it does not tell.
+
+    The first place, that of the kind, which is always told, has the share over all attributes.
+    """
     differs: dict[str, list[bool]] = defaultdict(list)
     for pictures, names in zip(turns, told, strict=True):
         for name in FIELDS:
             if name not in names:
                 differs[name].append(len({reading[name] for reading in pictures}) > 1)
-    return ["", *(_percent(differs[name]) for name in FIELDS)]
+    overall = [outcome for name in FIELDS for outcome in differs[name]]
+    return [f"all: {_percent(overall)}", *(_percent(differs[name]) for name in FIELDS)]
 
 
 def _percent(outcomes: Sequence[bool]) -> str:

@@ -30,6 +30,10 @@ from dar_retriever.demo.training.words import generator_caption
 PROMPT_LENGTH: Final = 48
 _TEXT_WIDTH: Final = 128
 _EMPTY_PROMPTS: Final = 0.1
+_QUIET: Final = 0.05
+# Noise is strong from this share of the time on, and so much of the times lies before it.
+_STRONG_FROM: Final = 0.65
+_WEAK: Final = 0.3
 _NOISE: Final = {"beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
 
 
@@ -59,22 +63,32 @@ class Generator(nn.Module):
             block_out_channels=(96, 128, 160),
             layers_per_block=1,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            # Attention in the middle changes nothing that is drawn: the blocks around it have it.
+            mid_block_type="UNetMidBlock2D",
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            # The whole caption reaches every block beside the time, also where no attention is.
+            addition_embed_type="text",
+            addition_embed_type_num_heads=8,
             cross_attention_dim=_TEXT_WIDTH,
             attention_head_dim=4,
             norm_num_groups=16,
         )
+        # Quiet at first, so that weights without this path draw as they did.
+        nn.init.constant_(self.unet.add_embedding.norm2.weight, _QUIET)
 
     @classmethod
     def open(cls, folder: Path) -> Generator:
-        """The generator of a pipeline folder, to be trained further."""
+        """The generator of a pipeline folder, to be trained further.
+
+        Parts that the folder lacks stay new, and parts that are no longer used are left out.
+        """
         tokenizer = CLIPTokenizer.from_pretrained(
             folder / "tokenizer", model_max_length=PROMPT_LENGTH
         )
         model = cls(tokenizer)
         for part in ("text_encoder", "unet"):
             [weights] = (folder / part).glob("*.safetensors")
-            getattr(model, part).load_state_dict(load_file(weights))
+            getattr(model, part).load_state_dict(load_file(weights), strict=False)
         return model
 
 
@@ -84,7 +98,9 @@ def train_generator(
     """Train a latent diffusion model (arXiv 2112.10752) with v-prediction (arXiv 2202.00512).
 
     A tenth of the captions is empty, for classifier-free guidance (arXiv 2207.12598). The times of
-    a batch lie evenly, so that its loss varies less. It learns products, no scenes.
+    a batch lie evenly, so that its loss varies less, and most of them where the noise is strong:
+    what is left of a picture there no longer says which pattern it has, so the caption must. It
+    learns products, no scenes.
 
     Args:
         model: A new one, or one that is trained further.
@@ -95,30 +111,35 @@ def train_generator(
     """
     model = model.to(device()).to(memory_format=torch.channels_last)
     noise_schedule = DDPMScheduler(**_NOISE)
-    products = [n for n, subject in enumerate(pool.subjects) if isinstance(subject, Product)]
+    products = {n: s for n, s in enumerate(pool.subjects) if isinstance(s, Product)}
+    owners = list(products)
     denoise: Callable[..., Any] = torch.compile(model.unet)
 
     def loss_of(model: Generator, random: Random) -> Tensor:
-        numbers = random.sample(products, schedule.batch)
-        clean = torch.stack([latents[number].float() for number in numbers])
-        clean = clean.to(device()).contiguous(memory_format=torch.channels_last)
+        numbers = random.sample(owners, schedule.batch)
+        clean = latents[numbers].float().to(device())
+        clean = clean.contiguous(memory_format=torch.channels_last)
         prompts = [
-            ""
-            if random.random() < _EMPTY_PROMPTS
-            else generator_caption(pool.subjects[number], random)
+            "" if random.random() < _EMPTY_PROMPTS else generator_caption(products[number], random)
             for number in numbers
         ]
         context = model.text_encoder(_tokens(model.tokenizer, prompts)).last_hidden_state
         noise = torch.randn_like(clean)
-        steps = noise_schedule.config["num_train_timesteps"]
-        spread = torch.arange(schedule.batch, device=clean.device) / schedule.batch
-        times = ((torch.rand(1, device=clean.device) + spread) % 1 * steps).long()
+        times = _times(schedule.batch, noise_schedule.config["num_train_timesteps"])
         noisy = noise_schedule.add_noise(clean, noise, times)
         predicted = denoise(noisy, times, context).sample
         target = noise_schedule.get_velocity(clean, noise, times)
         return functional.mse_loss(predicted.float(), target)
 
     return train(model, loss_of, schedule, state)
+
+
+def _times(count: int, steps: int) -> Tensor:
+    """Times of a batch, evenly spread within the strong noise and within the rest."""
+    spread = (torch.rand(1) + torch.arange(count) / count) % 1
+    strong = (spread - _WEAK) / (1 - _WEAK) * (1 - _STRONG_FROM) + _STRONG_FROM
+    times = torch.where(spread < _WEAK, spread / _WEAK * _STRONG_FROM, strong)
+    return (times * steps).long().clamp(max=steps - 1).to(device())
 
 
 def save_generator(model: Generator, autoencoder: AutoencoderTiny, folder: Path) -> None:
