@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
+from dar_retriever.demo.captioner import CatalogueCaptioner
 from dar_retriever.encoders import JointEncoder
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.generation import Acceleration
@@ -107,7 +108,7 @@ def open_retriever(
     cache = folder / "generated" if folder is not None and keep_drawings else None
     with quiet_libraries(), ERR.status("Opening the models"):
         model = local_model(language_model, device)
-        return from_preset(
+        retriever = from_preset(
             preset,
             store,
             device=device,
@@ -116,6 +117,11 @@ def open_retriever(
             acceleration=acceleration,
             hide_near_duplicates=hide_near_duplicates,
         )
+    if preset == "demo":
+        # The pictures of its catalogue can be put into words by the encoder that knows them.
+        encoder = retriever.query_encoder.encoder
+        retriever.query_encoder.captioner = CatalogueCaptioner(encoder)
+    return retriever
 
 
 def acceleration_of(runtime: str) -> Acceleration:

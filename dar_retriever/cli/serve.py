@@ -104,7 +104,7 @@ def mcp(
 def page(
     store: Store = "dar-store",
     preset: PresetName = "demo",
-    k: Hits = 12,
+    k: Hits = 24,
     demo: Annotated[  # noqa: FBT002 (an option of the command, never a position)
         bool, typer.Option("--demo", help="Search the demo's gallery; drawn where it is missing.")
     ] = False,

@@ -25,10 +25,20 @@ def opening_examples(count: int = 3) -> list[Example]:
     found: dict[str, Example] = {}
     for number, product in enumerate(gallery_products(_LOOKED_AT)):
         if product.second_colour:
-            noun = f"{product.colour} {product.kind}"
-            text = f"{article(noun)} {noun} with {_look(product)}"
+            text = _said(product, len(found))
             found.setdefault(product.kind, Example(text, number))
     return list(found.values())[:count]
+
+
+def _said(product: Product, number: int) -> str:
+    """A product as one of several people might ask for it."""
+    noun = f"{product.colour} {product.kind}"
+    said = (
+        f"{article(product.kind)} {product.kind}, something with {_look(product)}",
+        f"{article(noun)} {noun} with {_look(product)}",
+        f"do you have {article(noun)} {noun}, maybe with {_look(product)}?",
+    )
+    return said[number % len(said)]
 
 
 def example_number() -> int:

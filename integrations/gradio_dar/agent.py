@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from PIL import Image
 
-from dar_retriever import Dialogue, DiffusionAugmentedRetriever, Hit, SearchResult, Turn
+from dar_retriever import DiffusionAugmentedRetriever, Hit, RuleReformulator, SearchResult, Turn
 from dar_retriever.support.images import data_url
+from gradio_dar.meant import Meant
 from gradio_dar.talk import Judgement, Talk, reduced
 
 _SHOWN: Final = 512
@@ -71,20 +72,28 @@ class AgentResponder:
 
     def judge(self, talk: Talk, hit: Hit, judgement: Judgement) -> Iterator[Talk]:
         """See ``Responder``. The agent is told which hit was judged, and searches again."""
-        image, named = [reduced(hit.open())], f"number {talk.rank(hit)} (id={hit.id})"
+        image = [reduced(hit.open())]
+        named = f"number {talk.rank(hit)} (id={hit.id})" if talk.hit(hit.id) else "this picture"
         if judgement == "like":
             begun, said = talk.begun(talk.dialogue.say(like=image)), f"More like {named}."
         else:
             begun = talk.begun(talk.dialogue.say(unlike=image), [hit.id])
             said = f"Not like {named}."
-        yield from self._run(begun, _message(Turn("user", said)))
+        shown = () if talk.hit(hit.id) else tuple(image)
+        yield from self._run(begun, _message(Turn("user", said, shown)))
 
-    def again(self, dialogue: Dialogue, rejected: Sequence[str]) -> Iterator[Talk]:
+    def change(self, talk: Talk, meant: Meant) -> Iterator[Talk]:
+        """See ``Responder``. The agent is told all that is meant now."""
+        text = f"Now I want just this: {meant.restated(RuleReformulator())}"
+        yield from self._run(talk.begun(talk.dialogue.say(text)), _message(Turn("user", text)))
+
+    def again(self, talk: Talk) -> Iterator[Talk]:
         """See ``Responder``. The agent gets earlier judgements as pictures."""
+        dialogue = talk.dialogue
         place = max(n for n, turn in enumerate(dialogue.turns) if turn.role == "user")
         *earlier, last = dialogue.turns[: place + 1]
-        talk = Talk(messages=tuple(map(_message, earlier)))
-        begun = talk.begun(dataclasses.replace(dialogue, turns=(*earlier, last)), rejected)
+        talk = dataclasses.replace(talk, messages=tuple(map(_message, earlier)))
+        begun = talk.begun(dataclasses.replace(dialogue, turns=(*earlier, last)))
         yield from self._run(begun, _message(last))
 
     def _run(self, talk: Talk, message: dict[str, Any]) -> Iterator[Talk]:

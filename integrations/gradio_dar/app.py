@@ -15,6 +15,7 @@ from gradio_dar.events import Events
 from gradio_dar.examples import Example, examples_of
 from gradio_dar.files import as_file
 from gradio_dar.indexing import FolderIndexer, add_indexing
+from gradio_dar.opening import opening_of
 from gradio_dar.session import Session
 from gradio_dar.talk import MOST_CHARACTERS, Responder, SearchResponder, Talk
 from gradio_dar.uploads import Uploads, visitor_of
@@ -30,7 +31,7 @@ def create_app(
     retriever: DiffusionAugmentedRetriever,
     *,
     responder: Responder | None = None,
-    k: int = 12,
+    k: int = 24,
     users: int = 4,
     indexing: bool = False,
     examples: Sequence[Example] | None = None,
@@ -52,73 +53,72 @@ def create_app(
         The page, to be started with ``serve``.
     """
     uploads = Uploads()
-    opening = tuple(examples_of(retriever) if examples is None else examples)
+    said_first = examples_of(retriever) if examples is None else examples
+    opening = opening_of(retriever.store, said_first)
     page = Events(retriever, responder or SearchResponder(retriever, k), opening, uploads)
-    app: gr.Blocks = gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR))
+    app: gr.Blocks = gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR), fill_width=True
+    )
     with app:
         session = gr.State(Session(), time_to_live=_DAY)
         with gr.Column(elem_classes="dar-page"):
-            gr.HTML(f"<h1>{TITLE}</h1>", elem_id="title")
+            with gr.Row(elem_classes="dar-top"):
+                gr.HTML(f"<h1>{TITLE}</h1>", elem_id="title")
+                tools = _tools()
             with gr.Row(elem_classes="dar-panes"):
-                with gr.Column(scale=5, min_width=280, elem_classes="dar-talking"):
-                    chat = gr.HTML(
-                        view.chat((), page.examples), elem_id="chat", js_on_load=_script("chat")
-                    )
-                    question = gr.HTML("", elem_id="question", js_on_load=_script("answers"))
-                    status = gr.HTML("", elem_id="status")
-                    box = gr.MultimodalTextbox(
-                        placeholder="Say what you want, correct it, paste a picture",
-                        label="Your message",
-                        show_label=False,
-                        file_types=["image"],
-                        file_count="multiple",
-                        sources=["upload"],
-                        max_plain_text_length=MOST_CHARACTERS,
-                        max_lines=6,
-                        elem_id="message",
-                        autofocus=True,
-                    )
-                    with gr.Row(elem_classes="dar-tools"):
-                        undo = _tool(gr.Button, "Undo")
-                        restart = _tool(gr.Button, "Start over")
-                        save = _tool(gr.Button, "Save")
-                        load = _tool(gr.UploadButton, "Load", file_types=[".json"], type="binary")
-                with gr.Column(scale=4, min_width=240, elem_classes="dar-understood"):
-                    understood = gr.HTML(page.understanding(Talk()), elem_id="understanding")
-                with gr.Column(scale=9, min_width=300, elem_classes="dar-finding"):
-                    hits = gr.HTML(view.hits(Talk()), elem_id="hits", js_on_load=_script("hits"))
-            dialog = gr.HTML("", elem_id="dialog", js_on_load=_script("dialog"))
-            saved = gr.Textbox(visible=False)
+                with gr.Column(scale=0, min_width=280, elem_classes="dar-talking"):
+                    chat = _html("chat", view.chat((), opening.examples), "newest", "pressed")
+                    status = _html("status", "", script="newest")
+                    box = _message_box()
+                with gr.Column(scale=1, min_width=300, elem_classes="dar-finding"):
+                    understood = _html("understanding", "", "newest", "pressed")
+                    question = _html("question", "", "newest", "pressed", script="answers")
+                    hits = _html("hits", view.hits(Talk(), opening), "newest", "pressed")
+            dialog = _html("dialog", "")
+            # Never drawn, so its texts stay texts.
+            kept = gr.HTML("", html_template="", visible="hidden", js_on_load=_script("kept"))
+            resumed, saved = gr.Textbox(visible=False), gr.Textbox(visible=False)
             outgoing = gr.MultimodalTextbox(visible=False, file_count="multiple")
             if indexing:
                 add_indexing(FolderIndexer(retriever), uploads)
-        shown = [session, chat, understood, hits, question, status]
-        private: dict[str, Any] = {"api_visibility": "private"}
+        shown = [session, chat, understood, hits, question, status, kept]
+        private: dict[str, Any] = {"api_visibility": "private", "trigger_mode": "multiple"}
         # A turn that comes before another is done goes on from it; see Session.
         turn: dict[str, Any] = {
             **private,
-            "trigger_mode": "multiple",
             "concurrency_limit": users,
             "concurrency_id": "turns",
             "show_progress_on": [status],
         }
-        # In the queue too, though none waits: so nothing overtakes a turn's last pictures.
         quick: dict[str, Any] = {**private, "concurrency_limit": None, "show_progress": "hidden"}
         # The box is free at once: an answer of the server would empty what is written meanwhile.
         taken = box.submit(None, [box], [outgoing, box], js=_script("take"), **private)
         sent = taken.then(page.send, [session, outgoing], shown, **quick)
         replied = sent.then(page.reply, [session], shown, **turn)
         replied.then(page.give_back, [session, box], box, **quick)
-        for answers in (question, chat):
-            answers.click(page.answer, [session], shown, **turn)
-        hits.judge(page.judge, [session], shown, **turn)
-        load.upload(page.load, [session, load], shown, **turn)
-        hits.look(page.look, [session], dialog, **quick)
-        undo.click(page.undo, [session], shown, **quick)
-        restart.click(page.start_over, [session], shown, **quick)
-        save.click(lambda session: as_file(session.talk), [session], saved, **quick).then(
-            None, [saved], None, js=_script("save")
-        )
+        for happens, do in (
+            (question.click, page.answer),
+            (chat.click, page.answer),
+            (hits.say, page.answer),
+            (hits.judge, page.judge),
+            (dialog.judge, page.judge),
+            (understood.alter, page.change),
+            (chat.resume, page.take_up),
+        ):
+            happens(do, [session], shown, **turn)
+        tools["load"].upload(page.load, [session, tools["load"]], shown, **turn)
+        resuming = {**turn, "show_progress": "hidden"}
+        app.load(page.resume, [session, resumed], shown, js=_script("resume"), **resuming)
+        for looked in (hits.look, understood.look, dialog.look):
+            looked(page.look, [session], dialog, **quick)
+        for name, at_once in (
+            ("stop", page.stop),
+            ("undo", page.undo),
+            ("start", page.start_over),
+        ):
+            tools[name].click(at_once, [session], shown, **quick)
+        saving = tools["save"].click(_saved, [session], saved, **quick)
+        saving.then(None, [saved], None, js=_script("save"))
         _when_left(app, _forgetting(uploads))
     app.queue(max_size=_WAITING)
     # What serves the page has to hold uploads to their limits.
@@ -141,9 +141,44 @@ def _forgetting(uploads: Uploads) -> Callable[[gr.Request], None]:
     return left
 
 
-def _tool(kind: Callable[..., Any], label: str, **options: Any) -> Any:
-    id_ = label.split(maxsplit=1)[0].lower()
-    return kind(label, size="sm", elem_id=id_, min_width=60, **options)
+def _saved(session: Session) -> str:
+    return as_file(session.talk)
+
+
+def _tools() -> dict[str, Any]:
+    """The buttons for the conversation as a whole, by name."""
+    with gr.Row(elem_classes="dar-tools"):
+        tools: dict[str, Any] = {
+            label.split()[0].lower(): gr.Button(
+                label, size="sm", elem_id=label.split()[0].lower(), min_width=44
+            )
+            for label in ("Stop", "Undo", "Start over", "Save")
+        }
+        tools["load"] = gr.UploadButton(
+            "Load", size="sm", elem_id="load", min_width=44, file_types=[".json"], type="binary"
+        )
+    return tools
+
+
+def _message_box() -> gr.MultimodalTextbox:
+    return gr.MultimodalTextbox(
+        placeholder="Say what you want, correct it, paste a picture",
+        label="Your message",
+        show_label=False,
+        file_types=["image"],
+        file_count="multiple",
+        sources=["upload"],
+        max_plain_text_length=MOST_CHARACTERS,
+        max_lines=6,
+        elem_id="message",
+        autofocus=True,
+    )
+
+
+def _html(name: str, value: str, *before: str, script: str = "") -> Any:
+    """Something that the server draws, with the script of its name and those that go before it."""
+    scripts = "\n".join(map(_script, (*before, script or name)))
+    return gr.HTML(value, elem_id=name, js_on_load=scripts)
 
 
 def _script(name: str) -> str:

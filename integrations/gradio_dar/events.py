@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,21 +12,27 @@ from typing import Any, Final
 import gradio as gr
 from PIL import Image
 
-from dar_retriever import DARError, DiffusionAugmentedRetriever, InvalidInputError, Turn
+from dar_retriever import DARError, DiffusionAugmentedRetriever, Hit, InvalidInputError, Turn
 from dar_retriever.support.images import read_file, read_image
 from dar_retriever.trace import of_error
 from gradio_dar import view
-from gradio_dar.examples import Example
-from gradio_dar.files import from_file
+from gradio_dar.files import as_file, from_file
+from gradio_dar.meant import Change, Meant
+from gradio_dar.opening import Opening
 from gradio_dar.session import Session
-from gradio_dar.talk import Responder, Talk, readable, reduced
+from gradio_dar.talk import Responder, Talk, drawing, readable, reduced
 from gradio_dar.uploads import Uploads
 
 _LOGGER: Final = logging.getLogger(__name__)
 _MOST_PICTURES: Final = 8
+# Browsers keep a few megabytes for a page.
+_KEPT_SIDE: Final = 256
+_NAME: Final = 80
 
-Shown = tuple[Session, str, str, str, str, str]
-_UNCHANGED: Final[Any] = (gr.skip(),) * 6
+Shown = tuple[Session, str, str, str, str, str, str]
+_UNCHANGED: Final[Any] = (gr.skip(),) * 7
+_CHANGES: Final[tuple[Change, ...]] = ("remove", "flip", "edit")
+_GONE: Final = "That hit is gone; search anew."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +42,13 @@ class Events:
     Attributes:
         retriever: What is searched.
         responder: Who answers.
-        examples: What may be said first.
+        opening: What is seen first.
         uploads: What visitors have uploaded and not sent.
     """
 
     retriever: DiffusionAugmentedRetriever
     responder: Responder
-    examples: tuple[Example, ...]
+    opening: Opening
     uploads: Uploads
 
     def send(self, session: Session, message: dict[str, Any]) -> Shown:
@@ -85,41 +92,73 @@ class Events:
         yield from self._steps(session, lambda talk: self.responder.say(talk, said, ()))
 
     def judge(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
-        """More, or less, like a hit is wanted."""
-        hit = session.talk.hit(_field(event, "id"))
+        """More, or less, like a hit, a sample or a drawing is wanted."""
+        hit = self._picture(session.talk, _field(event, "id"))
+        like = _field(event, "action") == "like"
         if hit is None:
-            yield self._shown(session, "That hit is gone; search anew.", problem=True)
-        elif _field(event, "action") == "like":
-            yield from self._steps(session, lambda talk: self.responder.judge(talk, hit, "like"))
+            yield self._shown(session, _GONE, problem=True)
+        elif not view.can_be_opened(hit):
+            yield self._shown(session, f"The file of {hit.title!r} is gone.", problem=True)
         else:
-            yield from self._steps(session, lambda talk: self.responder.judge(talk, hit, "unlike"))
+            yield from self._steps(
+                session, lambda talk: self.responder.judge(talk, hit, "like" if like else "unlike")
+            )
+
+    def change(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
+        """A part of what was understood is taken out, turned round, or said in other words."""
+        result, action = session.talk.result, _field(event, "action")
+        change = next((each for each in _CHANGES if each == action), None)
+        try:
+            place, words = int(_field(event, "place")), readable(_field(event, "words"))
+            if result is None or change is None:
+                raise InvalidInputError("there is nothing to change yet")
+            meant = Meant.of(result).changed(place, change, words)
+        except (DARError, ValueError) as error:
+            yield self._shown(session, str(error), problem=True)
+            return
+        yield from self._steps(session, lambda talk: self.responder.change(talk, meant))
 
     def look(self, session: Session, event: gr.EventData) -> str:
-        """A hit is looked at: why it ranks, or in full size."""
-        talk = session.talk
-        hit = talk.hit(_field(event, "id"))
-        if hit is None:
-            return view.trouble("That hit is gone; search anew.")
+        """A hit, a sample or a drawing is looked at in full size, and why it is there."""
+        talk, id_ = session.talk, _field(event, "id")
+        hit = talk.hit(id_)
         try:
-            if _field(event, "action") == "full":
-                return view.full_size(hit)
-            return view.details(talk, hit, self.retriever.store)
+            if hit is not None:
+                return view.details(talk, hit, self.retriever.store)
+            other = self._picture(talk, id_)
+            return view.full_size(other) if other else view.trouble(_GONE)
         except DARError as error:
             return view.trouble(str(error))
 
     def load(self, session: Session, content: bytes) -> Iterator[Shown]:
         """A saved conversation was chosen."""
         try:
-            dialogue, rejected = from_file(content)
+            loaded = from_file(content)
         except DARError as error:
             yield self._shown(session, str(error), problem=True)
             return
-        yield from self._steps(session, lambda _: self.responder.again(dialogue, rejected))
+        yield from self._steps(session, lambda _: self.responder.again(loaded))
+
+    def resume(self, session: Session, kept: str | None) -> Iterator[Shown]:
+        """The page was opened where a conversation is kept, unless something was said already."""
+        if not kept or session.talk.dialogue.turns or session.waiting:
+            yield _UNCHANGED
+            return
+        yield from self.load(session, kept.encode())
+
+    def take_up(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
+        """An earlier conversation was chosen."""
+        yield from self.load(session, _field(event, "kept").encode())
 
     def undo(self, session: Session) -> Shown:
         """Go back a step."""
         undone = session.undo()
         return self._shown(session, "Taken back." if undone else "There is nothing to undo.")
+
+    def stop(self, session: Session) -> Shown:
+        """End the turn in progress with what it has found."""
+        stopped = session.stop()
+        return self._shown(session, "Stopped." if stopped else self._state(session))
 
     def start_over(self, session: Session) -> Shown:
         """Begin anew."""
@@ -130,6 +169,10 @@ class Events:
         """See ``view.understanding``."""
         encoder = self.retriever.query_encoder
         return view.understanding(talk, encoder.images_per_turn if encoder.generator else 0)
+
+    def _picture(self, talk: Talk, id: str) -> Hit | None:
+        """The hit, drawing or sample of an id."""
+        return talk.hit(id) or drawing(talk, id) or self.opening.sample(id)
 
     def _steps(
         self, session: Session, take: Callable[[Talk], Iterator[Talk]]
@@ -169,21 +212,33 @@ class Events:
         return f"{found}."
 
     def _shown(self, session: Session, status: str, *, problem: bool = False) -> Shown:
-        talk = session.talk
-        return (
-            session,
-            view.chat((*talk.dialogue.turns, *session.waiting), self.examples),
+        stamp, talk = session.stamp(), session.talk
+        shown = (
+            view.chat((*talk.dialogue.turns, *session.waiting), self.opening.examples),
             self.understanding(talk),
-            view.hits(talk),
+            view.hits(talk, self.opening),
             view.question(talk),
             view.status(status, problem=problem),
         )
+        chat, understood, hits, question, told = (f"<!--{stamp}-->{each}" for each in shown)
+        return session, chat, understood, hits, question, told, _kept(talk)
 
 
 def _pictures(paths: Sequence[str]) -> tuple[Image.Image, ...]:
     if len(paths) > _MOST_PICTURES:
         raise InvalidInputError(f"{len(paths)} pictures; show at most {_MOST_PICTURES} at once")
     return tuple(reduced(read_image(read_file(path), Path(path).name)) for path in paths)
+
+
+def _kept(talk: Talk) -> Any:
+    """A conversation as the browser keeps it; unchanged while hits are on their way."""
+    if not talk.dialogue.turns:
+        return json.dumps({"id": talk.id})
+    if talk.stage == "pending":
+        return gr.skip()
+    name = next((turn.text for turn in talk.dialogue.user_turns if turn.text), "a picture")
+    file = as_file(talk, _KEPT_SIDE)
+    return json.dumps({"id": talk.id, "name": name[:_NAME], "file": file})
 
 
 def _field(event: gr.EventData, name: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from typing import Any, Final
 
 from PIL import Image
@@ -17,20 +19,26 @@ _MOST_BYTES: Final = 32 * 2**20
 _MOST_TURNS: Final = 200
 _MOST_PICTURES: Final = 100
 _IMAGES: Final = ("images", "like", "unlike")
+_PLACES: Final = ("restated", "subject")
+_ID: Final = re.compile("[0-9a-f]{16}")
 
 
-def as_file(talk: Talk) -> str:
-    """A conversation as JSON, including its pictures."""
-    turns = [_turn_as_json(turn) for turn in talk.dialogue.turns]
-    head = {"format": _FORMAT, "version": _VERSION}
-    return json.dumps({**head, "turns": turns, "rejected": sorted(talk.rejected)}, indent=1)
+def as_file(talk: Talk, side: int | None = None) -> str:
+    """A conversation as JSON, including its pictures.
+
+    Args:
+        talk: The conversation.
+        side: The longest side of its pictures in pixels; as they are by default.
+    """
+    turns = [_turn_as_json(turn, side) for turn in talk.dialogue.turns]
+    saved = {"format": _FORMAT, "version": _VERSION, "id": talk.id, "turns": turns}
+    saved |= {"rejected": sorted(talk.rejected)}
+    saved |= {name: getattr(talk, name) for name in _PLACES if getattr(talk, name)}
+    return json.dumps(saved, indent=1)
 
 
-def from_file(content: bytes) -> tuple[Dialogue, list[str]]:
-    """Read a file of ``as_file``.
-
-    Returns:
-        The dialogue, and the ids of rejected hits.
+def from_file(content: bytes) -> Talk:
+    """Read a file of ``as_file``: a talk that was never searched.
 
     Raises:
         InvalidInputError: It is another kind of file, or too large.
@@ -47,6 +55,7 @@ def from_file(content: bytes) -> tuple[Dialogue, list[str]]:
         turns, rejected = list(saved["turns"]), [readable(id_) for id_ in saved["rejected"]]
         _require_few(turns, rejected)
         dialogue = Dialogue(tuple(map(_turn_of, turns)))
+        restated, subject = (_place(saved.get(name, 0), len(turns)) for name in _PLACES)
     except InvalidImageError:
         raise
     # Another kind of file may have anything in these places.
@@ -56,7 +65,23 @@ def from_file(content: bytes) -> tuple[Dialogue, list[str]]:
             "file that 'Save' made"
         ) from error
     dialogue.require_content()
-    return dialogue, rejected
+    talk = Talk(
+        dialogue, rejected=frozenset(rejected), restated=restated, subject=min(subject, restated)
+    )
+    if _is_id(saved.get("id")):
+        talk = dataclasses.replace(talk, id=saved["id"])
+    talk.searched.require_content()
+    return talk
+
+
+def _place(place: Any, turns: int) -> int:
+    if not isinstance(place, int) or not 0 <= place < turns:
+        raise InvalidInputError(f"{place!r} is no place among {turns} turns")
+    return place
+
+
+def _is_id(saved: Any) -> bool:
+    return isinstance(saved, str) and _ID.fullmatch(saved) is not None
 
 
 def _require_few(turns: list[dict[str, Any]], rejected: list[str]) -> None:
@@ -68,8 +93,8 @@ def _require_few(turns: list[dict[str, Any]], rejected: list[str]) -> None:
         )
 
 
-def _turn_as_json(turn: Turn) -> dict[str, Any]:
-    images = {name: list(map(data_url, getattr(turn, name))) for name in _IMAGES}
+def _turn_as_json(turn: Turn, side: int | None) -> dict[str, Any]:
+    images = {name: [data_url(image, side) for image in getattr(turn, name)] for name in _IMAGES}
     return {"role": turn.role, "text": turn.text} | {n: urls for n, urls in images.items() if urls}
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from threading import Lock
 from typing import Final
 
 from dar_retriever import Turn
 from gradio_dar.talk import Talk
 
 _UNDOABLE: Final = 30
+# Gradio copies sessions, which could not hold it.
+_STAMPING: Final = Lock()
 
 
 class Session:
@@ -30,6 +34,17 @@ class Session:
         self.unsent = ""
         self._past: deque[Talk] = deque(maxlen=_UNDOABLE)
         self._working: object | None = None
+        self._stamp = 0
+
+    def stamp(self) -> int:
+        """A number for what is about to be shown, larger than all before.
+
+        Take it before reading the talk: then what has the larger number is never the older.
+        """
+        with _STAMPING:
+            # A time, so that a session that replaces a lost one goes on from it.
+            self._stamp = max(self._stamp + 1, time.time_ns() // 1000)
+            return self._stamp
 
     def send(self, turn: Turn) -> None:
         """Queue a message for its step; a message that is sent twice at once counts once."""
@@ -80,6 +95,15 @@ class Session:
             self.talk = self.talk.settled()
             return False
         self.talk = self._past.pop()
+        return True
+
+    def stop(self) -> bool:
+        """End the step in progress with what it has found; False if none is."""
+        if self._working is None and not self.waiting:
+            return False
+        self._working = None
+        self.waiting.clear()
+        self.talk = self.talk.settled()
         return True
 
     def start_over(self) -> None:

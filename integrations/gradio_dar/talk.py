@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import secrets
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
@@ -18,8 +19,11 @@ from dar_retriever import (
     Question,
     Questioner,
     SearchResult,
+    Turn,
 )
 from dar_retriever.questions import ask_back
+from dar_retriever.support.images import data_url
+from gradio_dar.meant import Meant
 
 Judgement = Literal["like", "unlike"]
 # Which hits the page shows: none yet, those of the last step, those by words, the final ones.
@@ -43,6 +47,9 @@ class Talk:
         stage: The progress of the last step.
         found_before: Ids of the hits of the previous step, best first.
         messages: The agent's messages; empty without an agent.
+        restated: Place of the turn that says anew all that is meant; words before it do not count.
+        subject: Place of the turn from which on pictures and judgements count.
+        id: Names the conversation where it is kept.
     """
 
     dialogue: Dialogue = field(default_factory=Dialogue)
@@ -52,6 +59,17 @@ class Talk:
     stage: Stage = "empty"
     found_before: tuple[str, ...] = ()
     messages: tuple[Any, ...] = ()
+    restated: int = 0
+    subject: int = 0
+    id: str = field(default_factory=lambda: secrets.token_hex(8), compare=False)
+
+    @property
+    def searched(self) -> Dialogue:
+        """The dialogue as it is searched: from the last restatement on, with earlier pictures."""
+        if not self.restated:
+            return self.dialogue
+        turns = (*self._pictures_before(), *self.dialogue.turns[self.restated :])
+        return dataclasses.replace(self.dialogue, turns=turns)
 
     @property
     def hits(self) -> tuple[Hit, ...]:
@@ -83,6 +101,29 @@ class Talk:
             found_before=tuple(hit.id for hit in self.hits),
         )
 
+    def restating(self, text: str) -> Talk:
+        """This talk with a turn that says anew all that is meant."""
+        begun = self.begun(self.dialogue.say(text))
+        return dataclasses.replace(
+            begun, restated=len(self.dialogue.turns), subject=self._subject_now()
+        )
+
+    def _pictures_before(self) -> list[Turn]:
+        """The turns of the subject that showed or judged pictures before the restatement."""
+        return [
+            dataclasses.replace(turn, text="")
+            for turn in self.dialogue.turns[self.subject : self.restated]
+            if turn.images or turn.like or turn.unlike
+        ]
+
+    def _subject_now(self) -> int:
+        """The place of the turn with which the subject of the last search began."""
+        since = self.result.query.since if self.result else 0
+        if not self.restated:
+            return since
+        beyond = since - len(self._pictures_before())
+        return self.restated + beyond if beyond > 0 else self.subject
+
     def found(self, result: SearchResult, question: Question | None = None) -> Talk:
         """This talk with a result."""
         stage: Stage = "final" if result.final else "pending"
@@ -93,6 +134,20 @@ class Talk:
         if self.stage in ("empty", "final"):
             return self
         return dataclasses.replace(self, stage="final" if self.result else "empty")
+
+
+def drawing(talk: Talk, id: str) -> Hit | None:
+    """A generated image of the last search as a picture that can be judged; see ``drawing_id``."""
+    generated = talk.result.trace.generated if talk.result else ()
+    for place, made in enumerate(generated):
+        if drawing_id(place) == id:
+            return Hit(id, 0.0, data_url(made.image), f"drawn: {made.prompt}")
+    return None
+
+
+def drawing_id(place: int) -> str:
+    """The id of a generated image by its place; no stored image has such a one."""
+    return f"drawing {place + 1}"
 
 
 def reduced(image: Image.Image) -> Image.Image:
@@ -154,8 +209,12 @@ class Responder(Protocol):
         """Answer a like or a rejection of a hit; see ``say``."""
         ...
 
-    def again(self, dialogue: Dialogue, rejected: Sequence[str]) -> Iterator[Talk]:
-        """Continue a loaded conversation; see ``say``."""
+    def change(self, talk: Talk, meant: Meant) -> Iterator[Talk]:
+        """Answer a change of what was understood; see ``say``."""
+        ...
+
+    def again(self, talk: Talk) -> Iterator[Talk]:
+        """Continue a loaded conversation, which was never searched; see ``say``."""
         ...
 
 
@@ -171,7 +230,7 @@ class SearchResponder:
     def __init__(
         self,
         retriever: DiffusionAugmentedRetriever,
-        k: int = 12,
+        k: int = 24,
         questioner: Questioner | None = None,
     ) -> None:
         self._retriever = retriever
@@ -192,15 +251,21 @@ class SearchResponder:
         if judgement == "like":
             yield from self._search(talk.begun(talk.dialogue.say(like=image)))
         else:
-            yield from self._search(talk.begun(talk.dialogue.say(unlike=image), [hit.id]))
+            shown = [hit.id] if talk.hit(hit.id) else []
+            yield from self._search(talk.begun(talk.dialogue.say(unlike=image), shown))
 
-    def again(self, dialogue: Dialogue, rejected: Sequence[str]) -> Iterator[Talk]:
+    def change(self, talk: Talk, meant: Meant) -> Iterator[Talk]:
         """See ``Responder``."""
-        yield from self._search(Talk().begun(dialogue, rejected))
+        text = meant.restated(self._retriever.query_encoder.reformulator)
+        yield from self._search(talk.restating(text))
+
+    def again(self, talk: Talk) -> Iterator[Talk]:
+        """See ``Responder``."""
+        yield from self._search(talk.begun(talk.dialogue))
 
     def _search(self, talk: Talk) -> Iterator[Talk]:
         yield talk
-        for result in self._retriever.stream(talk.dialogue, self._k, exclude=talk.rejected):
+        for result in self._retriever.stream(talk.searched, self._k, exclude=talk.rejected):
             yield talk.found(result)
         # The hits are already shown, because finding a question takes a moment.
         yield talk.found(*ask_back(self._questioner, result))

@@ -12,13 +12,19 @@ from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from dar_retriever import DARError, Hit, IngestReport, SearchableStore, SearchResult, Turn
+from dar_retriever.stores.filtering.names import words_of
 from dar_retriever.support.images import data_url
 from gradio_dar.examples import Example
-from gradio_dar.talk import Talk
+from gradio_dar.meant import Meant, Part, said_in
+from gradio_dar.opening import Opening
+from gradio_dar.talk import Talk, drawing_id
 
 _TILE: Final = 256
 _SMALL: Final = 96
 _FULL: Final = 1600
+# Panoramas are cut to this shape on the wall.
+_LONGEST: Final = 2.2
+_ORIGIN: Final = 120
 # Thumbnails of hits that come again from turn to turn.
 _REMEMBERED: Final = 2048
 
@@ -51,6 +57,24 @@ class _Tile:
     url: str
     direction: str
     places: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Chip:
+    """One part of what was understood, and where it was said."""
+
+    part: Part
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    """A generated image and its weight in the query."""
+
+    id: str
+    picture: _Picture
+    weight: float
 
 
 def chat(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
@@ -59,36 +83,43 @@ def chat(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
 
 
 def understanding(talk: Talk, images: int) -> str:
-    """The caption and the generated images with their weights.
+    """What was found in words, what was understood in parts, and the generated images.
 
     Args:
         talk: What is shown.
         images: How many are being generated while better hits are still to come.
     """
     result = talk.result
-    if result is None or talk.stage == "searching":
-        return _render("understanding", trace=None, stage=talk.stage)
+    if result is None or talk.stage == "empty":
+        return _render("understanding", result=None, stage=talk.stage)
     trace = result.trace
     shares = trace.shares or (1 / max(1, len(trace.generated)),) * len(trace.generated)
-    pictures = [
-        (_Picture(data_url(image.image, _TILE), f"generated: {image.prompt}"), weight)
-        for image, weight in zip(
-            trace.generated, (trace.image_weight * share for share in shares), strict=True
+    drawings = [
+        _Drawing(
+            drawing_id(place),
+            _Picture(data_url(image.image, _TILE), f"generated: {image.prompt}"),
+            trace.image_weight * share,
         )
+        for place, (image, share) in enumerate(zip(trace.generated, shares, strict=True))
     ]
     return _render(
         "understanding",
+        result=result,
         trace=trace,
-        pictures=pictures,
+        chips=_chips(talk, result),
+        drawings=sorted(drawings, key=lambda each: -each.weight),
         stage=talk.stage,
         images=images,
-        close=result.close,
+        number=len(talk.hits),
         seconds=sum(trace.timings.values()),
     )
 
 
-def hits(talk: Talk) -> str:
-    """The hits with rank, score and movement."""
+def hits(talk: Talk, opening: Opening) -> str:
+    """The hits and their movement; before anything was said, some of what is in the store."""
+    if talk.stage == "empty" and not talk.dialogue.turns:
+        samples = [_tile(talk, hit, place) for place, hit in enumerate(opening.samples, 1)]
+        return _render("opening", opening=opening, tiles=samples)
     tiles = [_tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
     result = talk.result
     return _render(
@@ -107,23 +138,23 @@ def question(talk: Talk) -> str:
 
 
 def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
-    """Why a hit ranks where it does, and what is stored with it."""
+    """A hit as large as a screen, why it ranks where it does, and what is stored with it."""
     assert talk.result is not None
+    ids, rank = [other.id for other in talk.hits], talk.rank(hit)
     return _render(
         "details",
-        tile=_tile(talk, hit, talk.rank(hit)),
+        tile=_tile(talk, hit, rank),
+        large=_large(hit),
+        before=ids[rank - 2] if rank > 1 else "",
+        after=ids[rank] if rank < len(ids) else "",
         parts=_parts(talk.result, hit, store),
-        metadata=sorted(hit.metadata.items()),
+        metadata=_in_words(hit),
     )
 
 
 def full_size(hit: Hit) -> str:
-    """A hit as large as a screen.
-
-    Raises:
-        InvalidImageError: Its file is gone or not readable.
-    """
-    return _render("full", title=hit.title, url=data_url(hit.open(), _FULL))
+    """A sample or a drawing as large as a screen."""
+    return _render("full", hit=hit, large=_large(hit))
 
 
 def trouble(problem: str) -> str:
@@ -154,12 +185,37 @@ def _line(turn: Turn) -> _Line:
     return _Line(turn.role, turn.text, **pictures)
 
 
+def _chips(talk: Talk, result: SearchResult) -> list[_Chip]:
+    """The parts of what was understood, each with the words that it comes from."""
+    spoken = [
+        (number, turn.text) for number, turn in enumerate(talk.dialogue.user_turns, 1) if turn.text
+    ]
+    chips = []
+    for part in Meant.of(result).parts:
+        place = said_in(part.phrase, [text for _, text in spoken])
+        origin = ""
+        if place is not None:
+            number, text = spoken[place]
+            origin = f"Turn {number}: “{text[:_ORIGIN]}”"
+        chips.append(_Chip(part, origin))
+    return chips
+
+
+def _in_words(hit: Hit) -> list[tuple[str, str]]:
+    """What is stored with a hit, its fields called as people call them."""
+    fields = {" ".join(words_of(name)) or name: str(value) for name, value in hit.metadata.items()}
+    file = [("file", hit.file_name)] if hit.file_name else []
+    return [*file, *sorted(fields.items())]
+
+
 def _tile(talk: Talk, hit: Hit, rank: int) -> _Tile:
-    moved, places, direction = talk.moved(hit), "", ""
-    if talk.found_before and talk.stage != "searching":
+    moved, places, direction = None, "", ""
+    if talk.found_before and talk.stage != "searching" and talk.hit(hit.id):
+        moved = talk.moved(hit)
         direction = "new" if moved is None else "up" if moved > 0 else "down" if moved else "same"
         places = str(abs(moved)) if moved else ""
-    return _Tile(hit, rank, _thumbnail(hit), direction, places)
+    url, ratio = _thumbnail_of(hit.id, hit.uri)
+    return _Tile(hit, rank, url, direction, places, ratio)
 
 
 def _parts(result: SearchResult, hit: Hit, store: SearchableStore) -> list[tuple[str, float]]:
@@ -178,18 +234,32 @@ def _parts(result: SearchResult, hit: Hit, store: SearchableStore) -> list[tuple
     return [(rest, hit.score - drawn), ("the generated images", drawn), ("the score", hit.score)]
 
 
-def _thumbnail(hit: Hit) -> str:
-    return _thumbnail_of(hit.id, hit.uri)
+def can_be_opened(hit: Hit) -> bool:
+    """Whether a picture's file is there and can be read."""
+    try:
+        hit.open()
+    except DARError:
+        return False
+    return True
+
+
+def _large(hit: Hit) -> str:
+    """A picture as large as a screen; empty where its file is gone."""
+    try:
+        return data_url(hit.open(), _FULL)
+    except DARError:
+        return ""
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _thumbnail_of(id: str, uri: str) -> str:
-    """A hit's picture; empty where its file is gone."""
+def _thumbnail_of(id: str, uri: str) -> tuple[str, float]:
+    """A hit's picture and its width by height; empty where its file is gone."""
     try:
         image: Image.Image = Hit(id, 0.0, uri).open()
     except DARError:
-        return ""
-    return data_url(image, _TILE)
+        return "", 1.0
+    ratio = image.width / image.height
+    return data_url(image, _TILE), min(max(ratio, 1 / _LONGEST), _LONGEST)
 
 
 def _render(name: str, **values: Any) -> str:

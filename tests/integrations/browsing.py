@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playw
 
 DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 900}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+WIDE: Final[ViewportSize] = {"width": 1920, "height": 1080}
 # Most of it is other work on the same cores.
 PATIENCE: Final = 60_000
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -84,7 +85,7 @@ class Person:
 
     @property
     def titles(self) -> list[str]:
-        return self.page.locator("#hits .dar-title").all_inner_texts()
+        return self.page.locator("#hits .dar-name").all_inner_texts()
 
     @property
     def ids(self) -> list[str]:
@@ -103,6 +104,17 @@ class Person:
     @property
     def caption(self) -> str:
         return self.page.get_by_test_id("caption").inner_text()
+
+    @property
+    def parts(self) -> list[str]:
+        """What was understood, part by part."""
+        return [
+            str(text)
+            for text in self.page.locator(".dar-chip").evaluate_all(
+                "all => all.map(e => [...e.querySelectorAll('.dar-no, .dar-phrase')]"
+                ".map(part => part.innerText).join(' '))"
+            )
+        ]
 
     @property
     def states(self) -> list[tuple[str, float]]:

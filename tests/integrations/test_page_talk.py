@@ -13,7 +13,10 @@ import pytest
 from chat_models import Caller
 from fakes import DrawingGenerator, FailingGenerator, drawn_image
 from gradio_dar import AgentResponder, SearchResponder, Talk, create_app, view
+from gradio_dar.examples import Example, spoken
 from gradio_dar.files import as_file, from_file
+from gradio_dar.meant import Meant
+from gradio_dar.opening import Opening, opening_of
 from gradio_dar.session import Session
 from gradio_dar.talk import readable
 from hypothesis import given
@@ -190,7 +193,7 @@ def test_movements_are_against_the_step_before(responder: SearchResponder):
         expected = ids.index(hit.id) - place if hit.id in ids else None
         assert after.moved(hit) == expected
     assert any(hit.id not in [other.id for other in before.hits] for hit in after.hits)
-    assert "dar-new" in view.hits(after)
+    assert "dar-new" in view.hits(after, Opening())
 
 
 def test_texts_are_made_fit_to_be_sent_on():
@@ -203,11 +206,14 @@ def test_what_is_rendered_is_escaped():
     hostile = '"><script>alert(1)</script>'
     turn = Turn("user", hostile)
     hit = Hit(hostile, 0.5, "nowhere.jpg", hostile, {hostile: hostile})
-    assert "<script" not in view.chat((turn,), (hostile,))
-    assert "<script" not in view.chat((), (hostile,))
+    assert "<script" not in view.chat((turn,), ())
+    assert "<script" not in view.chat((), (Example(hostile),))
     assert "<script" not in view.trouble(hostile)
     assert "<script" not in view.status(hostile)
     assert "<script" not in view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
+    assert "<script" not in view.full_size(hit)
+    opening = Opening((), 1, (hit,), ((hostile, (hostile,)),))
+    assert "<script" not in view.hits(Talk(), opening)
 
 
 def test_details_say_what_a_hit_shows():
@@ -226,6 +232,134 @@ def test_details_say_what_a_hit_shows():
     )
 
 
+def understood(session: Session) -> Meant:
+    assert session.talk.result is not None
+    return Meant.of(session.talk.result)
+
+
+def change(session: Session, responder: Any, phrase: str, how: Any, words: str = "") -> Talk:
+    meant = understood(session)
+    place = [part.phrase for part in meant.parts].index(phrase)
+    changed = meant.changed(place, how, words)
+    *_, talk = session.step(lambda talk: responder.change(talk, changed))
+    return talk
+
+
+def test_each_part_of_what_was_understood_can_be_changed_and_taken_back(
+    responder: SearchResponder,
+):
+    session = Session()
+    say(session, responder, "a blue mug with white dots, no stripes")
+    assert [(part.kind, part.phrase) for part in understood(session).parts] == [
+        ("wanted", "mug"),
+        ("wanted", "blue"),
+        ("wanted", "white dots"),
+        ("unwanted", "stripes"),
+    ]
+
+    change(session, responder, "white dots", "flip")
+    assert understood(session) == Meant("a blue mug", ("stripes", "white dots"))
+    change(session, responder, "blue", "edit", "green")
+    assert understood(session) == Meant("a green mug", ("stripes", "white dots"))
+    change(session, responder, "stripes", "remove")
+    change(session, responder, "white dots", "flip")
+    assert understood(session) == Meant("a green mug, white dots")
+    talk = say(session, responder, "on a mint background")
+    assert "mint background" in understood(session).caption
+    assert "blue" not in understood(session).caption
+    assert "mug" in talk.hits[0].title
+
+    for _ in range(4):
+        assert session.undo()
+    assert understood(session) == Meant("a blue mug", ("stripes", "white dots"))
+    assert session.talk.dialogue.turns[-1].text == "a blue mug. not stripes. not white dots"
+
+
+def test_pictures_stay_when_words_are_changed(responder: SearchResponder):
+    session = Session()
+    say(session, responder, "a sofa", PICTURE)
+    say(session, responder, "a blue handbag")
+    hit = session.talk.hits[0]
+    *_, talk = session.step(lambda talk: responder.judge(talk, hit, "unlike"))
+    before = len(talk.searched.unlike), len(talk.searched.images)
+    talk = change(session, responder, "blue", "remove")
+
+    assert understood(session).caption == "handbag"
+    assert (len(talk.searched.unlike), len(talk.searched.images)) == before
+    assert talk.searched.turns[-1].text == "handbag"
+    assert "blue" not in " ".join(turn.text for turn in talk.searched.turns)
+
+
+def test_a_part_that_cannot_be_changed_says_why():
+    meant = Meant("a mug", (), ("under 50 euros",))
+    with pytest.raises(InvalidInputError, match="no longer there"):
+        meant.changed(2, "remove")
+    with pytest.raises(InvalidInputError, match="no opposite"):
+        meant.changed(1, "flip")
+    assert meant.changed(1, "edit", "under 30 euros").filters == ("under 30 euros",)
+    with pytest.raises(InvalidInputError, match="all you have said"):
+        meant.changed(1, "remove").changed(0, "remove")
+
+
+def test_a_store_opens_with_its_number_some_pictures_and_what_to_ask_for(
+    words: DiffusionAugmentedRetriever,
+):
+    opening = opening_of(words.store, ())
+
+    assert opening.count == len(words.store)
+    assert 12 < len(opening.samples) <= 24
+    assert "blue" in dict(opening.facets)["colour"]
+    shown = view.hits(Talk(), opening)
+    assert "120 pictures" in shown
+    assert shown.count("data-hit=") == len(opening.samples)
+
+
+@pytest.mark.parametrize(
+    ("caption", "said"),
+    [
+        (
+            "teal trousers, plain, cropped legs, charcoal background",
+            "teal trousers with cropped legs",
+        ),
+        ("a man riding a wave", "a man riding a wave"),
+        ("a dog, running on a beach", "a dog, running on a beach"),
+        ("a mug, blue", "a mug, blue"),
+    ],
+)
+def test_examples_sound_like_people(caption: str, said: str):
+    assert spoken(caption) == said
+
+
+def test_a_hit_whose_file_is_gone_offers_nothing_that_fails():
+    hit = Hit("a", 0.5, "/nowhere/secret/mug.jpg", "a mug", {"second_colour": "red"})
+    tile = view._tile(Talk(), hit, 1)
+    shown = view._render("hits", tiles=[tile], stage="final", turn=1, close=True, nothing="")
+
+    assert "the file is gone" in shown
+    assert "data-action" not in shown
+    assert not view.can_be_opened(hit)
+    assert "nowhere" not in view.full_size(hit)
+    assert ("second colour", "red") in view._in_words(hit)
+
+
+def test_what_is_shown_later_has_the_larger_stamp():
+    session = Session()
+    stamps = [session.stamp() for _ in range(1000)]
+
+    assert stamps == sorted(set(stamps))
+    assert Session().stamp() > stamps[0]
+
+
+def test_a_turn_that_is_stopped_keeps_what_it_found(responder: SearchResponder):
+    session = Session()
+    assert not session.stop()
+    step = session.step(lambda talk: responder.say(talk, "a handbag", ()))
+    next(step), next(step)
+    assert session.stop()
+    assert list(step) == []
+    assert (session.talk.stage, len(session.talk.hits)) == ("final", 5)
+
+
 def test_what_words_filter_is_shown(demo: DiffusionAugmentedRetriever):
     responder = SearchResponder(shop_of(demo))
 
@@ -233,6 +367,11 @@ def test_what_words_filter_is_shown(demo: DiffusionAugmentedRetriever):
 
     shown = view.understanding(talk, 1)
     assert "only: brand Puma; price at most 50" in shown
+    assert [chip.part.phrase for chip in view._chips(talk, talk.result)] == [
+        "mug",
+        "Puma",
+        "under 50 euros",
+    ]
     assert "size 99&#39; was left out: no image of the store has size 99" in shown
 
 
@@ -250,9 +389,12 @@ def test_failed_drawings_are_told(demo: DiffusionAugmentedRetriever):
 def test_a_conversation_comes_back_from_its_file():
     dialogue = Dialogue().say("a handbag", PICTURE).ask("Which colour?").say("red")
     dialogue = dialogue.say(like=[PICTURE], unlike=[PICTURE])
-    read, rejected = from_file(as_file(Talk(dialogue, rejected=frozenset({"b", "a"}))).encode())
+    talk = Talk(dialogue, rejected=frozenset({"b", "a"}), restated=2, subject=1)
+    loaded = from_file(as_file(talk).encode())
+    read = loaded.dialogue
 
-    assert rejected == ["a", "b"]
+    assert (loaded.rejected, loaded.id) == ({"a", "b"}, talk.id)
+    assert (loaded.restated, loaded.subject) == (2, 1)
     assert [(t.role, t.text) for t in read.turns] == [(t.role, t.text) for t in dialogue.turns]
     assert [len(images) for images in (read.images, read.like, read.unlike)] == [1, 1, 1]
     assert read.images[0].size == PICTURE.size
@@ -280,13 +422,13 @@ TURN = st.fixed_dictionaries(
 def test_any_file_of_the_format_is_read_or_refused(turns: Any, rejected: Any):
     saved = {"format": "dar-conversation", "version": 1, "turns": turns, "rejected": rejected}
     try:
-        dialogue, ids = from_file(json.dumps(saved).encode())
+        talk = from_file(json.dumps(saved).encode())
     except InvalidInputError as error:
         str(error).encode()
     else:
         # What is read can be shown, and saved again.
-        view.chat(dialogue.turns, ()).encode()
-        assert from_file(as_file(Talk(dialogue, rejected=frozenset(ids))).encode())[0].turns
+        view.chat(talk.dialogue.turns, ()).encode()
+        assert from_file(as_file(talk).encode()).dialogue.turns
 
 
 @pytest.mark.parametrize("place", ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/x.png"])
@@ -307,6 +449,7 @@ def test_a_file_opens_neither_paths_nor_urls(place: str):
         ({"rejected": ["a"] * 101}, "are the most"),
         ({"version": 2}, "version 2"),
         ({"turns": [{"role": "assistant", "text": "Which colour?"}]}, "no word and no image"),
+        ({"restated": 1}, "no place among 1 turns"),
     ],
 )
 def test_files_that_are_too_much_or_too_new_are_refused(changed: dict[str, Any], problem: str):
@@ -320,7 +463,7 @@ def test_pictures_of_a_file_are_kept_small():
     turn = {"role": "user", "text": "", "images": [data_url(HUGE)]}
     saved = {"format": "dar-conversation", "version": 1, "turns": [turn], "rejected": []}
 
-    assert max(from_file(json.dumps(saved).encode())[0].images[0].size) == 512
+    assert max(from_file(json.dumps(saved).encode()).dialogue.images[0].size) == 512
 
 
 @pytest.fixture
@@ -369,7 +512,7 @@ def test_an_agent_takes_up_a_conversation_at_the_users_last_turn(
     dialogue = Dialogue().say("like this", like=[PICTURE]).ask("Which colour?").say("red")
     dialogue = dialogue.ask("Here they are.")
 
-    talk = list(agent.again(dialogue, ["x"]))[-1]
+    talk = list(agent.again(Talk(dialogue, rejected=frozenset({"x"}))))[-1]
 
     read = model.given[0]
     assert [(message.type, str(message.text)) for message in read] == [

@@ -1,9 +1,41 @@
-// Examples are buttons; what was said last stays in view.
+// Examples and earlier conversations are buttons; what was said last stays in view.
+const keptOf = (id) => JSON.parse(localStorage.getItem(`dar-talk-${id}`) ?? 'null');
+const earlier = () => {
+  const list = element.querySelector('.dar-earlier ul');
+  if (!list || list.children.length) return;
+  const ids = JSON.parse(localStorage.getItem('dar-talks') ?? '[]');
+  for (const id of ids) {
+    const kept = keptOf(id);
+    if (!kept) continue;
+    const line = document.createElement('li'), go = document.createElement('button');
+    Object.assign(go, {type: 'button', className: 'dar-button', textContent: kept.name});
+    go.dataset.kept = id;
+    const drop = document.createElement('button');
+    Object.assign(drop, {type: 'button', className: 'dar-icon', textContent: '×'});
+    drop.setAttribute('aria-label', `Forget: ${kept.name}`);
+    drop.dataset.forget = id;
+    line.append(go, drop);
+    list.append(line);
+  }
+  element.querySelector('.dar-earlier').hidden = !list.children.length;
+};
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('button[data-id]');
-  if (button) trigger('click', {id: button.dataset.id});
+  const button = event.target.closest('button');
+  if (!button) return;
+  const {id, kept, forget} = button.dataset;
+  if (forget) {
+    localStorage.removeItem(`dar-talk-${forget}`);
+    button.closest('li').remove();
+    return;
+  }
+  pressed(button);
+  if (kept) trigger('resume', {kept: keptOf(kept)?.file ?? ''});
+  else if (id) trigger('click', {id});
 });
-watch('value', () => {
+const shown = () => {
   const chat = element.querySelector('.dar-chat');
   if (chat) chat.scrollTop = chat.scrollHeight;
-});
+  try { earlier(); } catch { /* The browser keeps nothing here. */ }
+};
+watch('value', shown);
+shown();

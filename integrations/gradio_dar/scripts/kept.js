@@ -1,0 +1,21 @@
+// The conversation of this tab is kept in the browser; the last ten are.
+const keep = (talk) => {
+  sessionStorage.setItem('dar-talk', talk.id);
+  if (!talk.file) return;
+  const ids = JSON.parse(localStorage.getItem('dar-talks') ?? '[]').filter((id) => id !== talk.id);
+  for (const id of ids.splice(9)) localStorage.removeItem(`dar-talk-${id}`);
+  for (;;) {
+    try {
+      localStorage.setItem(`dar-talk-${talk.id}`, JSON.stringify(talk));
+      break;
+    } catch (error) {
+      // There is no more room: the oldest goes.
+      if (!ids.length) throw error;
+      localStorage.removeItem(`dar-talk-${ids.pop()}`);
+    }
+  }
+  localStorage.setItem('dar-talks', JSON.stringify([talk.id, ...ids]));
+};
+watch('value', () => {
+  try { if (props.value) keep(JSON.parse(props.value)); } catch { /* The browser keeps nothing here. */ }
+});

@@ -1,0 +1,5 @@
+// A press is seen at once; what comes of it is drawn anew.
+const pressed = (button) => {
+  button.setAttribute('aria-busy', 'true');
+  setTimeout(() => button.removeAttribute('aria-busy'), 20000);
+};
