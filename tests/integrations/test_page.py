@@ -185,6 +185,24 @@ def test_undo_stops_a_turn_that_is_still_drawing(demo: DiffusionAugmentedRetriev
         person.has_said(["a mug"])
 
 
+def test_a_turn_is_stopped_and_keeps_what_the_words_found(
+    demo: DiffusionAugmentedRetriever, opens: Opener
+):
+    drawing = HangingGenerator()
+    with served(create_app(searching(demo, drawing))) as address:
+        person = opens(address)
+        assert person.page.locator("#stop").is_hidden()
+        person.say("a red handbag")
+        person.waits(1, "pending")
+        person.presses("#stop")
+        person.waits(1)
+        person.page.locator("#stop").wait_for(state="hidden")
+        drawing.released.set()
+        person.asks(2, "in blue")
+
+        person.has_said(["a red handbag", "in blue"])
+
+
 def test_hits_are_judged_by_keyboard_and_judgements_taken_back(address: str, opens: Opener):
     person = opens(address)
     person.asks(1, "a handbag")
