@@ -413,7 +413,7 @@ def test_a_conversation_is_saved_loaded_elsewhere_and_gone_on_with(
 def test_a_reload_keeps_the_conversation_and_earlier_ones_are_listed(address: str, opens: Opener):
     person = opens(address)
     person.asks(1, "a handbag")
-    person.presses('[data-action=flip][data-place="0"]')
+    person.presses('[data-action=remove][data-place="0"]')
     person.reads("all you have said")
     person.asks(2, "in red")
     before = person.ids

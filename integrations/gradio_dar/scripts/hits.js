@@ -53,7 +53,8 @@ watch('value', () => {
     else if (!from && places.size) tile.animate([{opacity: 0}, {opacity: 1}], {duration: 350});
   }
   places = now;
-  if (!focused || document.activeElement !== document.body) return;
+  const active = document.activeElement;
+  if (!focused || (active !== document.body && !element.contains(active))) return;
   const same = all.find((tile) => tile.dataset.hit === focused.id) ?? all[focused.place];
   same?.querySelector('.dar-open').focus({preventScroll: true});
 });
