@@ -56,6 +56,7 @@ class EncodedQuery:
         since: Index of the turn with which the current subject began.
         conditions: Conditions that no picture shows, such as a price; a search may filter by them.
         sampled_vectors: Vectors of a prior for what is meant: float32 (M, d) of unit length.
+        meaning: What was understood; see ``DARQueryEncoder.redrawn``.
     """
 
     dialogue: Dialogue
@@ -71,6 +72,7 @@ class EncodedQuery:
     conditions: tuple[Condition, ...] = ()
     excluded_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
     sampled_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    meaning: Meaning | None = field(default=None, repr=False, compare=False)
 
 
 class DARQueryEncoder:
@@ -188,6 +190,51 @@ class DARQueryEncoder:
             generated, drawn = self._encoded(made, record) if made else ((), nothing)
             yield self._fused(dialogue, meaning, generated, drawn, sampled, record)
 
+    def redrawn(self, query: EncodedQuery, parts: Sequence[str]) -> EncodedQuery:
+        """A query with further drawings, in which some parts are stressed.
+
+        Args:
+            query: A query of this encoder.
+            parts: Phrases of what the drawings are to show above all.
+
+        Returns:
+            The query with all drawings; the very same if nothing new was drawn.
+        """
+        meaning = query.meaning
+        if not (meaning and parts and self.generator and self.images_per_turn):
+            return query
+        reformulation = meaning.reformulation
+        said = ", ".join(parts)
+        prompts = tuple(f"{said}, {prompt}, {said}" for prompt in reformulation.prompts)
+        stressed = dataclasses.replace(
+            meaning, reformulation=dataclasses.replace(reformulation, prompts=prompts)
+        )
+        trace = query.trace
+        record = Recorder(
+            self._warn, dict(trace.timings), list(trace.fallbacks), list(trace.reasons)
+        )
+        made = self._generate(query.dialogue, stressed, record)
+        generated, drawn = self._encoded(made, record) if made else ((), query.image_vectors[:0])
+        if not generated:
+            return query
+        again = self._fused(
+            query.dialogue,
+            meaning,
+            (*trace.generated, *generated),
+            np.concatenate([query.image_vectors, drawn]),
+            query.sampled_vectors,
+            record,
+        )
+        return dataclasses.replace(
+            again,
+            conditions=query.conditions,
+            trace=dataclasses.replace(
+                again.trace,
+                refined=tuple(parts),
+                reasons=tuple(dict.fromkeys(again.trace.reasons)),
+            ),
+        )
+
     def _sampled(self, meaning: Meaning, record: Recorder) -> Vectors:
         """The prior's samples of what is meant; none without words, or if it fails."""
         shape = (self.samples, self.encoder.dimension)
@@ -297,4 +344,5 @@ class DARQueryEncoder:
             conditions=reformulation.conditions,
             excluded_vectors=meaning.excluded,
             sampled_vectors=sampled,
+            meaning=meaning,
         )

@@ -16,6 +16,7 @@ from dar_retriever.ranking.base import Explainer
 from dar_retriever.ranking.closeness import Closeness
 from dar_retriever.ranking.ending import Ending
 from dar_retriever.ranking.findings import Judges
+from dar_retriever.ranking.refining import lacking, shown_in_all
 from dar_retriever.ranking.result import SearchResult
 from dar_retriever.ranking.second_stage import SecondStage
 from dar_retriever.stores.base import SearchableStore
@@ -45,6 +46,8 @@ class DiffusionAugmentedRetriever:
             retriever itself, as nobody wants its models twice.
         word_filters: Whether words such as "under 50 euros", "size 42", "from 2019" or a brand
             become filters if the store has a field for them. The trace says which did.
+        refine: Whether what none of the first hits shows, by the explainer, is drawn and searched
+            once more, with that part stressed. The better of both results is kept.
 
     Example:
         >>> from dar_retriever import from_preset
@@ -64,6 +67,7 @@ class DiffusionAugmentedRetriever:
         explainer: Explainer | None = None,
         hide_near_duplicates: bool = False,
         word_filters: bool = True,
+        refine: bool = False,
         reopen: Callable[[], DiffusionAugmentedRetriever] | None = None,
     ) -> None:
         self.query_encoder = query_encoder
@@ -74,6 +78,7 @@ class DiffusionAugmentedRetriever:
         self.explainer = explainer
         self.hide_near_duplicates = hide_near_duplicates
         self.word_filters = WordFilters() if word_filters else None
+        self.refine = refine
         self.reopen = reopen
 
     def __deepcopy__(self, memo: dict[int, object]) -> DiffusionAugmentedRetriever:
@@ -131,7 +136,38 @@ class DiffusionAugmentedRetriever:
                 # There is nothing that a drawing could help to find.
                 yield _without_hits(found)
                 return
-            yield self._judged(self._ordered(found), k)
+            result = self._judged(self._ordered(found), k)
+            missing = lacking(result.hits) if self.refine and result.final else ()
+            if not missing or self.query_encoder.generator is None:
+                yield result
+                continue
+            # What was found may be looked at while it is drawn again.
+            yield dataclasses.replace(result, query=dataclasses.replace(result.query, final=False))
+            yield self._refined(result, missing, heard, most, k, where, exclude)
+
+    def _refined(
+        self,
+        result: SearchResult,
+        missing: tuple[str, ...],
+        heard: Heard,
+        most: int,
+        k: int,
+        where: Filter | None,
+        exclude: Collection[str],
+    ) -> SearchResult:
+        """The better of a result and one with the missing parts drawn once more."""
+        query = self.query_encoder.redrawn(result.query, missing)
+        if query is result.query:
+            return result
+        found = self._found(query, heard, most, where, exclude)
+        again = self._judged(self._ordered(found), k)
+        if shown_in_all(again.hits) > shown_in_all(result.hits):
+            return again
+        why = f"drawing {', '.join(missing)} once more found nothing better"
+        trace = dataclasses.replace(
+            result.trace, reasons=(*result.trace.reasons, why), refined=missing
+        )
+        return dataclasses.replace(result, trace=trace)
 
     async def asearch(
         self,

@@ -36,6 +36,7 @@ class Trace:
         left_out: Words that a picture cannot show and that did not become a filter, with reasons.
         agreed: What samples and drawings of what is meant agree on: ("mug", "blue").
         open: What they differ in, the widest first: ("pattern", "background").
+        refined: What none of the first hits showed, so that it was drawn and searched once more.
     """
 
     caption: str = ""
@@ -54,6 +55,7 @@ class Trace:
     left_out: tuple[str, ...] = ()
     agreed: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    refined: tuple[str, ...] = ()
 
     @property
     def spread(self) -> str:
@@ -89,6 +91,7 @@ class Trace:
             "left_out": list(self.left_out),
             "agreed": list(self.agreed),
             "open": list(self.open),
+            "refined": list(self.refined),
             "generated": len(self.generated),
             "cached": self.cached_count,
             "text_weight": self.text_weight,

@@ -46,11 +46,15 @@ from dar_retriever.presets.data import Preset, preset
 from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.ranking import (
     BlipMatcher,
+    Closeness,
     CombinedReranker,
     CrossEncoderReranker,
     DensityRatioReranker,
     EncodedFaithfulness,
+    Ending,
     MatchedFaithfulness,
+    MatchingCloseness,
+    MatchingEnding,
     MatchingReranker,
     PropositionReader,
     PropositionReranker,
@@ -157,6 +161,7 @@ def from_preset(
     tries: int = 1,
     hide_near_duplicates: bool = False,
     word_filters: bool = True,
+    refine: bool = False,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset's models and a store.
 
@@ -173,6 +178,7 @@ def from_preset(
         tries: How many images are drawn for each that is kept; the most faithful one is.
         hide_near_duplicates: Whether of nearly the same images only the best hit is shown.
         word_filters: Whether "under 50 euros" and the like filter by the store's metadata.
+        refine: Whether what none of the first hits shows is drawn and searched once more.
 
     Raises:
         InvalidInputError: There is no preset of that name, or the device or the pipeline does not
@@ -188,6 +194,7 @@ def from_preset(
         "tries": tries,
         "hide_near_duplicates": hide_near_duplicates,
         "word_filters": word_filters,
+        "refine": refine,
     }
     # A generator of one's own may not be one that can be opened again.
     alone = store is None or generator is not None
@@ -233,15 +240,21 @@ def from_preset(
     )
     reranker = beside.reranker(opened) if beside else reader_of_pictures(chosen, encoder, device)
     reader = PropositionReader(encoder, calibration)
+    ending: Ending = StoreEnding(opened, reader)
+    closeness: Closeness = StoreCloseness(opened, encoder, calibration)
+    if beside is not None:
+        ending = MatchingEnding(beside.matching, opened, encoder, ending)
+        closeness = MatchingCloseness(beside.matching, opened, encoder, closeness)
     return DiffusionAugmentedRetriever(
         query_encoder,
         opened,
-        closeness=StoreCloseness(opened, encoder, calibration),
+        closeness=closeness,
         second_stage=SecondStage(reranker) if reranker else None,
-        ending=StoreEnding(opened, reader),
+        ending=ending,
         explainer=beside.matching if beside else PropositionReranker(reader),
         hide_near_duplicates=hide_near_duplicates,
         word_filters=word_filters,
+        refine=refine,
         reopen=reopen,
     )
 

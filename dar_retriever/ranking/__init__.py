@@ -10,6 +10,7 @@ from dar_retriever.ranking.density_ratio import DensityRatioReranker
 from dar_retriever.ranking.ending import Ending, StoreEnding
 from dar_retriever.ranking.faithfulness import EncodedFaithfulness, MatchedFaithfulness
 from dar_retriever.ranking.matching import MatchingReranker
+from dar_retriever.ranking.matching_ending import MatchingCloseness, MatchingEnding
 from dar_retriever.ranking.proposition_reranker import PropositionReranker
 from dar_retriever.ranking.reading import PropositionReader
 from dar_retriever.ranking.second_stage import Ordered, SecondStage
@@ -28,6 +29,8 @@ __all__ = [
     "Explainer",
     "MatchedFaithfulness",
     "Matcher",
+    "MatchingCloseness",
+    "MatchingEnding",
     "MatchingReranker",
     "Ordered",
     "PropositionReader",

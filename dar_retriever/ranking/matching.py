@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
-from dar_retriever.errors import ModelLoadError
+from dar_retriever.errors import ModelLoadError, UndecidedError
 from dar_retriever.ranking.base import Candidates, require_words_alone
 from dar_retriever.ranking.propositions import names_a_thing, propositions
 from dar_retriever.ranking.ruled_out import kept
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 CONFIG: Final = "config.json"
 WEIGHTS: Final = "model.safetensors"
 _SHOWN: Final = 0.5
+_TOLD: Final = 0.5
+# A reading is never quite certain.
+_LEAST: Final = 1e-4
+_MOST: Final = 0.95
 
 
 class MatchingReranker:
@@ -88,15 +92,12 @@ class MatchingReranker:
 
     def shown(self, candidates: Candidates) -> list[tuple[Shown, ...]]:
         """See ``Explainer``. What the caption reader does not know is left out."""
-        import torch
-
         trace, vectors = candidates.query.trace, candidates.vectors
         parts = propositions(trace.caption, trace.exclusions)
         if not parts or not len(vectors):
             return [() for _ in vectors]
         told = self._told.read([part.text for part in parts])
-        with torch.inference_mode():
-            seen = self._images(torch.from_numpy(vectors))
+        seen = self._seen(vectors)
         chances, known = np.ones((len(parts), len(vectors))), np.zeros(len(parts), bool)
         for place, attribute in enumerate(self._explained):
             shares = told[attribute]
@@ -105,7 +106,7 @@ class MatchingReranker:
             says[0] &= place > 0 or names_a_thing(parts[0].text)
             # "blue mug" tells the kind as well, which is the subject's to tell.
             says[1:] &= ~says[0]
-            agreed = (shares / shares.sum(1, keepdims=True)) @ seen[attribute].exp().numpy().T
+            agreed = (shares / shares.sum(1, keepdims=True)) @ seen[attribute]
             chances[says] *= agreed[says]
             known |= says
         return [
@@ -116,6 +117,46 @@ class MatchingReranker:
             )
             for column in chances.T
         ]
+
+    def chances(self, candidates: Candidates) -> NDArray[np.floating[Any]]:
+        """How likely each candidate shows all that was told and nothing that was ruled out.
+
+        Each attribute counts once, however often it is told. A kind of thing is read where the
+        caption names one.
+
+        Returns:
+            Logarithms of probabilities: (N,).
+
+        Raises:
+            UndecidedError: Nothing was said that the head understands, or pictures were shown or
+                judged.
+            ModelLoadError: The head belongs to an encoder of other dimensions.
+        """
+        require_words_alone(candidates.query, self.name)
+        trace = candidates.query.trace
+        told, seen = self._told.told(trace.caption), self._seen(candidates.vectors)
+        told = [shares[0] for shares in told]
+        named, chances = names_a_thing(trace.caption), np.zeros(len(candidates.vectors))
+        read = [
+            attribute
+            for place, attribute in enumerate(self._explained)
+            if told[attribute].sum() >= _TOLD and (place > 0 or named)
+        ]
+        if not read:
+            raise UndecidedError(f"the {self.name} understands nothing of {trace.caption!r}")
+        for attribute in read:
+            chances += np.log(np.maximum(_share(told[attribute]) @ seen[attribute], _LEAST))
+        parts = propositions(trace.caption, trace.exclusions)
+        excluded = [part.text for part in parts if not part.wanted]
+        if not excluded:
+            return chances
+        ruled_out = self._told.read(excluded)
+        # What is told says more than what is ruled out beside it: "a wide neck, not a long one".
+        for attribute in set(self._explained[1:]).difference(read):
+            for shares in ruled_out[attribute]:
+                if shares.max() > SURE:
+                    chances += np.log1p(-np.minimum(_share(shares) @ seen[attribute], _MOST))
+        return chances
 
     def matched(self, texts: Sequence[str], vectors: Vectors) -> NDArray[np.float64]:
         """How much likelier than usual each vector shows each text, as a logarithm.
@@ -132,11 +173,7 @@ class MatchingReranker:
         """
         import torch
 
-        if vectors.shape[1] != self._dimension:
-            raise ModelLoadError(
-                f"the matching head reads vectors of {self._dimension} dimensions, these have "
-                f"{vectors.shape[1]}; it belongs to another encoder"
-            )
+        self._require_dimension(vectors)
         with torch.inference_mode():
             evidence = [seen.numpy().T for seen in self._images.evidence(torch.from_numpy(vectors))]
         scores = [
@@ -144,6 +181,26 @@ class MatchingReranker:
             for text in texts
         ]
         return np.concatenate([np.asarray(score, float) for score in scores])
+
+    def _seen(self, vectors: Vectors) -> list[NDArray[np.floating[Any]]]:
+        """For each attribute, how likely each vector shows each value: (values, N)."""
+        import torch
+
+        self._require_dimension(vectors)
+        with torch.inference_mode():
+            return [seen.exp().numpy().T for seen in self._images(torch.from_numpy(vectors))]
+
+    def _require_dimension(self, vectors: Vectors) -> None:
+        if vectors.shape[1] != self._dimension:
+            raise ModelLoadError(
+                f"the matching head reads vectors of {self._dimension} dimensions, these have "
+                f"{vectors.shape[1]}; it belongs to another encoder"
+            )
+
+
+def _share(shares: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Told values, given that the attribute is told: they add up to 1."""
+    return shares / shares.sum()
 
 
 def _opened(folder: Path) -> tuple[ImageReader, dict[str, Any]]:
