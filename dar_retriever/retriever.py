@@ -134,7 +134,7 @@ class DiffusionAugmentedRetriever:
                 found = _with_query(found, query, heard)
             if not found.hits:
                 # There is nothing that a drawing could help to find.
-                yield _without_hits(found)
+                yield _without_hits(found, empty=not len(self.store.sample()))
                 return
             result = self._judged(self._ordered(found), k)
             missing = lacking(result.hits) if self.refine and result.final else ()
@@ -286,12 +286,12 @@ def _with_query(found: SearchResult, query: EncodedQuery, heard: Heard) -> Searc
     return dataclasses.replace(found, trace=trace, query=query)
 
 
-def _without_hits(result: SearchResult) -> SearchResult:
-    if result.where:
-        nothing = "No stored image matches the filter."
-    elif result.exclude:
-        nothing = "The store holds no further image."
-    else:
+def _without_hits(result: SearchResult, *, empty: bool) -> SearchResult:
+    if empty:
         nothing = "The store is empty; index some images first."
+    elif result.where:
+        nothing = "No stored image matches the filter."
+    else:
+        nothing = "The store holds no further image."
     query = dataclasses.replace(result.query, final=True)
     return dataclasses.replace(result, query=query, close=False, nothing=nothing)

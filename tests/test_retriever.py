@@ -320,18 +320,21 @@ class CountingStore:
 
 
 @pytest.mark.parametrize(
-    ("where", "exclude", "nothing"),
+    ("stored", "where", "exclude", "nothing"),
     [
-        (None, (), "The store is empty; index some images first."),
-        ({"kind": "sofa"}, (), "No stored image matches the filter."),
-        (None, ("id1",), "The store holds no further image."),
+        (0, None, (), "The store is empty; index some images first."),
+        (0, {"kind": "sofa"}, (), "The store is empty; index some images first."),
+        (1, {"kind": "sofa"}, (), "No stored image matches the filter."),
+        (1, None, ("id1",), "The store holds no further image."),
     ],
 )
 def test_nothing_is_drawn_where_nothing_can_be_found(
-    tiny_encoder: OpenClipEncoder, where: Any, exclude: Any, nothing: str
+    tiny_encoder: OpenClipEncoder, stored: int, where: Any, exclude: Any, nothing: str
 ):
-    generator = DrawingGenerator()
-    retriever = retriever_of(ImageStore.in_memory(tiny_encoder), tiny_encoder, generator)
+    generator, store = DrawingGenerator(), ImageStore.in_memory(tiny_encoder)
+    vectors = tiny_encoder.encode_texts(["a mug"])[:stored]
+    store.add([StoredImage("id1", vector, "1.png", "", {"kind": "mug"}) for vector in vectors])
+    retriever = retriever_of(store, tiny_encoder, generator)
 
     stages = list(retriever.stream("a red dress", 5, where, exclude))
 

@@ -134,6 +134,8 @@ class MatchingReranker:
         """
         require_words_alone(candidates.query, self.name)
         trace = candidates.query.trace
+        if not trace.caption:
+            raise UndecidedError(f"the {self.name} reads captions, and there is none")
         told, seen = self._told.told(trace.caption), self._seen(candidates.vectors)
         told = [shares[0] for shares in told]
         named, chances = names_a_thing(trace.caption), np.zeros(len(candidates.vectors))
@@ -200,7 +202,8 @@ class MatchingReranker:
 
 def _share(shares: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     """Told values, given that the attribute is told: they add up to 1."""
-    return shares / shares.sum()
+    given: NDArray[np.floating[Any]] = shares / shares.sum()
+    return given
 
 
 def _opened(folder: Path) -> tuple[ImageReader, dict[str, Any]]:

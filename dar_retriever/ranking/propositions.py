@@ -24,6 +24,7 @@ _MODIFIERS: Final = COLOURS.union(*SORTS)
 _DARKER: Final = SHADES | TINTS
 _OPEN: Final = PLACES | {"with", "without"}
 _ANYTHING: Final = frozenset({"something", "anything", "one", "ones", "thing", "things", "some"})
+_GROUNDS: Final = frozenset({"background", "backdrop", "backgrounds", "backdrops"})
 _NO_THINGS: Final = frozenset({"here", "there", "i"})
 
 
@@ -69,12 +70,17 @@ def propositions(caption: str, exclusions: Sequence[str] = ()) -> tuple[Proposit
 
 
 def names_a_thing(caption: str) -> bool:
-    """Whether a caption says what it is about: "a red mug" does, "something red" does not."""
+    """Whether a caption says what it is about.
+
+    "a red mug" does; "something red" and "mint background" do not.
+    """
     parts = list(_parts(caption))
     opening = caption.lower().split()[:1]
     if not parts or _OPEN.intersection(opening):
         return False
     _, subject = _divided(parts[0])
+    if subject.split()[-1] in _GROUNDS:
+        return False
     return any(word not in _ANYTHING and not _describes(word) for word in subject.split())
 
 
