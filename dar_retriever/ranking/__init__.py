@@ -9,6 +9,7 @@ from dar_retriever.ranking.cross_encoder import CrossEncoderReranker
 from dar_retriever.ranking.density_ratio import DensityRatioReranker
 from dar_retriever.ranking.ending import Ending, StoreEnding
 from dar_retriever.ranking.faithfulness import EncodedFaithfulness, MatchedFaithfulness
+from dar_retriever.ranking.location import Locator
 from dar_retriever.ranking.matching import MatchingReranker
 from dar_retriever.ranking.matching_ending import MatchingCloseness, MatchingEnding
 from dar_retriever.ranking.proposition_reranker import PropositionReranker
@@ -27,6 +28,7 @@ __all__ = [
     "EncodedFaithfulness",
     "Ending",
     "Explainer",
+    "Locator",
     "MatchedFaithfulness",
     "Matcher",
     "MatchingCloseness",
