@@ -13,7 +13,7 @@ from dar_retriever.fusion.calibration import FLAT, Calibration
 
 # Chosen on tuning pairs of a product and an exclusion: examples/benchmarks/exclusions.md.
 _STRENGTH: Final = 0.25
-_UNCALIBRATED: Final = 0.4
+_UNCALIBRATED: Final = 0.3
 _MOST: Final = 0.8
 # The less an exclusion tells the first hits apart beside the query, the less it counts.
 _TELLING: Final = 0.15
@@ -63,7 +63,7 @@ class BoundedExclusion:
     together no more than one. Where the query already tells its first hits well apart, because
     much was said, an exclusion counts less: it hardly rules out any of them, and would only blur
     their order. All exclusions subtract at most 0.8 of a query of unit length, so that the wanted
-    thing stays the larger part; without a calibration at most 0.4.
+    thing stays the larger part; without a calibration at most 0.3.
 
     Args:
         calibration: Of the store; without one, a fixed part is subtracted.
