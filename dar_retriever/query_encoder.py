@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
@@ -27,52 +26,18 @@ from dar_retriever.generation.base import (
     usable_images,
     usable_samples,
 )
-from dar_retriever.reformulation.base import Condition, Reformulator
+from dar_retriever.reformulation.base import Reformulator
 from dar_retriever.reformulation.tagged import TaggingReformulator
 from dar_retriever.support.deadline import call_within
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
 from dar_retriever.understanding.composition import Captioner, Composition, composition_for
+from dar_retriever.understanding.encoded_query import EncodedQuery
 from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
 from dar_retriever.understanding.meaning import Meaning, understand
 
+__all__ = ["DARQueryEncoder", "EncodedQuery"]
+
 _LOGGER: Final = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedQuery:
-    """A dialogue encoded as one query vector.
-
-    Attributes:
-        dialogue: The dialogue.
-        vector: The query: float32 (d,).
-        text_vector: The caption: float32 (d,) of unit length; None if nothing was said.
-        image_vectors: The generated images: float32 (K, d) of unit length.
-        reference_vectors: Images that the user showed: float32 (S, d) of unit length.
-        liked_vectors: Hits that the user liked: float32 (L, d) of unit length.
-        rejected_vectors: Hits that the user rejected: float32 (R, d) of unit length.
-        excluded_vectors: Where exclusions lead from the caption: float32 (E, d) of unit length.
-        trace: A record of how the query was made.
-        final: False if generated images are still to come.
-        since: Index of the turn with which the current subject began.
-        conditions: Conditions that no picture shows, such as a price; a search may filter by them.
-        sampled_vectors: Vectors of a prior for what is meant: float32 (M, d) of unit length.
-        meaning: What was understood; see ``DARQueryEncoder.redrawn``.
-    """
-
-    dialogue: Dialogue
-    vector: Vectors
-    text_vector: Vectors | None
-    image_vectors: Vectors
-    reference_vectors: Vectors
-    liked_vectors: Vectors
-    rejected_vectors: Vectors
-    trace: Trace
-    final: bool = True
-    since: int = 0
-    conditions: tuple[Condition, ...] = ()
-    excluded_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    sampled_vectors: Vectors = field(default_factory=lambda: np.empty((0, 0), np.float32))
-    meaning: Meaning | None = field(default=None, repr=False, compare=False)
 
 
 class DARQueryEncoder:
@@ -191,49 +156,25 @@ class DARQueryEncoder:
             yield self._fused(dialogue, meaning, generated, drawn, sampled, record)
 
     def redrawn(self, query: EncodedQuery, parts: Sequence[str]) -> EncodedQuery:
-        """A query with further drawings, in which some parts are stressed.
+        """A query with further drawings that stress some parts; itself if nothing was drawn.
 
         Args:
             query: A query of this encoder.
             parts: Phrases of what the drawings are to show above all.
-
-        Returns:
-            The query with all drawings; the very same if nothing new was drawn.
         """
-        meaning = query.meaning
+        meaning, trace = query.meaning, query.trace
         if not (meaning and parts and self.generator and self.images_per_turn):
             return query
-        reformulation = meaning.reformulation
-        said = ", ".join(parts)
-        prompts = tuple(f"{said}, {prompt}, {said}" for prompt in reformulation.prompts)
-        stressed = dataclasses.replace(
-            meaning, reformulation=dataclasses.replace(reformulation, prompts=prompts)
-        )
-        trace = query.trace
-        record = Recorder(
-            self._warn, dict(trace.timings), list(trace.fallbacks), list(trace.reasons)
-        )
-        made = self._generate(query.dialogue, stressed, record)
-        generated, drawn = self._encoded(made, record) if made else ((), query.image_vectors[:0])
-        if not generated:
+        record = Recorder(self._warn, dict(trace.timings), list(trace.fallbacks))
+        made = self._generate(query.dialogue, meaning.stressing(parts), record)
+        drawn, vectors = self._encoded(made, record) if made else ((), query.image_vectors[:0])
+        if not drawn:
             return query
-        again = self._fused(
-            query.dialogue,
-            meaning,
-            (*trace.generated, *generated),
-            np.concatenate([query.image_vectors, drawn]),
-            query.sampled_vectors,
-            record,
-        )
-        return dataclasses.replace(
-            again,
-            conditions=query.conditions,
-            trace=dataclasses.replace(
-                again.trace,
-                refined=tuple(parts),
-                reasons=tuple(dict.fromkeys(again.trace.reasons)),
-            ),
-        )
+        vectors, drawn = np.concatenate([query.image_vectors, vectors]), (*trace.generated, *drawn)
+        sampled = query.sampled_vectors
+        again = self._fused(query.dialogue, meaning, drawn, vectors, sampled, record)
+        refined = dataclasses.replace(again.trace, refined=tuple(parts))
+        return dataclasses.replace(again, trace=refined)
 
     def _sampled(self, meaning: Meaning, record: Recorder) -> Vectors:
         """The prior's samples of what is meant; none without words, or if it fails."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,6 +43,12 @@ class Meaning:
     liked: Vectors
     rejected: Vectors
     excluded: Vectors
+
+    def stressing(self, parts: Sequence[str]) -> Meaning:
+        """The same, with prompts that begin and end with some parts of what is meant."""
+        said, made = ", ".join(parts), self.reformulation
+        prompts = tuple(f"{said}, {prompt}, {said}" for prompt in made.prompts)
+        return replace(self, reformulation=replace(made, prompts=prompts))
 
 
 def understand(
