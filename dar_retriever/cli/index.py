@@ -23,6 +23,7 @@ from dar_retriever.cli.common import (
 from dar_retriever.cli.display import one_line
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.ingest import IngestReport, ingest_on_ray, sync, watch
+from dar_retriever.stores.engines import is_for_one_process
 from dar_retriever.stores.opening import is_address, open_image_store, open_store
 from dar_retriever.support.progress import progress_bar
 
@@ -63,7 +64,7 @@ def index(
     """Index a folder of images; what is indexed already follows its files."""
     open_ = partial(open_quiet_encoder, preset, device)
     if engine == "ray":
-        if not is_address(store):
+        if not is_address(store) or is_for_one_process(store):
             raise InvalidInputError(
                 f"--engine ray with --store {store!r}: a folder can be written by one process "
                 "only; start a server with 'chroma run --path FOLDER' and name it, "

@@ -23,7 +23,7 @@ from dar_retriever.errors import MissingExtraError, StoreUnavailableError
 from dar_retriever.ingest import sync
 from dar_retriever.stores import AddressStore, WholeStore
 from dar_retriever.stores.copies import Copy, PictureRecord
-from dar_retriever.stores.engines import Row, is_engine, open_engine
+from dar_retriever.stores.engines import Row, is_engine, is_for_one_process, open_engine
 from dar_retriever.stores.kept import stored_image
 from dar_retriever.stores.opening import open_image_store, open_store
 from dar_retriever.stores.upkeep import copy_store, encoder_recorded_by, state_of
@@ -278,6 +278,9 @@ def test_addresses_that_mean_nothing_are_named() -> None:
     assert is_engine("qdrant:folder")
     assert not is_engine("folder")
     assert not is_engine("http://localhost:8000")
+    assert is_for_one_process("milvus:file.db")
+    assert not is_for_one_process("milvus://host")
+    assert not is_for_one_process("lancedb:folder")
     for address, why in {
         "qdrant:": "names no place",
         "qdrant://:6333": "names no host",

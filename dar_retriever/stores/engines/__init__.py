@@ -1,7 +1,15 @@
 """Image stores on other engines than Chroma, opened by address."""
 
-from dar_retriever.stores.engines.address import is_engine, open_engine
+from dar_retriever.stores.engines.address import is_engine, is_for_one_process, open_engine
 from dar_retriever.stores.engines.base import Codes, Engine, Row
 from dar_retriever.stores.engines.store import AddressStore
 
-__all__ = ["AddressStore", "Codes", "Engine", "Row", "is_engine", "open_engine"]
+__all__ = [
+    "AddressStore",
+    "Codes",
+    "Engine",
+    "Row",
+    "is_engine",
+    "is_for_one_process",
+    "open_engine",
+]

@@ -24,6 +24,12 @@ def is_engine(place: object) -> TypeGuard[str]:
     return isinstance(place, str) and place.partition(":")[0].lower() in _OPENERS
 
 
+def is_for_one_process(place: object) -> bool:
+    """Whether this is an address that one process can open at a time: Qdrant's or Milvus' files."""
+    scheme, _, rest = place.partition(":") if isinstance(place, str) else ("", "", "")
+    return scheme.lower() in ("qdrant", "milvus") and not rest.startswith("//")
+
+
 def open_engine(address: str) -> Engine:
     """The collection at an address; it need not exist yet.
 

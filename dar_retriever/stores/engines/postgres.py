@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
 
 import numpy as np
 
@@ -26,6 +27,8 @@ _WIDEST: Final = {"float": 2000, "half": 4000, "binary": 64000}
 _FURTHEST: Final = 1000
 _LEAST: Final = 100
 _PATIENCE: Final = 10
+# A row has to fit into a page of 8 KiB.
+_INLINE: Final = 1536
 
 
 class PostgresEngine:
@@ -53,6 +56,7 @@ class PostgresEngine:
             from psycopg_pool import ConnectionPool
         self.coded = codes == "binary"
         self._address, self._codes, self._table = address, codes, collection
+        self._registered: WeakSet[Connection[Any]] = WeakSet()
         self._pool: Any = ConnectionPool(
             address,
             min_size=1,
@@ -92,8 +96,9 @@ class PostgresEngine:
                 f"vector vector({width}) NOT NULL, described text NOT NULL, "
                 "terms text[] NOT NULL, numbers jsonb NOT NULL)"
             )
-            # The exact vectors are only read for hits, so they stay out of the rows.
-            connection.execute(f"ALTER TABLE {table} ALTER COLUMN vector SET STORAGE EXTERNAL")
+            # Out of the rows they would be read one by one where Postgres does not use the index.
+            kept = "PLAIN" if width <= _INLINE else "EXTERNAL"
+            connection.execute(f"ALTER TABLE {table} ALTER COLUMN vector SET STORAGE {kept}")
             connection.execute(
                 f"CREATE TABLE IF NOT EXISTS {self._name('settings')} "
                 "(name text PRIMARY KEY, value text NOT NULL)"
@@ -174,10 +179,13 @@ class PostgresEngine:
         with self._connection() as connection, connection.transaction():
             if reach:
                 width = min(max(reach, _LEAST), _FURTHEST)
-                connection.execute(f"SET LOCAL hnsw.ef_search = {width}")
-                # Goes on until enough rows match the filter.
-                connection.execute("SET LOCAL hnsw.iterative_scan = strict_order")
-                connection.execute("SET LOCAL hnsw.max_scan_tuples = 1000000")
+                # The scan goes on until enough rows match the filter.
+                connection.execute(
+                    "SELECT set_config('hnsw.ef_search', %s, true), "
+                    "set_config('hnsw.iterative_scan', 'strict_order', true), "
+                    "set_config('hnsw.max_scan_tuples', '1000000', true)",
+                    [str(width)],
+                )
             found = connection.execute(f"SELECT {columns} FROM {self._name()} {rest}", values)
             return [
                 Row(id_, np.asarray(_numbers(*more), np.float32), text)
@@ -212,8 +220,10 @@ class PostgresEngine:
                 psycopg.connect(self._address, connect_timeout=_PATIENCE).close()
                 self._pool.open()
             with self._pool.connection() as connection:
-                if self._has_vectors(connection):
+                # Asks the server several things, so it is done once for each connection.
+                if connection not in self._registered and self._has_vectors(connection):
                     register_vector(connection)
+                    self._registered.add(connection)
                 yield connection
         except (psycopg.OperationalError, PoolTimeout) as error:
             raise ConnectionError(str(error).partition("\n")[0]) from error
