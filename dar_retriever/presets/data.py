@@ -112,7 +112,9 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             pretrained="webli",
             generator="stabilityai/sd-turbo",
             images_per_turn=1,
-            needs=Needs("cpu", 8, 4.1, ("Apache 2.0", _STABILITY)),
+            needs=Needs(
+                "cpu", 8, 4.1, ("Apache 2.0", _STABILITY), "15 s of CPU time with 1 drawing"
+            ),
             sampling=MappingProxyType(
                 {
                     "steps": 1,
