@@ -62,7 +62,7 @@ from dar_retriever import (
 )
 from dar_retriever.presets import PRESETS
 from dar_retriever.presets.opening import Beside
-from dar_retriever.ranking import SecondStage
+from dar_retriever.ranking import MatchingCloseness, SecondStage
 from dar_retriever.stores import Record, matches, text_of, vector_of
 
 QUERIES = ["a red mug", "blue boots with white dots", "a handbag, rose background"]
@@ -259,7 +259,8 @@ def test_the_whole_search_runs_on_it(
 ) -> None:
     """Text, drawings, adaptive fusion, the verdict and the question, as over Chroma."""
     encoder, generator = demo.query_encoder.encoder, demo.query_encoder.generator
-    calibration = Calibration(filled)
+    calibration, beside = Calibration(filled), Beside(PRESETS["demo"].encoder)
+    closeness = StoreCloseness(filled, encoder, calibration)
     retriever = DiffusionAugmentedRetriever(
         DARQueryEncoder(
             encoder,
@@ -270,8 +271,8 @@ def test_the_whole_search_runs_on_it(
             images_per_turn=demo.query_encoder.images_per_turn,
         ),
         filled,
-        closeness=StoreCloseness(filled, encoder, calibration),
-        second_stage=SecondStage(Beside(PRESETS["demo"].encoder).reranker(filled)),
+        closeness=MatchingCloseness(beside.matching, filled, encoder, closeness),
+        second_stage=SecondStage(beside.reranker(filled)),
     )
     dialogue = Dialogue().say("a mug").ask("Which colour?").say("teal")
 
