@@ -23,6 +23,8 @@ from dar_retriever.stores.filters import Filter
 _FITS: Final = -1.6
 _NEAR_THE_BEST: Final = 0.8
 _NOTHING: Final = -3.5
+# People may word things in ways that the head misreads: so "nothing is close" takes more.
+_FAR: Final = -8.0
 
 
 class MatchingEnding:
@@ -40,6 +42,7 @@ class MatchingEnding:
         encoder: The store's encoder.
         otherwise: Decides where pictures were shown or judged, or where the head understands
             nothing of the request; without it, that cannot be told.
+        nothing: The logarithm of the probability that the best hit has to have.
     """
 
     def __init__(
@@ -48,8 +51,11 @@ class MatchingEnding:
         store: SearchableStore,
         encoder: JointEncoder,
         otherwise: Ending | None = None,
+        *,
+        nothing: float = _NOTHING,
     ) -> None:
         self._head = head
+        self._nothing = nothing
         self._subjects = SubjectLevel(store, encoder)
         self._otherwise = otherwise
 
@@ -61,15 +67,15 @@ class MatchingEnding:
             chances = self._head.chances(candidates)
         except UndecidedError:
             return self._otherwise.fitting(candidates) if self._otherwise else None
-        caption = candidates.query.trace.caption
-        if float(chances.max()) < _NOTHING or self._subjects.strange(caption, candidates.vectors):
+        caption, best = candidates.query.trace.caption, float(chances.max())
+        if best < self._nothing or self._subjects.strange(caption, candidates.vectors):
             return 0
-        level = min(_FITS, float(chances.max()) - _NEAR_THE_BEST)
+        level = min(_FITS, best - _NEAR_THE_BEST)
         return int(np.count_nonzero(chances >= level))
 
 
 class MatchingCloseness:
-    """Nothing is close where nothing fits by a matching head, in a store of any size.
+    """Nothing is close where a matching head is sure that nothing fits, in a store of any size.
 
     Args:
         head: Reads captions and stored vectors.
@@ -85,7 +91,7 @@ class MatchingCloseness:
         encoder: JointEncoder,
         otherwise: Closeness,
     ) -> None:
-        self._ending = MatchingEnding(head, store, encoder)
+        self._ending = MatchingEnding(head, store, encoder, nothing=_FAR)
         self._depth = head.depth
         self._store = store
         self._otherwise = otherwise

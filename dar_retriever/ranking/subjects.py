@@ -10,6 +10,7 @@ import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.ranking.propositions import names_a_thing, propositions
+from dar_retriever.reformulation.english.lexicon import DETERMINERS
 from dar_retriever.reformulation.english.nouns import singular
 from dar_retriever.stores.base import SearchableStore
 
@@ -53,7 +54,7 @@ class SubjectLevel:
         return float((images @ self._vectors(caption).T).max()) < level
 
     def _vectors(self, caption: str) -> Vectors:
-        """The vectors of what a caption is about, as it is and in the singular."""
+        """The vectors of what a caption is about, as it is, in the singular and by words."""
         forms = _forms(caption)
         with self._lock:
             new = [form for form in forms if form not in self._known]
@@ -89,7 +90,13 @@ class SubjectLevel:
 
 
 def _forms(caption: str) -> tuple[str, ...]:
-    """What a caption is about, as it is and in the singular."""
+    """What a caption is about, as it is and in the singular, and each of its words.
+
+    "my friend had this boot" is about a boot too.
+    """
     subject = propositions(caption)[0].text
     *before, noun = subject.split()
-    return tuple(dict.fromkeys((subject, " ".join((*before, singular(noun))))))
+    words = [word for word in before if word not in DETERMINERS]
+    return tuple(
+        dict.fromkeys((subject, " ".join((*before, singular(noun))), singular(noun), *words))
+    )
