@@ -10,7 +10,7 @@ from PIL import Image
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import InvalidInputError
 
-# Chosen on drawn scenes of their own; see examples/benchmarks/second_stage.md.
+# Chosen before any picture was measured; see examples/benchmarks/second_stage.md.
 _SHARES: Final = (0.5, 0.35)
 _STEPS: Final = 5
 
