@@ -367,7 +367,7 @@ def test_what_words_filter_is_shown(demo: DiffusionAugmentedRetriever):
     talk = list(responder.say(Talk(), "a Puma mug under 50 euros, size 99", ()))[-1]
 
     shown = view.understanding(talk, 1)
-    assert "only: brand Puma; price at most 50" in shown
+    assert "only: brand Puma; price below 50" in shown
     assert [chip.part.phrase for chip in view._chips(talk, talk.result)] == [
         "mug",
         "Puma",

@@ -20,10 +20,18 @@ _LONGEST: Final = 2000
 _MOST_WORDS: Final = 8
 _SHORTEST: Final = 2
 _MOST_NAMES: Final = 20
-_OR: Final = re.compile(r"\s*(?:,|(?:,\s*)?(?:or|and|/|&)\s*(?:by |from )?)\s*", re.IGNORECASE)
-_UNWANTED: Final = frozenset({"don't", "not", "avoid", "exclude", "dislike", "hate"})
+_OR: Final = re.compile(
+    r"\s*(?:,|(?:,\s*)?(?:(?:or|and|nor)\b|/|&)\s*(?:no |not |nor )?(?:by |from )?)\s*",
+    re.IGNORECASE,
+)
+_TOO: Final = re.compile(r"\b(?:too|also|as well)\b", re.IGNORECASE)
+_OTHER: Final = r"\b(?:any|some|an)? ?other {0}s?\b"
+_UNWANTED: Final = frozenset(
+    {"don't", "not", "avoid", "leave", "without", "skip", "exclude", "dislike", "hate"}
+)
 _ANY: Final = (
-    r"(?:\b(?:any|whatever|forget (?:about )?the|never ?mind the|drop the|i don'?t (?:care|mind) "
+    r"(?:\b(?:(?:(?:be|from|by|of) )*any|whatever|forget (?:about )?the|never ?mind the|"
+    r"drop the|i don'?t (?:care|mind) "
     r"(?:about the|which)) {0}\b(?: is fine)?|\bno {0} preferences?\b|"
     r"\b(?:the )?{0} (?:really |actually )?"
     r"(?:does(?:n'?t| not) matter|is (?:not important|irrelevant))(?: after all| any ?more)?)"
@@ -93,21 +101,35 @@ class Names:
                 turns.append(turn)
                 continue
             text = turn.text.replace("\u2019", "'")
-            for field in self._kept:
-                called = re.escape(" ".join(words_of(field.name)))
-                if free := re.search(_ANY.format(called), text, re.IGNORECASE):
-                    standing.pop(field.name, None)
-                    text = without(text, *free.span())
-            for name, placed in [*standing.items()]:
-                if gone := _forgotten(placed[0][1], text):
-                    standing.pop(name)
-                    text = without(text, *gone.span())
-            text, said = self._taken(text, {*_words(asked)})
-            standing |= {each.about: ((place, each),) for each in said}
+            text = self._withdrawn(text, place, standing)
+            also = _TOO.search(text) is not None
+            text, said = self._taken(text, _asked(asked), {*standing})
+            for each in said:
+                held = standing.get(each.about)
+                standing[each.about] = (
+                    (place, _with(held[0][1], each, also=also) if held else each),
+                )
             unchanged = text == turn.text.replace("\u2019", "'")
             turns.append(turn if unchanged else replace(turn, text=text))
         placed = tuple(each for together in standing.values() for each in together)
         return replace(dialogue, turns=tuple(turns)), placed
+
+    def _withdrawn(self, text: str, place: int, standing: dict[str, tuple[Placed, ...]]) -> str:
+        """A message without what takes names back; they leave what stands."""
+        for field in self._kept:
+            called = re.escape(" ".join(words_of(field.name)))
+            if other := re.search(_OTHER.format(called), text, re.IGNORECASE):
+                text = without(text, *other.span())
+                if name := standing.get(field.name):
+                    standing[field.name] = ((place, _opposite(name[0][1], other[0])),)
+            elif free := re.search(_ANY.format(called), text, re.IGNORECASE):
+                standing.pop(field.name, None)
+                text = without(text, *free.span())
+        for name, placed in [*standing.items()]:
+            if gone := _forgotten(placed[0][1], text):
+                standing.pop(name)
+                text = without(text, *gone.span())
+        return text
 
     def _bounds(self, text: str, asked: set[str]) -> list[Condition]:
         """The bounds that an answer names for the field that was asked for."""
@@ -118,13 +140,13 @@ class Names:
         field = max(named, key=lambda name: len(words_of(name)))
         return [Condition(field, how, number, text.strip()) for how, number in bounds_in(text)]
 
-    def _taken(self, text: str, asked: set[str]) -> tuple[str, list[Condition]]:
+    def _taken(self, text: str, asked: set[str], known: set[str]) -> tuple[str, list[Condition]]:
         """A message without the names that are conditions, and the names, one for each field."""
         found: dict[str, Condition] = {}
         for _ in range(_MOST_NAMES):
             for group in _grouped(text, list(self._names_in(text))):
                 first, last = group[0], group[-1]
-                mention = self._mention(text, first, last, asked)
+                mention = self._mention(text, first, last, asked, known)
                 if mention is None:
                     continue
                 values = tuple(dict.fromkeys(name.value for name in group))
@@ -141,15 +163,22 @@ class Names:
                 break
         return text, list(found.values())
 
-    def _mention(self, text: str, first: _Name, last: _Name, asked: set[str]) -> Mention | None:
+    def _mention(
+        self, text: str, first: _Name, last: _Name, asked: set[str], known: set[str]
+    ) -> Mention | None:
         called = " ".join(words_of(first.field))
         kind = kind_of(first.field)
         mention = mention_of(text, first.start, last.end, kind, called)
         answers = {*called.split()} <= asked
         if answers and is_filler(text[: first.start]) and is_filler(text[last.end :]):
-            return mention or Mention(0, len(text), denied=bool(asked & _UNWANTED))
+            denied = bool(asked & _UNWANTED) or (mention is not None and mention.denied)
+            return replace(mention or Mention(0, len(text)), denied=denied)
         if mention is None:
-            return None
+            alone = is_filler(text[: first.start]) and is_filler(text[last.end :])
+            # "No, Italy", after "made in Portugal".
+            return Mention(0, len(text)) if alone and first.field in known else None
+        if text[last.end : mention.end].strip().lower().startswith("brand"):
+            return mention
         alone = mention.start == first.start and not mention.denied
         if alone and text[first.start : first.end].casefold() in self._seen:
             return None
@@ -174,6 +203,35 @@ class Names:
 
 
 _ORDER: Final = ("maker", "place", "person", "other")
+
+
+def _asked(question: str) -> set[str]:
+    """The words of a question; plurals name the same field."""
+    words = {*_words(question)}
+    singular = {
+        f"{each[:-3]}y" if each.endswith("ies") else each.removesuffix("s") for each in words
+    }
+    return words | singular
+
+
+def _values(condition: Condition) -> tuple[str, ...]:
+    value = condition.value
+    return value if isinstance(value, tuple) else (str(value),)
+
+
+def _with(before: Condition, new: Condition, *, also: bool) -> Condition:
+    """The new condition, or one for either of two if both are wanted."""
+    if not (also and {before.operator, new.operator} <= {"$eq", "$in"}):
+        return new
+    values = tuple(dict.fromkeys((*_values(before), *_values(new))))
+    return replace(new, operator="$in", value=values)
+
+
+def _opposite(condition: Condition, said: str) -> Condition:
+    opposite = {"$eq": "$ne", "$in": "$nin"}
+    return replace(
+        condition, operator=opposite.get(condition.operator, condition.operator), said=said
+    )
 
 
 def _forgotten(condition: Condition, text: str) -> re.Match[str] | None:

@@ -125,8 +125,8 @@ def test_the_trace_says_which_words_filter(shop: DiffusionAugmentedRetriever):
     result = search(shop, "a red Nike mug under 50 euros, size 99")
 
     assert result.trace.caption == "a red mug"
-    assert result.trace.only == ("brand Nike", "price at most 50")
-    assert "only images with price at most 50, from 'under 50 euros'" in result.trace.reasons
+    assert result.trace.only == ("brand Nike", "price below 50")
+    assert "only images with price below 50, from 'under 50 euros'" in result.trace.reasons
     assert result.trace.left_out == ("'size 99' was left out: no image of the store has size 99",)
     assert result.word_filter == result.where
 
@@ -136,15 +136,15 @@ def test_a_filter_that_leaves_nothing_is_dropped_part_by_part(shop: DiffusionAug
 
     assert result.word_filter == {"country": {"$ne": "Italy"}}
     assert result.trace.fallbacks == (
-        "no image is left with price at least 5000 ('over 5,000 euros'), so it was dropped",
+        "no image is left with price above 5000 ('over 5,000 euros'), so it was dropped",
     )
 
 
 def test_the_callers_filter_is_kept_beside_the_words(shop: DiffusionAugmentedRetriever):
     result = search(shop, "a mug under 50 euros", where={"brand": "Puma"}, k=ALL)
 
-    assert result.where == {"$and": [{"brand": "Puma"}, {"price": {"$lte": 50.0}}]}
-    assert result.word_filter == {"price": {"$lte": 50.0}}
+    assert result.where == {"$and": [{"brand": "Puma"}, {"price": {"$lt": 50.0}}]}
+    assert result.word_filter == {"price": {"$lt": 50.0}}
     assert {hit.metadata["brand"] for hit in result.hits} == {"Puma"}
 
 

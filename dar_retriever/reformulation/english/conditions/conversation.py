@@ -14,7 +14,7 @@ from dar_retriever.reformulation.base import Condition
 from dar_retriever.reformulation.english.conditions.dates import date_in
 from dar_retriever.reformulation.english.conditions.phrase import Found, without
 from dar_retriever.reformulation.english.conditions.prices import price_in
-from dar_retriever.reformulation.english.conditions.sizes import results_in, size_in
+from dar_retriever.reformulation.english.conditions.sizes import another_size, results_in, size_in
 
 # What is longer is a document; only its beginning and its end are read.
 _LONGEST: Final = 1000
@@ -100,8 +100,10 @@ def heard(dialogue: Dialogue, today: date) -> tuple[Dialogue, tuple[Placed, ...]
             begun = any(each.role == "user" for each in turns)
             rest, found = _message(turn.text, asked, frozenset(standing), today, begun=begun)
             for about, conditions in found:
-                standing.pop(about, None)
-                if conditions:
+                before = standing.pop(about, [])
+                if about == "size" and before and another_size(turn.text):
+                    standing[about] = [(place, _with(before[-1][1], conditions[0]))]
+                elif conditions:
                     standing[about] = [(place, condition) for condition in conditions]
                 elif about == "all":
                     standing.clear()
@@ -136,6 +138,9 @@ def _message(
     whole, text = text, _THEN.sub("than", text.replace("\u2019", "'"))
     text, taken_back = _taken_back(text)
     found += [(about, ()) for about in taken_back]
+    also = another_size(text) if "size" in standing else None
+    if also:
+        return "", (("size", also.conditions),)
     readers: tuple[Callable[[str], Iterator[Found]], ...] = (
         lambda text: date_in(text, today, known="date" in standing, asked="date" in asked),
         lambda text: size_in(text, known="size" in standing, asked="size" in asked),
@@ -159,9 +164,20 @@ def _message(
 
 def _joined(before: tuple[Condition, ...], new: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """The conditions of two phrases of a message: both bounds of a range, else the new one."""
-    bounds = [each.operator in {"$gte", "$lte", "$lt"} for each in (*before, *new)]
-    apart = {each.operator for each in before}.isdisjoint(each.operator for each in new)
+    bounds = [each.operator in {"$gte", "$lte", "$lt", "$gt"} for each in (*before, *new)]
+    apart = {each.operator[1] for each in before}.isdisjoint(each.operator[1] for each in new)
     return (*before, *new) if all(bounds) and apart else new
+
+
+def _with(before: Condition, new: Condition) -> Condition:
+    """One condition for either of two."""
+    values = [
+        value
+        for each in (before, new)
+        for value in (each.value if isinstance(each.value, tuple) else (str(each.value),))
+    ]
+    said = f"{before.said}, {new.said}"
+    return Condition(new.about, "$in", tuple(dict.fromkeys(values)), said)
 
 
 def _taken_back(text: str) -> tuple[str, list[str]]:

@@ -41,7 +41,8 @@ _ANY: Final = rf"(?:{_DATED}|{_RELATIVE}|{_PRESENT}|{_YEAR})"
 
 _MADE: Final = (
     r"(?:taken|shot|made|photographed|captured|snapped|uploaded|added|published|released|posted|"
-    r"dated|created|produced|painted|drawn|bought|listed|came out|brought out|i took|we took)"
+    r"dated|created|produced|painted|drawn|bought|listed|launched|came out|brought out|"
+    r"i took|we took)"
 )
 _PICTURES: Final = (
     r"(?:photos?|pictures?|pics|images?|shots?|snaps|snapshots|ones?|those|results?|stuff|"
@@ -60,7 +61,7 @@ _WITHIN: Final = r"(?:from|in|of|on|during|within|dated)"
 _NONE: Final = r"(?:no|not|nothing|none)"
 _FROM: Final = (
     r"(?:since|after|later than|newer than|more recent than|"
-    rf"{_NONE} (?:before|earlier than|older than))"
+    rf"{_NONE}(?: {_MADE})? (?:before|earlier than|older than))"
 )
 _UNTIL: Final = (
     r"(?:before|until|till|up to|earlier than|older than|prior to|"
@@ -72,7 +73,8 @@ _END: Final = (
 )
 _RANGE: Final = re.compile(
     rf"\b(?:between (?P<first>{_ANY}) and (?P<second>{_ANY}|now|today)|"
-    rf"from (?P<start>{_ANY}) (?:to|until|till|through|or|and) (?P<stop>{_ANY}|now|today)){_END}",
+    rf"(?:from|in) (?P<start>{_ANY}) (?:to|until|till|through|or|and) (?P<stop>{_ANY}|now|"
+    rf"today)){_END}",
     re.IGNORECASE,
 )
 _BOUND: Final = re.compile(
@@ -96,6 +98,18 @@ _AGO: Final = re.compile(
 )
 _MONTH: Final = re.compile(
     rf"\b(?P<made>{_MADE} (?:in|during) (?:the month of )?|(?:from|only) )(?P<month>{MONTH}){_END}",
+    re.IGNORECASE,
+)
+# "Released 2023 or later".
+_MADE_YEAR: Final = re.compile(
+    rf"(?<!\w){_MADE} (?P<period>{_YEAR})(?P<on>,? (?:onwards?|(?:or|and) (?:later|newer|"
+    rf"after|up)))?"
+    rf"{_END}",
+    re.IGNORECASE,
+)
+_AT_MOST_OLD: Final = re.compile(
+    rf"\b(?:no|not|nothing|none) older than "
+    rf"(?P<number>{NUMBER}|an?) (?P<unit>days?|weeks?|months?|years?)(?: old| ago)?{_END}",
     re.IGNORECASE,
 )
 _OF_YEAR: Final = re.compile(
@@ -132,7 +146,7 @@ def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Fou
         asked: Whether it answers a question for the time, so that "2019" is one.
     """
     alone = _YEAR_ALONE.fullmatch(text)
-    if alone and (asked or (known and alone["again"])):
+    if alone and (asked or alone["on"] or (known and alone["again"])):
         year = period_of(alone["year"], today)
         if year and alone["on"]:
             yield Found(0, len(text), _conditions(year[0], None, text), "date")
@@ -143,7 +157,7 @@ def date_in(text: str, today: date, *, known: bool, asked: bool) -> Iterator[Fou
     if between:
         yield from _found(0, len(text), _spanned(between["start"], between["stop"], today), text)
         return
-    for read in (_range, _range_of, _bound, _since, _month, _bare, _of_year):
+    for read in (_range, _range_of, _bound, _made_in, _since, _young, _month, _bare, _of_year):
         for start, end, conditions in read(text, today):
             negated = NEGATION.search(clause_before(text, start))
             if not (negated or is_written(text, start)):
@@ -214,6 +228,25 @@ def _since(text: str, today: date) -> Reading:
     for match in _AGO.finditer(text):
         unit = match["unit"].lower().rstrip("s")
         days = _DAYS[unit] * (number_of(match["number"]) if match["number"] else 1)
+        if 0 < days < 36500:
+            yield *match.span(), _conditions(today - timedelta(days=days), None, match[0])
+
+
+def _made_in(text: str, today: date) -> Reading:
+    for match in _MADE_YEAR.finditer(text):
+        if period := period_of(match["period"], today):
+            yield (
+                *match.span(),
+                _conditions(period[0], None if match["on"] else period[1], match[0]),
+            )
+
+
+def _young(text: str, today: date) -> Reading:
+    """Such as "not older than three years"."""
+    for match in _AT_MOST_OLD.finditer(text):
+        number = match["number"].lower()
+        days = _DAYS[match["unit"].lower().rstrip("s")]
+        days *= 1 if number in {"a", "an"} else int(number_of(number))
         if 0 < days < 36500:
             yield *match.span(), _conditions(today - timedelta(days=days), None, match[0])
 

@@ -44,6 +44,8 @@ _CUES: Final[dict[Kind, re.Pattern[str]]] = {
     "place": re.compile(
         rf"(?:(?<![\w'-])(?:only|just)\s+{_FRAME}|(?<![\w'-]){_FRAME}"
         rf"(?:{_PICTURES}|{_MADE})\s+{_FRAME}|"
+        r"(?<![\w'-])(?:(?:that|which|it|they|to|must|should|has to|have to|needs? to)\s+)+"
+        r"(?:be\s+|comes?\s+|is\s+|are\s+)+(?:coming\s+)?|"
         r"^\s*|(?<=[,;.!]\s))(?:from|in|at|of)\s+(?:the\s+)?$",
         re.IGNORECASE,
     ),
@@ -62,6 +64,7 @@ _NOT: Final = re.compile(
 )
 _FROM: Final = re.compile(r"(?<![\w'-])(?:from|in)\s+$", re.IGNORECASE)
 _ONLY: Final = re.compile(r"\s+only\b", re.IGNORECASE)
+_ALONE: Final = re.compile(r",? (?:only|please)\b", re.IGNORECASE)
 _WITHOUT: Final = re.compile(r"\b(?:with no|without)\b", re.IGNORECASE)
 _ENDS: Final = re.compile(
     r"\s*(?:$|[,.;!?)]|(?:on|in|at|with|and|or|but|under|over|for|of|to|by|from|near|that|which|is|"
@@ -85,7 +88,15 @@ _SEEN: Final = re.compile(
 )
 _GOODS: Final = re.compile(r"\s+(?:stuff|products?|items?|gear|goods)\b", re.IGNORECASE)
 _SOLD: Final = THINGS | {"headgear"}
-_ONES: Final = re.compile(r"\s+ones?\b", re.IGNORECASE)
+_ONES: Final = re.compile(
+    r"\s+(?:ones?|designs?|stuff|products?|items?|goods|things|models?)\b", re.IGNORECASE
+)
+# "The summer collection".
+_LINES: Final = re.compile(r"\s+(?:coll?ections?|range|line|season)\b", re.IGNORECASE)
+_OF_LINES: Final = re.compile(
+    r"(?<![\w'-])(?:(?:from|of|in|only|just|for|the|your|my|this|new)\s+)*$", re.IGNORECASE
+)
+_LINED: Final = frozenset({"season", "collection", "line", "range", "saison"})
 _NAMED_AFTER: Final = re.compile(r"\s+brand(?:ed)?\b", re.IGNORECASE)
 
 
@@ -117,11 +128,19 @@ def mention_of(text: str, start: int, end: int, kind: Kind, field: str) -> Menti
     """
     before = text[max(0, start - _REACH) : start]
     named = re.search(
-        rf"(?<![\w'-])(?:the )?{re.escape(field)}(?: ?[:=]| is)? ?$", before, re.IGNORECASE
+        rf"(?<![\w'-])(?:the )?(?:{re.escape(field)}{'|origin' * (kind == 'place')})(?: of \w+)?"
+        r"(?: ?[:=]| is| should be)? ?$",
+        before,
+        re.IGNORECASE,
     )
     if named:
         return Mention(start - len(before) + named.start(), trail_after(text, end))
     part_of_a_word = text[start - 1 : start] in _JOINING or text[end : end + 1] in _JOINING
+    lines = _LINES.match(text, end)
+    if kind == "other" and lines and field in _LINED and not NEGATION.search(before):
+        cue = _OF_LINES.search(before)
+        begin = start - len(before) + cue.start() if cue else start
+        return Mention(begin, trail_after(text, lines.end()))
     if kind == "other" or part_of_a_word or is_written(text, start) or _SEEN.match(text, end):
         return None
     denied = _NOT.search(before)
@@ -129,7 +148,7 @@ def mention_of(text: str, start: int, end: int, kind: Kind, field: str) -> Menti
         begin = start - len(before) + denied.start()
         ones = _ONES.match(text, end)
         said = Mention(begin, trail_after(text, ones.end() if ones else end), denied=True)
-        return said if _CLAUSE_ENDS.match(text, end) else None
+        return said if _CLAUSE_ENDS.match(text, ones.end() if ones else end) else None
     return _wanted(text, start, end, kind)
 
 
@@ -138,14 +157,20 @@ def _wanted(text: str, start: int, end: int, kind: Kind) -> Mention | None:
     if NEGATION.search(_WITHOUT.sub("", clause_before(text, start))):
         return None
     cue = _CUES[kind].search(before)
-    alone = kind != "other" and _ONLY.match(text, end) and is_filler(clause_before(text, start))
-    if kind == "place" and _ONLY.match(text, end):
+    alone = kind != "other" and _ALONE.match(text, end) and is_filler(clause_before(text, start))
+    if kind == "place" and (_ONLY.match(text, end) or _is_sold(before)):
         cue = cue or _FROM.search(before)
     if cue is None and not alone and not _is_bare_name(text, start, end, kind):
         return None
     called = _NAMED_AFTER.match(text, end)
     begin = start - len(before) + cue.start() if cue else start
     return Mention(begin, trail_after(text, called.end() if called else end))
+
+
+def _is_sold(before: str) -> bool:
+    """Whether a thing that shops sell is what comes "from" there: "vases from Japan"."""
+    found = re.search(r"([\w-]+) from (?:the )?$", before, re.IGNORECASE)
+    return found is not None and kind_of(found[1].lower()) in THINGS
 
 
 def _is_bare_name(text: str, start: int, end: int, kind: Kind) -> bool:

@@ -13,11 +13,12 @@ _LEADING: Final = (
     r"what about|how about|for|at|and|but|with|that|which|it|its|it's|that's|this|should|must|can|"
     r"could|may|might|will|has|have|is|are|be|to|an?|the|my|our|i|we|i'm|i've|i'd|got|only|just|"
     r"keep|make|want|"
-    r"would|like|please|ok|okay|ones?|something|anything|them|if|possible|looking|need|wear|"
+    r"would|like|please|was|thinking|let's say|as long as|ok|okay|ones?|something|anything|"
+    r"them|if|possible|looking|need|wear|"
     r"show|me|find|now|actually|everything|stay|priced?|prices|costs?|costing|budget|budget's|"
     r"somewhere|spend|"
     r"spending|pay|paying|cheap|cheaper|expensive|range|limit|of|no|not|nothing|never|none|don't|"
-    r"do|isn't|doesn't|can't|cannot|shouldn't|mustn't|won't"
+    r"do|go|isn't|doesn't|can't|cannot|shouldn't|mustn't|won't"
 )
 _LEAD: Final = re.compile(rf"(?:(?<![\w'-])(?:{_LEADING})[:]?\s+)*$", re.IGNORECASE)
 _TRAILING: Final = re.compile(
@@ -28,7 +29,8 @@ _TRAILING: Final = re.compile(
 NEGATION: Final = re.compile(r"\b(?:no|not|nothing|never|none|cannot)\b|n't\b", re.IGNORECASE)
 # Words that something else may be written on are no condition: "a sign that says 50 euros".
 _WRITTEN: Final = re.compile(
-    r"\b(?:signs?|labels?|tags?|posters?|says?|saying|reads?|reading|written|writing|text|word(?:s|"
+    r"\b(?:signs?|labels?|tags?|posters?|(?<!let's )(?<=\w )says?|saying|reads?|reading|"
+    r"written|writing|text|word(?:s|"
     r"ing)?|letters|lettering|printed|stickers?|banners?|quote|slogan|number|numbers)\b",
     re.IGNORECASE,
 )
@@ -39,7 +41,9 @@ _FILLER: Final = re.compile(
     r"it|is|it's|the|an?|ones?|them|those|these|that|i|want|need|make|thanks|thank|you|actually|"
     r"let's|say|maybe|something|anything|for|with|in|photos?|pictures?|pics|images?|results?|"
     r"any|some|there|are|got|you|cheaper|other|more|new|show|me|no|sorry|wait|can|could|do|have|"
-    r"keep|should|be|my|of|all|like)\b[\s,.;:!?-]*)*",
+    r"keep|should|be|my|of|all|like|let's|was|thinking|about|rather|too|also|as well|would|"
+    r"fine|good|"
+    r"as long as|instead|prefer)\b[\s,.;:!?-]*)*",
     re.IGNORECASE,
 )
 _REACH: Final = 90

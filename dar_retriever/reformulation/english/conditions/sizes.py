@@ -29,13 +29,23 @@ _VALUE: Final = rf"(?:\d{{1,3}}(?:[.,]5)?|{_LETTERS}|small|medium|large|{_IN_WOR
 _LIST: Final = rf"(?P<value>{_VALUE}(?:(?:,? (?:or|and)|,|/) ?{_VALUE})*)"
 _REGION: Final = r"(?:(?:eu|us|uk) )?"
 _NOT_MORE: Final = r"(?![\w'-]|[.,]\d| ?(?:cm|mm|m|kg|inch(?:es)?|ft|feet|x \d|%|of)\b)"
-_OF: Final = r"(?:(?:shoe|dress|shirt|trouser|ring|hat|clothing|eu|us|uk) )?"
+_OF: Final = r"(?:(?:shoe|ring|clothing|eu|us|uk) )?"
+_SHOES: Final = (
+    r"(?:shoes|boots|sneakers|trainers|sandals|slippers|heels|loafers|pumps|clogs|flats|moccasins)"
+)
+# No word but a size.
+_SURE: Final = r"(?:x{1,4}s|x{1,4}l|[2-6]xl)"
 _SIZE: Final = re.compile(
     rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}(?:sizes?|sz\.?)(?: is| are|,|:|=|"
     r" should be| must be)? ?"
     rf"{_REGION}{_LIST}{_NOT_MORE}|"
     rf"\b(?:in|wears?|takes?) (?:an? )?(?P<letters>{_SEVERAL}){_NOT_MORE}|"
     r"\bin (?P<word>small|medium|large)(?=[\W_]*$)|"
+    rf"(?<![\w'#@/-])(?P<sure>{_SURE})(?= [a-z]|[\W_]*$|[,.;)])|"
+    rf"(?<![\w'-])(?P<sized>{_LETTERS})[ -]sized?\b(?= [a-z]+[\W_]*$| \w+ (?:with|under|in)\b)|"
+    # "Boots 42", "shoes, 44, below 100".
+    rf"\b{_SHOES},? (?P<shoes>(?:3[4-9]|4\d)(?:[.,]5)?)(?=[\W_]*$|[,.;!?])|"
+    rf"\b(?:i'?m|i am|he's|she's) an? (?P<number_of_me>\d\d(?:[.,]5)?)(?=[\W_]*$|[,.;!?])|"
     rf"\b(?:wears?|takes?) (?:an? )?(?P<number>\d\d(?:[.,]5)?){_NOT_MORE}|"
     # "Boots, EU 41", "those in a 45?".
     rf"\b(?:eu|uk) (?P<region>\d{{1,2}}(?:[.,]5)?){_NOT_MORE}|"
@@ -54,7 +64,24 @@ _CAPITALS: Final = re.compile(r"(?<=, )(?P<value>X{0,3}S|X{0,3}L|M)(?=,|[\W_]*$)
 # "In s" is a slip, "in S" is not.
 _SMALL_LETTERS: Final = frozenset({"s", "m", "l"})
 # "Not in S or XS".
-_NOT_IN: Final = re.compile(rf"\b(?:not|nothing|none) in (?:an? )?{_SEVERAL}$", re.IGNORECASE)
+_NOT_IN: Final = re.compile(
+    rf"\b(?:not|nothing|none|no) (?:in )?(?:an? )?(?:sizes? )?{_VALUE}(?:(?:,? (?:or|and)|,|"
+    rf"/) ?{_VALUE})*$",
+    re.IGNORECASE,
+)
+_AND_ALSO: Final = re.compile(
+    rf"[\W_]*(?:(?:or|and|ok|also|size|an?|maybe) )*(?P<value>{_VALUE})(?: (?:is|would be|"
+    rf"will be|are|"
+    r"works|would work|might|would do|will do|may do))?(?: (?:ok|okay|fine|good|alright|"
+    r"possible))?,? "
+    rf"(?:too|also|as well|either)[\W_]*|[\W_]*or (?:in )?(?:an? )?(?P<either>{_VALUE})[\W_]*",
+    re.IGNORECASE,
+)
+_INSTEAD: Final = re.compile(
+    rf"(?:^|(?<=[,.;] ))(?:an? |size )?(?P<value>{_VALUE}) instead(?: of (?:an? |size )?{_VALUE})?"
+    r"(?=[\W_]*$|[,.;])",
+    re.IGNORECASE,
+)
 _KIND_OF: Final = re.compile(
     r"\b(?:life|king|queen|full|pocket|bite|actual|real|same|double|twin|small|large|big)[ -]$",
     re.IGNORECASE,
@@ -97,6 +124,10 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
         known: Whether a size was named before, so that "actually 43" is another.
         asked: Whether it answers a question for the size, so that "42" is one.
     """
+    instead = _INSTEAD.search(text) if known else None
+    if instead:
+        yield _sized(*instead.span(), instead["value"], instead[0])
+        return
     whole = _ALONE.match(text)
     if whole is None or not (asked or (known and whole["again"])):
         whole = _LETTERS_ALONE.fullmatch(text)
@@ -110,15 +141,24 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
     for match in _SIZE.finditer(text):
         if _KIND_OF.search(text[: match.start()]) or is_written(text, match.start()):
             continue
-        start = lead_before(text, match.start())
+        shoes = match["shoes"]
+        begin = match.start("shoes") if shoes else match.start()
+        start = begin if shoes else lead_before(text, begin)
         denied = NEGATION.search(clause_before(text, match.start())) is not None
         if denied and not _NOT_IN.search(text[: match.end()]):
             continue
         if {*re.findall(r"\w+", match["letters"] or "")} & _SMALL_LETTERS:
             continue
         value = next(part for part in match.groups() if part)
-        yield _sized(start, trail_after(text, match.end()), value, match[0], denied=denied)
+        said = text[begin : match.end()]
+        yield _sized(start, trail_after(text, match.end()), value, said, denied=denied)
         return
+
+
+def another_size(text: str) -> Found | None:
+    """A size that is wanted beside those named before: "L would be fine too"."""
+    match = _AND_ALSO.fullmatch(text)
+    return _sized(0, len(text), match["value"] or match["either"], text) if match else None
 
 
 def results_in(text: str) -> Iterator[Found]:
