@@ -120,8 +120,8 @@ class Names:
             called = re.escape(" ".join(words_of(field.name)))
             if other := re.search(_OTHER.format(called), text, re.IGNORECASE):
                 text = without(text, *other.span())
-                if name := standing.get(field.name):
-                    standing[field.name] = ((place, _opposite(name[0][1], other[0])),)
+                if held := standing.get(field.name):
+                    standing[field.name] = ((place, _opposite(held[0][1], other[0])),)
             elif free := re.search(_ANY.format(called), text, re.IGNORECASE):
                 standing.pop(field.name, None)
                 text = without(text, *free.span())

@@ -92,7 +92,7 @@ _ONES: Final = re.compile(
     r"\s+(?:ones?|designs?|stuff|products?|items?|goods|things|models?)\b", re.IGNORECASE
 )
 # "The summer collection".
-_LINES: Final = re.compile(r"\s+(?:coll?ections?|range|line|season)\b", re.IGNORECASE)
+_LINES: Final = re.compile(r"\s+(?:coll?ections?|range|line|season)\b(?! of\b)", re.IGNORECASE)
 _OF_LINES: Final = re.compile(
     r"(?<![\w'-])(?:(?:from|of|in|only|just|for|the|your|my|this|new)\s+)*$", re.IGNORECASE
 )

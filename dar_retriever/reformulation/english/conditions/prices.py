@@ -17,7 +17,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
     lead_before,
     trail_after,
 )
-from dar_retriever.reformulation.english.nouns import THINGS, kind_of
+from dar_retriever.reformulation.english.nouns import LIVING, THINGS, kind_of
 
 # Pounds are a weight as well.
 _BEFORE: Final = r"(?:€|\$|£|¥|us\$|\b(?:eur|usd|gbp|chf))\s?"
@@ -81,12 +81,14 @@ _PRICE: Final = re.compile(
 )
 _TOO_DEAR: Final = re.compile(r"\b(?:too|so|very|less) (?:expensive|pricey|dear)\b|\bcheaper\b")
 _SPOKEN_OF: Final = re.compile(
-    r"\b(?:budget|price range|price limit|limit is|cheap|cheaper|expensive|pricey)\b", re.IGNORECASE
+    r"\b(?:budget|price range|price limit|my limit|cheap|cheaper|expensive|pricey)\b", re.IGNORECASE
 )
 _LIMIT: Final = re.compile(
-    r"\b(?:budget|(?<!speed )(?<!age )(?<!time )(?<!weight )limit (?:is|of|are)|"
-    r"can (?:only )?go|spend|spending|pay|i have|i've got|i've only got|only have)\b",
+    r"\b(?:budget|limit|spend|spending|pay|i have|i've got|i've only got|only have)\b",
     re.IGNORECASE,
+)
+_CAPPED: Final = re.compile(
+    r"\b(?:(?:my|our|price) limit (?:is|of)|(?:i|we) can (?:only )?go)\b", re.IGNORECASE
 )
 # "a 20 euro note", "5 dollar coins", "50 pound dog".
 _THING: Final = re.compile(
@@ -111,6 +113,7 @@ _WORN: Final = re.compile(
     r"\b(?P<thing>[\w-]+)(?: for (?:my )?\w+)?,? (?:size \w+ )?$", re.IGNORECASE
 )
 _BIG: Final = 10
+_SHORT: Final = 200
 _RANGE_ALONE: Final = re.compile(
     rf"[\W_]*(?:(?:but|and|ok|something|anything|make it|say),? )*"
     rf"between {NUMBER} and {NUMBER}[\W_]*",
@@ -181,7 +184,7 @@ def price_in(text: str, *, known: bool, asked: bool, begun: bool) -> Iterator[Fo
     bounded = begun or not _BOUND_ALONE.fullmatch(text)
     ranged = begun and _RANGE_ALONE.fullmatch(text) is not None
     known = known or ranged or (begun and _BOTH_ALONE.fullmatch(text) is not None)
-    said = any(each.search(text) for each in (_CURRENCY, _PRICE, _LIMIT)) or (
+    said = any(each.search(text) for each in (_CURRENCY, _PRICE, _CAPPED)) or (
         bounded and _BOUND_TO_COME.search(text) is not None
     )
     said = said or any(_is_worn(text, match) for match in _BOUND_AT_ALL.finditer(text))
@@ -204,8 +207,8 @@ def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found
         and _END.match(text, match.end())
     )
     paid = bounded or bool(_CURRENCY.search(core) or _PRICE.search(lead + core))
-    limited = _LIMIT.search(clause_before(text, match.start())) is not None
-    paid = paid or limited
+    capped = _CAPPED.search(clause_before(text, match.start())) is not None
+    paid = paid or capped
     after = text[match.end() :]
     if not (paid or known) or _THING.match(after) or is_written(text, match.start()):
         return None
@@ -220,7 +223,7 @@ def _read(text: str, match: re.Match[str], *, known: bool, asked: bool) -> Found
     too_much = _TOO_MUCH.match(text, match.end()) if high is None else None
     if too_much:
         low, high, end = None, low, too_much.end()
-    if (_SPENT.search(lead) or limited) and (used := _ON.match(text, end)):
+    if (_SPENT.search(lead) or _LIMIT.search(lead) or capped) and (used := _ON.match(text, end)):
         end = used.end()
     said = (lead + core if NEGATION.search(lead) else core).strip(" ,")
     strict = len(NEGATION.findall(lead)) % 2 == 0 and parts.get("near") is None
@@ -252,7 +255,9 @@ def _is_worn(text: str, match: re.Match[str]) -> bool:
     before = text[: lead_before(text, match.start())]
     found = _WORN.search(f"{before.rstrip()} ")
     if before and found is None:
-        return is_filler(clause_before(before, len(before)))
+        # "A woman, over 60".
+        seen = any(kind_of(word) in LIVING for word in re.findall(r"[a-z]+", text.lower()[:_SHORT]))
+        return not seen and is_filler(clause_before(before, len(before)))
     return found is not None and kind_of(found["thing"].lower()) in THINGS
 
 

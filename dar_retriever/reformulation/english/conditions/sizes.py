@@ -16,6 +16,7 @@ from dar_retriever.reformulation.english.conditions.phrase import (
     lead_before,
     trail_after,
 )
+from dar_retriever.reformulation.english.nouns import kind_of
 
 _LETTERS: Final = (
     r"(?:x{0,4}s|x{0,4}l|[2-6]xl|m|xx?-(?:small|large)|extra (?:small|large)|one size)"
@@ -113,6 +114,7 @@ _COUNT: Final = re.compile(
     r"(?: only| please)?(?=[\W_]*$)",
     re.IGNORECASE,
 )
+_WORN: Final = frozenset({"garment", "footwear", "headgear", "accessory"})
 _MOST_RESULTS: Final = 1000
 
 
@@ -141,6 +143,8 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
     for match in _SIZE.finditer(text):
         if _KIND_OF.search(text[: match.start()]) or is_written(text, match.start()):
             continue
+        if match["sure"] and not _is_of_a_garment(text, match.end()):
+            continue
         shoes = match["shoes"]
         begin = match.start("shoes") if shoes else match.start()
         start = begin if shoes else lead_before(text, begin)
@@ -153,6 +157,12 @@ def size_in(text: str, *, known: bool, asked: bool) -> Iterator[Found]:
         said = text[begin : match.end()]
         yield _sized(start, trail_after(text, match.end()), value, said, denied=denied)
         return
+
+
+def _is_of_a_garment(text: str, end: int) -> bool:
+    """Whether a bare size ends its clause, or a garment follows: "an XL pizza" has none."""
+    following = re.match(r" ([\w-]+)", text[end:])
+    return following is None or kind_of(following[1].lower()) in _WORN
 
 
 def another_size(text: str) -> Found | None:
