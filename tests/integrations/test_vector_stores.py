@@ -246,10 +246,10 @@ def test_words_filter_over_every_engine(store: EngineStore) -> None:
     store.add(made)
     retriever = DiffusionAugmentedRetriever(DARQueryEncoder(store.encoder), store)
 
-    result = retriever.search("a red Nike mug under 30 euros")
+    result = retriever.search("a red Nike mug for at most 30 euros")
 
     assert {hit.id for hit in result.hits} == {made[1].id, made[3].id}
-    assert result.trace.only == ("brand Nike", "price below 30")
+    assert result.trace.only == ("brand Nike", "price at most 30")
     store.add([dataclasses.replace(made[5], metadata={"price": 5, "brand": "Kessel"})])
     assert [hit.id for hit in retriever.search("a Kessel mug").hits] == [made[5].id]
 

@@ -147,7 +147,8 @@ _BOUND_ALONE: Final = re.compile(
 )
 _BOUND_TO_COME: Final = re.compile(rf"{_PLAIN_BOUND}{NUMBER}|{_PLAINLY_AT_MOST}", re.IGNORECASE)
 _BOUND_AT_ALL: Final = re.compile(
-    rf"(?:(?:{_MOST}|{_LEAST}) ?{NUMBER}|{NUMBER},? (?:max(?:imum)?|at most|tops|is my limit)\b)",
+    rf"(?:(?:{_MOST}|{_LEAST}) ?{NUMBER}|"
+    rf"{NUMBER},? (?:max(?:imum)?|at most|tops|is my limit)\b(?! ?\d))",
     re.IGNORECASE,
 )
 _BOTH_ALONE: Final = re.compile(
@@ -250,7 +251,9 @@ def _operators(core: str) -> tuple[str, str]:
 
 def _is_worn(text: str, match: re.Match[str]) -> bool:
     """Whether a bound is of a thing that shops sell, or is all that its clause says."""
-    if not _BOUND_AT_ALL.fullmatch(match[0]) or number_of(_NUMBER.findall(match[0])[-1]) < _BIG:
+    if not _BOUND_AT_ALL.fullmatch(match[0].strip()):
+        return False
+    if number_of(_NUMBER.findall(match[0])[-1]) < _BIG:
         return False
     before = text[: lead_before(text, match.start())]
     found = _WORN.search(f"{before.rstrip()} ")

@@ -36,13 +36,15 @@ _SHOES: Final = (
 )
 # No word but a size.
 _SURE: Final = r"(?:x{1,4}s|x{1,4}l|[2-6]xl)"
+_EITHER: Final = r"(?:,? or |, |/)"
 _SIZE: Final = re.compile(
     rf"(?<![\w-])(?:(?:in|with) )?(?:my |an? )?{_OF}(?:sizes?|sz\.?)(?: is| are|,|:|=|"
     r" should be| must be)? ?"
     rf"{_REGION}{_LIST}{_NOT_MORE}|"
     rf"\b(?:in|wears?|takes?) (?:an? )?(?P<letters>{_SEVERAL}){_NOT_MORE}|"
     r"\bin (?P<word>small|medium|large)(?=[\W_]*$)|"
-    rf"(?<![\w'#@/-])(?P<sure>{_SURE})(?= [a-z]|[\W_]*$|[,.;)])|"
+    rf"(?<![\w'#@/-])(?P<sure>(?:{_LETTERS}{_EITHER})*{_SURE}(?:{_EITHER}{_LETTERS})*)"
+    r"(?= [a-z]|[\W_]*$|[,.;)])|"
     rf"(?<![\w'-])(?P<sized>{_LETTERS})[ -]sized?\b(?= [a-z]+[\W_]*$| \w+ (?:with|under|in)\b)|"
     # "Boots 42", "shoes, 44, below 100".
     rf"\b{_SHOES},? (?P<shoes>(?:3[4-9]|4\d)(?:[.,]5)?)(?=[\W_]*$|[,.;!?])|"
