@@ -27,7 +27,7 @@ from dar_retriever.generation.base import (
     usable_samples,
 )
 from dar_retriever.reformulation.base import Reformulator
-from dar_retriever.reformulation.tagged import TaggingReformulator
+from dar_retriever.reformulation.rules import RuleReformulator
 from dar_retriever.support.deadline import call_within
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
 from dar_retriever.understanding.composition import Captioner, Composition, composition_for
@@ -101,7 +101,7 @@ class DARQueryEncoder:
         self.composition = composition or composition_for(encoder)
         self.feedback = feedback or BoundedRocchio()
         self.exclusion = exclusion or BoundedExclusion()
-        self.reformulator = reformulator or TaggingReformulator(
+        self.reformulator = reformulator or RuleReformulator(
             encoder.count_tokens, encoder.max_tokens
         )
         self.prior = prior

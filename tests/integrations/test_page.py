@@ -329,7 +329,7 @@ def test_what_was_understood_is_changed_part_by_part(address: str, opens: Opener
 def test_nothing_that_comes_late_is_shown_over_a_new_conversation(
     demo: DiffusionAugmentedRetriever, opens: Opener
 ):
-    runs = int(os.environ.get("DAR_RACES", "8"))
+    runs = int(os.environ.get("DAR_RACES", "3"))
     with served(create_app(searching(demo, None))) as address:
         person = opens(address)
         for run in range(runs):

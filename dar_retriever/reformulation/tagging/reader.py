@@ -16,7 +16,7 @@ from dar_retriever.reformulation.english.subjects import starts_over
 from dar_retriever.reformulation.english.wording import spoken, worded
 from dar_retriever.reformulation.tagging.phrases import phrases
 from dar_retriever.reformulation.tagging.spelling import spelt
-from dar_retriever.reformulation.tagging.tagger import Tagged, WordTagger, embedded
+from dar_retriever.reformulation.tagging.tagger import WordTagger, embedded
 from dar_retriever.reformulation.tagging.verdicts import settled
 from dar_retriever.reformulation.tagging.words import Tag, words_in
 
@@ -58,7 +58,8 @@ class TaggedEnglish:
             ruled,
             phrases=tuple(dict.fromkeys(_completed(dialogue, ruled, *each) for each in kept)),
             excluded=tuple(dict.fromkeys(worded(phrase).strip() for _, phrase in excluded)),
-            since=self._since(dialogue, told),
+            # What is kept of an earlier subject belongs to the present one.
+            since=ruled.since if kept[0][0] >= ruled.since else 0,
         )
         # Where both say the same, the rules word it better.
         return ruled if _content(read) == _content(ruled) else read
@@ -66,15 +67,6 @@ class TaggedEnglish:
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""
         return visibility(phrase)
-
-    def _since(self, dialogue: Dialogue, told: Sequence[Tagged]) -> int:
-        """Where the present subject begins: after what is taken back entirely."""
-        first = next(each.word.turn for each in told if each.tag in (Tag.KEEP, Tag.EXCLUDE))
-        while dialogue.turns[first].role == "assistant":
-            first += 1
-        before = Dialogue(dialogue.turns[:first])
-        said = any(turn.text for turn in before.user_turns)
-        return first if said and self._rules.read(before).phrases else 0
 
 
 def _spoken(dialogue: Dialogue) -> Dialogue:

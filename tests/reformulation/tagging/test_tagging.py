@@ -236,7 +236,11 @@ def test_packed_weights_are_nearly_the_same(tiny: Path, tmp_path: Path):
             assert opened.state_dict()[name] == pytest.approx(weights, abs=0.02), name
 
 
-def test_a_search_reads_by_it(demo: DiffusionAugmentedRetriever):
+def test_a_search_reads_by_it(demo: DiffusionAugmentedRetriever, monkeypatch: pytest.MonkeyPatch):
+    encoder = demo.query_encoder.encoder
+    reads = TaggingReformulator(encoder.count_tokens, encoder.max_tokens)
+    monkeypatch.setattr(demo.query_encoder, "reformulator", reads)
+
     result = demo.search(said("a velvte purse", "make it purple"))
 
     assert "'velvte' was read as 'velvet'" in result.trace.reasons
