@@ -136,6 +136,14 @@ class Person:
     def waits(self, turn: int, state: str = "final") -> None:
         self.sees(f'#hits [data-turn="{turn}"][data-state={state}]')
 
+    def rests(self) -> None:
+        """Wait until hits have moved to their places: a fading one has no contrast."""
+        self.page.evaluate(
+            """() => Promise.allSettled(document.getAnimations()
+                .filter((one) => one.effect.getTiming().iterations !== Infinity)
+                .map((one) => one.finished))"""
+        )
+
     def asks(self, turn: int, text: str) -> float:
         """Say something and wait for the end of the turn; when it was sent, in milliseconds."""
         sent = self.say(text)

@@ -713,6 +713,7 @@ def test_the_page_is_accessible_and_fits(
     person = opens(f"{address}/?__theme={theme}", size)
 
     def checked(name: str) -> None:
+        person.rests()
         found = [
             f"{v['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
             for v in Axe().run(person.page).response["violations"]
