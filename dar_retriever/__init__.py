@@ -2,6 +2,7 @@
 
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike, Role, Round, Turn
 from dar_retriever.conversation.image_access import ImageAccess
+from dar_retriever.conversation.part import Part
 from dar_retriever.encoders import (
     ComposedEncoder,
     FunctionEncoder,
@@ -219,6 +220,7 @@ __all__ = [
     "OpenAIImageGenerator",
     "OpenClipEncoder",
     "Outcome",
+    "Part",
     "PreprocessingEncoder",
     "Preset",
     "PromptDirection",

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from PIL import Image
 
+from dar_retriever.conversation.part import Part
 from dar_retriever.errors import EmptyDialogueError, InvalidImageError, InvalidInputError
 from dar_retriever.support.images import image_from_data_url, to_rgb
 
@@ -75,6 +76,7 @@ class Dialogue:
     Attributes:
         turns: All messages, oldest first.
         id: Name of the dialogue; only needed if its images were generated beforehand.
+        locked: What the user has locked: no later turn takes it away.
 
     Example:
         >>> dialogue = Dialogue.from_text("a red dress").ask("striped?").say("yes, blue stripes")
@@ -86,6 +88,7 @@ class Dialogue:
 
     turns: tuple[Turn, ...] = ()
     id: str = ""
+    locked: tuple[Part, ...] = ()
 
     @classmethod
     def from_text(cls, text: str, id: str = "") -> Dialogue:
@@ -176,6 +179,14 @@ class Dialogue:
     def ask(self, text: str) -> Dialogue:
         """This dialogue with one more turn of the assistant."""
         return self._with(Turn("assistant", text))
+
+    def lock(self, part: Part) -> Dialogue:
+        """This dialogue with a part locked: no correction and no new subject takes it away."""
+        return dataclasses.replace(self, locked=tuple(dict.fromkeys((*self.locked, part))))
+
+    def unlock(self, part: Part) -> Dialogue:
+        """This dialogue with a part that later turns may take away again."""
+        return dataclasses.replace(self, locked=tuple(e for e in self.locked if e != part))
 
     @property
     def user_turns(self) -> tuple[Turn, ...]:

@@ -11,6 +11,7 @@ from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.reformulation.base import Reformulation, Reformulator
+from dar_retriever.reformulation.locked import with_locked
 from dar_retriever.reformulation.references import with_captions
 from dar_retriever.reformulation.rules import RuleReformulator, own_words
 from dar_retriever.trace import Recorder, of_error, short
@@ -127,12 +128,14 @@ def _reformulated(
 ) -> Reformulation:
     try:
         made = _as_reformulation(reformulator.reformulate(dialogue), dialogue)
+        made = with_locked(made, dialogue.locked)
         record.reasons += [note for note in made.notes if note not in record.reasons]
         return made
     # The reformulator may be third-party code or a remote service.
     except Exception as error:
         record.fall_back(f"reformulation failed, rules were used: {of_error(error)}")
-        return RuleReformulator(encoder.count_tokens, encoder.max_tokens).reformulate(dialogue)
+        rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
+        return with_locked(rules.reformulate(dialogue), dialogue.locked)
 
 
 def _captions(dialogue: Dialogue, captioner: Captioner | None, record: Recorder) -> tuple[str, ...]:

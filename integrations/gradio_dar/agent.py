@@ -11,7 +11,16 @@ from typing import Any, Final
 
 from PIL import Image
 
-from dar_retriever import DiffusionAugmentedRetriever, Hit, RuleReformulator, SearchResult, Turn
+from dar_retriever import (
+    Dialogue,
+    DialogueLike,
+    DiffusionAugmentedRetriever,
+    Hit,
+    Part,
+    RuleReformulator,
+    SearchResult,
+    Turn,
+)
 from dar_retriever.support.images import data_url
 from gradio_dar.meant import Meant
 from gradio_dar.talk import Judgement, Talk, reduced
@@ -26,14 +35,17 @@ INSTRUCTIONS: Final = (
 _FOUND: Final[ContextVar[Callable[[SearchResult], None] | None]] = ContextVar(
     "dar_found", default=None
 )
+_LOCKED: Final[ContextVar[tuple[Part, ...]]] = ContextVar("dar_locked", default=())
 
 
 class _WatchedRetriever(DiffusionAugmentedRetriever):
     """A retriever that reports its results to the page, wherever in an agent it is called."""
 
-    def stream(self, *args: Any, **options: Any) -> Iterator[SearchResult]:
+    def stream(self, dialogue: DialogueLike, *args: Any, **options: Any) -> Iterator[SearchResult]:
         tell = _FOUND.get()
-        for result in super().stream(*args, **options):
+        # An agent makes dialogues of its own, which know nothing of it.
+        dialogue = dataclasses.replace(Dialogue.of(dialogue), locked=_LOCKED.get())
+        for result in super().stream(dialogue, *args, **options):
             if tell is not None:
                 tell(result)
             yield result
@@ -102,6 +114,7 @@ class AgentResponder:
         told: SimpleQueue[SearchResult | _Ended] = SimpleQueue()
         context = copy_context()
         context.run(_FOUND.set, told.put)
+        context.run(_LOCKED.set, talk.dialogue.locked)
 
         def run() -> None:
             try:

@@ -12,12 +12,19 @@ from typing import Any, Final
 import gradio as gr
 from PIL import Image
 
-from dar_retriever import DARError, DiffusionAugmentedRetriever, Hit, InvalidInputError, Turn
+from dar_retriever import (
+    DARError,
+    DiffusionAugmentedRetriever,
+    Hit,
+    InvalidInputError,
+    SearchResult,
+    Turn,
+)
 from dar_retriever.support.images import read_file, read_image
 from dar_retriever.trace import of_error
 from gradio_dar import view
 from gradio_dar.files import as_file, from_file
-from gradio_dar.meant import Change, Meant
+from gradio_dar.meant import NO_LONGER, Change, Locking, Meant
 from gradio_dar.opening import Opening
 from gradio_dar.session import Session
 from gradio_dar.talk import Responder, Talk, drawing, readable, reduced
@@ -31,7 +38,7 @@ _NAME: Final = 80
 
 Shown = tuple[Session, str, str, str, str, str, str]
 _UNCHANGED: Final[Any] = (gr.skip(),) * 7
-_CHANGES: Final[tuple[Change, ...]] = ("remove", "flip", "edit")
+_CHANGES: Final[tuple[Change | Locking, ...]] = ("remove", "flip", "edit", "lock", "unlock")
 _GONE: Final = "That hit is gone; search anew."
 
 
@@ -105,18 +112,44 @@ class Events:
             )
 
     def change(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
-        """A part of what was understood is taken out, turned round, or said in other words."""
-        result, action = session.talk.result, _field(event, "action")
+        """A part of what was understood is taken out, turned round, edited, locked or unlocked."""
+        action = _field(event, "action")
         change = next((each for each in _CHANGES if each == action), None)
         try:
             place, words = int(_field(event, "place")), readable(_field(event, "words"))
-            if result is None or change is None:
+            if session.talk.result is None or change is None:
                 raise InvalidInputError("there is nothing to change yet")
-            meant = Meant.of(result).changed(place, change, words)
+            take = self._changing(session.talk, session.talk.result, place, change, words)
         except (DARError, ValueError) as error:
             yield self._shown(session, str(error), problem=True)
             return
-        yield from self._steps(session, lambda talk: self.responder.change(talk, meant))
+        yield from self._steps(session, take)
+
+    def _changing(
+        self,
+        talk: Talk,
+        result: SearchResult,
+        place: int,
+        change: Change | Locking,
+        words: str,
+    ) -> Callable[[Talk], Iterator[Talk]]:
+        """The step that changes, locks or unlocks the part at a place."""
+        meant, locked = Meant.of(result), talk.dialogue.locked
+        part = dict(enumerate(meant.shown(locked))).get(place)
+        if part is None:
+            raise InvalidInputError(NO_LONGER)
+        if change == "lock":
+            # What was found stays right.
+            found = talk.stage == "final"
+            return lambda talk: (
+                iter([talk.locking(part)]) if found else self.responder.again(talk.locking(part))
+            )
+        if change == "unlock":
+            return lambda talk: self.responder.again(talk.unlocking(part))
+        if part in locked:
+            raise InvalidInputError(f"{part.phrase!r} is locked; unlock it first")
+        changed = meant.changed(place, change, words)
+        return lambda talk: self.responder.change(talk, changed)
 
     def look(self, session: Session, event: gr.EventData) -> str:
         """A hit, a sample or a drawing is looked at in full size, and why it is there."""

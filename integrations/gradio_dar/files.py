@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from itertools import starmap
 from typing import Any, Final
 
 from PIL import Image
 
-from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Turn
+from dar_retriever import Dialogue, InvalidImageError, InvalidInputError, Part, Turn
 from dar_retriever.support.images import data_url, image_from_data_url
 from gradio_dar.talk import Talk, readable, reduced
 
@@ -20,6 +21,7 @@ _MOST_TURNS: Final = 200
 _MOST_PICTURES: Final = 100
 _IMAGES: Final = ("images", "like", "unlike")
 _PLACES: Final = ("restated", "subject")
+_KINDS: Final = ("wanted", "unwanted", "filter")
 _ID: Final = re.compile("[0-9a-f]{16}")
 
 
@@ -33,6 +35,8 @@ def as_file(talk: Talk, side: int | None = None) -> str:
     turns = [_turn_as_json(turn, side) for turn in talk.dialogue.turns]
     saved = {"format": _FORMAT, "version": _VERSION, "id": talk.id, "turns": turns}
     saved |= {"rejected": sorted(talk.rejected)}
+    if talk.dialogue.locked:
+        saved |= {"locked": [[part.kind, part.phrase] for part in talk.dialogue.locked]}
     saved |= {name: getattr(talk, name) for name in _PLACES if getattr(talk, name)}
     return json.dumps(saved, indent=1)
 
@@ -53,8 +57,9 @@ def from_file(content: bytes) -> Talk:
         if saved["format"] != _FORMAT or saved["version"] != _VERSION:
             raise InvalidInputError(f"version {saved['version']!r} of {saved['format']!r}")
         turns, rejected = list(saved["turns"]), [readable(id_) for id_ in saved["rejected"]]
-        _require_few(turns, rejected)
-        dialogue = Dialogue(tuple(map(_turn_of, turns)))
+        locked = tuple(starmap(_part, saved.get("locked", ())))
+        _require_few(turns, rejected, locked)
+        dialogue = Dialogue(tuple(map(_turn_of, turns)), locked=locked)
         restated, subject = (_place(saved.get(name, 0), len(turns)) for name in _PLACES)
     except InvalidImageError:
         raise
@@ -84,9 +89,18 @@ def _is_id(saved: Any) -> bool:
     return isinstance(saved, str) and _ID.fullmatch(saved) is not None
 
 
-def _require_few(turns: list[dict[str, Any]], rejected: list[str]) -> None:
+def _part(kind: Any, phrase: Any) -> Part:
+    if kind not in _KINDS or not isinstance(phrase, str) or not phrase.strip():
+        raise InvalidInputError(f"[{kind!r}, {phrase!r}] is nothing that could be locked")
+    return Part(kind, readable(phrase))
+
+
+def _require_few(
+    turns: list[dict[str, Any]], rejected: list[str], locked: tuple[Part, ...]
+) -> None:
     pictures = sum(len(turn.get(name, ())) for turn in turns for name in _IMAGES)
-    if len(turns) > _MOST_TURNS or max(pictures, len(rejected)) > _MOST_PICTURES:
+    most = max(pictures, len(rejected), len(locked))
+    if len(turns) > _MOST_TURNS or most > _MOST_PICTURES:
         raise InvalidInputError(
             f"{len(turns)} turns with {pictures} pictures; {_MOST_TURNS} with {_MOST_PICTURES} "
             "are the most"

@@ -8,30 +8,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from dar_retriever import Dialogue, InvalidInputError, Reformulator, RuleReformulator, SearchResult
+from dar_retriever import (
+    Dialogue,
+    InvalidInputError,
+    Part,
+    Reformulator,
+    RuleReformulator,
+    SearchResult,
+)
 from dar_retriever.ranking.propositions import propositions
+from dar_retriever.reformulation.locked import cut_from, pattern_of
 
-Kind = Literal["wanted", "unwanted", "filter"]
 Change = Literal["remove", "flip", "edit"]
+Locking = Literal["lock", "unlock"]
 
+NO_LONGER: Final = "that part is no longer there; look at what is shown now"
 # How languages with rules say that something is not wanted; the first is taken for all others.
 _NOT: Final = ("not", "no", "ohne", "sans", "sin")
 # Nothing that could be changed.
 _EMPTY: Final = frozenset({"", "something", "anything", "thing"})
-_LEADING: Final = r"(?:,\s*)?(?:\b(?:with|in|on|and|of)\s+)?(?:\b(?:a|an|the|some)\s+)?"
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of what was understood.
-
-    Attributes:
-        kind: What the image shows, what it does not show, or what no picture shows.
-        phrase: Its words.
-    """
-
-    kind: Kind
-    phrase: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +64,10 @@ class Meant:
             *(Part("filter", words) for words in self.filters),
         )
 
+    def shown(self, locked: Sequence[Part]) -> tuple[Part, ...]:
+        """The parts, and then what is locked and not worded as one of them."""
+        return tuple(dict.fromkeys((*self.parts, *locked)))
+
     def changed(self, place: int, change: Change, words: str = "") -> Meant:
         """What is meant after a part was changed.
 
@@ -82,7 +81,7 @@ class Meant:
         """
         parts = self.parts
         if not 0 <= place < len(parts):
-            raise InvalidInputError("that part is no longer there; look at what is shown now")
+            raise InvalidInputError(NO_LONGER)
         part, words = parts[place], " ".join(words.split())
         if change == "edit" and not words:
             change = "remove"
@@ -154,22 +153,16 @@ def _words(text: str) -> Iterator[str]:
 def _without(caption: str, phrase: str) -> str:
     """A caption without one of its propositions."""
     subject, *others = [each.phrase for each in propositions(caption)] or [caption]
-    found = None if phrase == subject else _pattern(phrase, _LEADING).search(caption)
-    if found:
-        rest = f"{caption[: found.start()].rstrip(' ,')} {caption[found.end() :].strip()}"
-        return re.sub(r"\s+,", ",", rest).strip(" ,")
+    rest = None if phrase == subject else cut_from(caption, phrase)
+    if rest is not None:
+        return rest
     return ", ".join(each for each in (subject, *others) if each != phrase)
 
 
 def _replaced(caption: str, phrase: str, words: str) -> str:
     """A caption with other words for one of its propositions."""
-    found = _pattern(phrase).search(caption)
+    found = pattern_of(phrase).search(caption)
     if found:
         return f"{caption[: found.start()]}{words}{caption[found.end() :]}"
     parts = [each.phrase for each in propositions(caption)]
     return ", ".join(words if each == phrase else each for each in parts) or words
-
-
-def _pattern(phrase: str, leading: str = "") -> re.Pattern[str]:
-    words = r"\W+(?:(?:a|an|the)\s+)?".join(map(re.escape, phrase.split()))
-    return re.compile(rf"{leading}\b{words}(?!\w)", re.IGNORECASE)

@@ -16,6 +16,7 @@ from dar_retriever import (
     FacetQuestions,
     Hit,
     InvalidInputError,
+    Part,
     Question,
     Questioner,
     SearchResult,
@@ -107,6 +108,14 @@ class Talk:
         return dataclasses.replace(
             begun, restated=len(self.dialogue.turns), subject=self._subject_now()
         )
+
+    def locking(self, part: Part) -> Talk:
+        """This talk with a part of what was understood locked."""
+        return dataclasses.replace(self, dialogue=self.dialogue.lock(part))
+
+    def unlocking(self, part: Part) -> Talk:
+        """This talk with a part that later turns may take away again."""
+        return dataclasses.replace(self, dialogue=self.dialogue.unlock(part))
 
     def _pictures_before(self) -> list[Turn]:
         """The turns of the subject that showed or judged pictures before the restatement."""

@@ -11,11 +11,11 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from dar_retriever import DARError, Hit, IngestReport, SearchableStore, SearchResult, Turn
+from dar_retriever import DARError, Hit, IngestReport, Part, SearchableStore, SearchResult, Turn
 from dar_retriever.stores.filtering.names import words_of
 from dar_retriever.support.images import data_url
 from gradio_dar.examples import Example
-from gradio_dar.meant import Meant, Part, said_in
+from gradio_dar.meant import Meant, said_in
 from gradio_dar.opening import Opening
 from gradio_dar.talk import Talk, drawing_id
 
@@ -62,10 +62,11 @@ class _Tile:
 
 @dataclass(frozen=True, slots=True)
 class _Chip:
-    """One part of what was understood, and where it was said."""
+    """One part of what was understood, where it was said, and whether it is locked."""
 
     part: Part
     origin: str
+    locked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,13 +192,13 @@ def _chips(talk: Talk, result: SearchResult) -> list[_Chip]:
         (number, turn.text) for number, turn in enumerate(talk.dialogue.user_turns, 1) if turn.text
     ]
     chips = []
-    for part in Meant.of(result).parts:
+    for part in Meant.of(result).shown(talk.dialogue.locked):
         place = said_in(part.phrase, [text for _, text in spoken])
         origin = ""
         if place is not None:
             number, text = spoken[place]
             origin = f"Turn {number}: “{text[:_ORIGIN]}”"
-        chips.append(_Chip(part, origin))
+        chips.append(_Chip(part, origin, part in talk.dialogue.locked))
     return chips
 
 

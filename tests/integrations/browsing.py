@@ -41,6 +41,10 @@ new MutationObserver(() => {
   if (!last || last[0] !== state) window.states.push([state, performance.now()]);
 }).observe(document, {subtree: true, childList: true, attributes: true});
 """
+_PARTS: Final = """
+[...document.querySelectorAll('.dar-chip')].map((chip) =>
+  [...chip.querySelectorAll('.dar-no, .dar-phrase')].map((part) => part.innerText).join(' '))
+"""
 _HAND_OVER: Final = """
 (box, [kind, content]) => {
   const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
@@ -108,13 +112,13 @@ class Person:
     @property
     def parts(self) -> list[str]:
         """What was understood, part by part."""
-        return [
-            str(text)
-            for text in self.page.locator(".dar-chip").evaluate_all(
-                "all => all.map(e => [...e.querySelectorAll('.dar-no, .dar-phrase')]"
-                ".map(part => part.innerText).join(' '))"
-            )
-        ]
+        return [str(part) for part in self.page.evaluate(_PARTS)]
+
+    def understands(self, *parts: str) -> None:
+        """Wait until what was understood is just this."""
+        self.page.wait_for_function(
+            f"parts => JSON.stringify(parts) === JSON.stringify({_PARTS.strip()})", arg=list(parts)
+        )
 
     @property
     def states(self) -> list[tuple[str, float]]:

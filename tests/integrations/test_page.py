@@ -319,6 +319,19 @@ def test_what_was_understood_is_changed_part_by_part(address: str, opens: Opener
     person.presses("#undo")
     person.waits(3)
     assert person.parts == ["mug", "green", "not white dots"]
+    person.presses('[data-action=lock][data-place="1"]')
+    person.sees('[data-action=unlock][data-place="1"]:focus')
+    assert person.page.locator(".dar-locked [data-action], .dar-locked :disabled").count() == 2
+    person.asks(4, "in red")
+    assert person.parts == ["mug", "red", "green", "not white dots"]
+    person.presses("[data-action=unlock]")
+    person.understands("mug", "red", "not white dots")
+    person.presses("#undo")
+    person.understands("mug", "red", "green", "not white dots")
+    person.presses("#undo")
+    person.waits(3)
+    person.presses("#undo")
+    person.page.locator(".dar-locked").wait_for(state="detached")
     # A drawing is judged like a hit.
     person.presses("#understanding [data-look]")
     person.presses("dialog[open] [data-action=unlike]")

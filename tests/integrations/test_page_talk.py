@@ -34,6 +34,7 @@ from dar_retriever import (
     InvalidImageError,
     InvalidInputError,
     NoQuestions,
+    Part,
     Shown,
     Turn,
 )
@@ -361,6 +362,25 @@ def test_a_turn_that_is_stopped_keeps_what_it_found(responder: SearchResponder):
     assert (session.talk.stage, len(session.talk.hits)) == ("final", 5)
 
 
+def test_a_locked_name_filters_also_after_another(demo: DiffusionAugmentedRetriever):
+    shop = shop_of(demo)
+    dialogue = Dialogue.from_text("a Puma mug").lock(Part("filter", "Puma"))
+
+    result = shop.search(dialogue.say("something else: a handbag"), 3)
+
+    assert result.trace.only == ("brand Puma",)
+    assert "handbag" in result.trace.caption
+
+
+def test_an_agents_searches_keep_what_is_locked(agent: AgentResponder):
+    talk = list(agent.say(Talk(), "a blue handbag", ()))[-1].locking(Part("wanted", "blue"))
+
+    talk = list(agent.say(talk, "a mug in red", ()))[-1]
+
+    assert talk.result is not None
+    assert "blue" in talk.result.trace.caption
+
+
 def test_what_words_filter_is_shown(demo: DiffusionAugmentedRetriever):
     responder = SearchResponder(shop_of(demo))
 
@@ -390,12 +410,14 @@ def test_failed_drawings_are_told(demo: DiffusionAugmentedRetriever):
 def test_a_conversation_comes_back_from_its_file():
     dialogue = Dialogue().say("a handbag", PICTURE).ask("Which colour?").say("red")
     dialogue = dialogue.say(like=[PICTURE], unlike=[PICTURE])
+    dialogue = dialogue.lock(Part("wanted", "red"))
     talk = Talk(dialogue, rejected=frozenset({"b", "a"}), restated=2, subject=1)
     loaded = from_file(as_file(talk).encode())
     read = loaded.dialogue
 
     assert (loaded.rejected, loaded.id) == ({"a", "b"}, talk.id)
     assert (loaded.restated, loaded.subject) == (2, 1)
+    assert read.locked == dialogue.locked
     assert [(t.role, t.text) for t in read.turns] == [(t.role, t.text) for t in dialogue.turns]
     assert [len(images) for images in (read.images, read.like, read.unlike)] == [1, 1, 1]
     assert read.images[0].size == PICTURE.size
@@ -451,6 +473,7 @@ def test_a_file_opens_neither_paths_nor_urls(place: str):
         ({"version": 2}, "version 2"),
         ({"turns": [{"role": "assistant", "text": "Which colour?"}]}, "no word and no image"),
         ({"restated": 1}, "no place among 1 turns"),
+        ({"locked": [["perhaps", "red"]]}, "nothing that could be locked"),
     ],
 )
 def test_files_that_are_too_much_or_too_new_are_refused(changed: dict[str, Any], problem: str):

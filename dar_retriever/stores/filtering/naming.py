@@ -114,6 +114,10 @@ class Names:
         placed = tuple(each for together in standing.values() for each in together)
         return replace(dialogue, turns=tuple(turns)), placed
 
+    def stated(self, words: str) -> list[Condition]:
+        """The names in words that were taken for a condition before, such as a bare "Puma"."""
+        return self._taken(words, set(), {each.name for each in self._kept})[1]
+
     def _withdrawn(self, text: str, place: int, standing: dict[str, tuple[Placed, ...]]) -> str:
         """A message without what takes names back; they leave what stands."""
         for field in self._kept:

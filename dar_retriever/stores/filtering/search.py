@@ -95,6 +95,12 @@ class WordFilters:
         if known is None or known[0] is not fields:
             known = self._names = fields, Names(fields)
         rest, names = known[1].heard(dialogue)
+        filters = (part.phrase for part in dialogue.locked if part.kind == "filter")
+        locked = [condition for phrase in filters for condition in known[1].stated(phrase)]
+        # They are of any subject, also of one that begins with the last turn.
+        end = len(dialogue.turns)
+        names = tuple(each for each in names if each[1] not in locked)
+        names += tuple((end, condition) for condition in locked)
         # Where nothing else was said, the names are what there is to search with.
         said = any(turn.has_content for turn in rest.turns)
         return Heard(dialogue, rest if said else dialogue, names, fields)
