@@ -74,7 +74,7 @@ from dar_retriever.support.machine import this_machine
 
 _LOGGER: Final = logging.getLogger(__name__)
 # Chosen on dialogues of their own: examples/benchmarks/second_stage.md.
-_SPREAD: Final = 0.02
+SPREAD: Final = 0.02
 
 
 def preset_name(name: str, device: str | None = None) -> str:
@@ -294,4 +294,4 @@ class Beside:
     def reranker(self, neighbours: Neighbours) -> Reranker:
         """The head decides; the spread of the samples tells apart what it leaves equal."""
         spread = DensityRatioReranker(neighbours, text=0)
-        return CombinedReranker([(self.matching, 1.0), (spread, _SPREAD)])
+        return CombinedReranker([(self.matching, 1.0), (spread, SPREAD)])

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import UndecidedError
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking.base import Candidates
@@ -77,6 +77,9 @@ class MatchingEnding:
 class MatchingCloseness:
     """Nothing is close where a matching head is sure that nothing fits, in a store of any size.
 
+    Words beside a thing may lead the search away from it. So before nothing is said to be close,
+    the thing itself ("a banana") is searched for, and the head looks at those images too.
+
     Args:
         head: Reads captions and stored vectors.
         store: The store that is searched.
@@ -92,17 +95,25 @@ class MatchingCloseness:
         otherwise: Closeness,
     ) -> None:
         self._ending = MatchingEnding(head, store, encoder, nothing=_FAR)
+        self._subjects = SubjectLevel(store, encoder)
         self._depth = head.depth
         self._store = store
         self._otherwise = otherwise
 
     def verdict(self, query: EncodedQuery, where: Filter | None = None) -> Verdict:
         """See ``Closeness``."""
-        hits = self._store.search(query.vector, self._depth, where)
-        found = self._store.vectors_of([hit.id for hit in hits])
-        fitting = self._ending.fitting(Candidates(query, hits, found)) if hits else None
+        fitting = self._fitting(query, query.vector, where)
         if fitting is None:
             return self._otherwise.verdict(query, where)
-        if fitting:
+        caption = query.trace.caption
+        if fitting or any(
+            self._fitting(query, vector, where) for vector in self._subjects.vectors(caption)
+        ):
             return Verdict()
         return Verdict(False, f"nothing is close: no image shows {query.trace.understood!r}")
+
+    def _fitting(self, query: EncodedQuery, near: Vectors, where: Filter | None) -> int | None:
+        """How many of the images near to a vector fit the request."""
+        hits = self._store.search(near, self._depth, where)
+        found = self._store.vectors_of([hit.id for hit in hits])
+        return self._ending.fitting(Candidates(query, hits, found)) if hits else None

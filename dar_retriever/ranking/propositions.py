@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,13 @@ _OPEN: Final = PLACES | {"with", "without"}
 _ANYTHING: Final = frozenset({"something", "anything", "one", "ones", "thing", "things", "some"})
 _GROUNDS: Final = frozenset({"background", "backdrop", "backgrounds", "backdrops"})
 _NO_THINGS: Final = frozenset({"here", "there", "i"})
+# "my friend had this mug", "a mug for my flat", "a mug like the ones in cafes", "a sort of blue".
+_BESIDE: Final = re.compile(
+    r"^(?:i|we|she|he|they|(?:my|our|his|her|their) [\w-]+) (?:had|have|has|saw|got|bought|owned|"
+    r"wore) (?=(?:this|that|these|those|an?|the|some)\b)"
+    r"|(?<=\w) (?:for (?:my|your|his|her|our|their|the)|like (?:the|that|those) ones?)\b.*"
+    r"|\b(?:sort|kind|type)s? of "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +94,8 @@ def names_a_thing(caption: str) -> bool:
 
 def _parts(caption: str) -> Iterator[str]:
     """The phrases of a caption without articles: "skirt", "ruffled hem", "dark blue"."""
-    for segment in caption.lower().split(","):
+    for whole in caption.lower().split(","):
+        segment = _BESIDE.sub("", whole.strip())
         tokens = tokens_of(segment)
         things = [" ".join(tokens[span.start : span.stop]) for span in noun_phrases(segment)]
         for part in things or [segment]:

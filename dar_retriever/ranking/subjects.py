@@ -51,9 +51,9 @@ class SubjectLevel:
         level = self._usual()
         if level is None:
             return False
-        return float((images @ self._vectors(caption).T).max()) < level
+        return float((images @ self.vectors(caption).T).max()) < level
 
-    def _vectors(self, caption: str) -> Vectors:
+    def vectors(self, caption: str) -> Vectors:
         """The vectors of what a caption is about, as it is, in the singular and by words."""
         forms = _forms(caption)
         with self._lock:

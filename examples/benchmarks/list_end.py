@@ -26,15 +26,18 @@ from simulated import encoded
 from dar_retriever import (
     Calibration,
     Candidates,
+    Closeness,
     Dialogue,
     DiffusionAugmentedRetriever,
     Ending,
+    Filter,
     ImageStore,
     JointEncoder,
     MatchingEnding,
     PropositionReader,
     StoredImage,
     StoreEnding,
+    TaggingReformulator,
     from_preset,
 )
 from dar_retriever.demo.captions import FIELDS, caption, description
@@ -127,10 +130,15 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100, help="of each size")
     parser.add_argument("--dialogues", type=int, default=50, help="of each sort")
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--tagger", action="store_true", help="read with the trained tagger")
     options = parser.parse_args()
     gallery, random = Gallery(options.gallery, options.seed), Random(options.seed)
     retriever = from_preset("demo", gallery.opened, word_filters=False)
     retriever.query_encoder.images_per_turn = 0
+    if options.tagger:
+        retriever.query_encoder.reformulator = TaggingReformulator()
+    closeness = retriever.closeness
+    assert closeness is not None
     retriever.closeness = retriever.explainer = retriever.ending = None
     ways = ways_of(retriever)
     tallies = {name: {size: Tally() for size in SIZES} for name in ways}
@@ -155,7 +163,7 @@ def main() -> None:
         ("simulated conversations", simulated(gallery, options.dialogues, random)),
         ("in people's own words", in_own_words(gallery, options.dialogues, random)),
     ):
-        turns(what, told, retriever, ways)
+        turns(what, told, retriever, ways, closeness)
 
 
 def ways_of(retriever: DiffusionAugmentedRetriever) -> dict[str, Count]:
@@ -215,10 +223,14 @@ def candidates(
     retriever: DiffusionAugmentedRetriever, dialogue: Dialogue, without: str = ""
 ) -> Candidates:
     """The best hits in the preset's order; without a kind of product, if one is named."""
-    where = {"kind": {"$ne": without}} if without else None
-    result = retriever.search(dialogue, _DEPTH, where)
+    result = retriever.search(dialogue, _DEPTH, but(without))
     ids = [hit.id for hit in result.hits]
     return Candidates(result.query, result.hits, retriever.store.vectors_of(ids))
+
+
+def but(kind: str) -> Filter | None:
+    """A filter for all but one kind of product; none for all."""
+    return {"kind": {"$ne": kind}} if kind else None
 
 
 def f1(found: NDArray[np.bool_], right: int) -> float:
@@ -250,10 +262,14 @@ def in_own_words(gallery: Gallery, count: int, random: Random) -> Iterator[Turn]
 
 
 def turns(
-    what: str, told: Iterator[Turn], retriever: DiffusionAugmentedRetriever, ways: dict[str, Count]
+    what: str,
+    told: Iterator[Turn],
+    retriever: DiffusionAugmentedRetriever,
+    ways: dict[str, Count],
+    closeness: Closeness,
 ) -> None:
     """Print how often nothing was said to fit, where the wanted is there and where it is not."""
-    empty = {name: np.zeros(2) for name in ways}
+    empty = {name: np.zeros(2) for name in (*ways, "result.close")}
     total = 0
     for dialogue, product in track(told, what.capitalize()):
         total += 1
@@ -261,6 +277,8 @@ def turns(
             found = candidates(retriever, dialogue, without)
             for name, count in ways.items():
                 empty[name][place] += count(found) == 0
+            close = closeness.verdict(found.query, but(without)).close
+            empty["result.close"][place] += not close
     for name, (wrongly, rightly) in empty.items():
         print(
             f"{what}, {total} turns, {name}: nothing wrongly {100 * wrongly / total:.1f} %, "

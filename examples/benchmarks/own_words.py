@@ -22,7 +22,7 @@ from dar_retriever.presets.opening import Beside
 SEED = 34
 ROUNDS = (0, 1, 2, 3)
 KINDS = (
-    "got any {}s?",
+    "got any {plural}?",
     "so my friend had this {}",
     "show me a {} like the ones in cafes",
     "need a {} for my flat",
@@ -78,7 +78,10 @@ def said_of(product: Product, random: Random) -> list[str]:
         "background": product.background,
     }
     turns = [random.choice(TOLD[name]).format(value) for name, value in values.items()]
-    return [random.choice(KINDS).format(product.kind), *random.sample(turns, len(turns))]
+    kind = product.kind
+    plural = f"{kind}es" if kind.endswith("ss") else f"{kind.removesuffix('s')}s"
+    opening = random.choice(KINDS).format(kind, plural=plural)
+    return [opening, *random.sample(turns, len(turns))]
 
 
 if __name__ == "__main__":

@@ -5,14 +5,15 @@ anew by propositions, by the demo's matching head, by the spread of the prior's 
 and spread, as the preset does; for some of the dialogues also with drawings. Then pairs of pictures
 whose two colours are swapped: how often is the right one first?
 
-    python examples/benchmarks/second_stage.py --folder drawings
+    python examples/benchmarks/second_stage.py --folder second_stage
+
+The folder keeps queries, drawings and ranks, so that the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -45,7 +46,7 @@ from dar_retriever.demo.products import sample_products
 from dar_retriever.evaluation import PoolNeighbours
 from dar_retriever.presets.opening import Beside
 
-DRAWN_ROUNDS = (2, 5, 8, 10)
+DRAWN_ROUNDS = (0, 2, 4, 5, 6, 8, 10)
 PAIRS = 500
 
 
@@ -55,11 +56,12 @@ def main() -> None:
     parser.add_argument("--dialogues", type=int, default=500)
     parser.add_argument("--gallery", type=int, default=5_000)
     parser.add_argument("--drawn", type=int, default=100, help="dialogues with drawings")
-    parser.add_argument("--folder", help="keeps the drawings")
+    parser.add_argument("--folder", type=Path, help="keeps all that was made")
     parser.add_argument("--figures", type=Path, help="JSON file for the chart of the demo's page")
     options = parser.parse_args()
     encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
-    simulation = Simulation(encoder, options.dialogues, options.gallery)
+    folder: Path | None = options.folder
+    simulation = Simulation(encoder, options.dialogues, options.gallery, folder=folder)
     neighbours = PoolNeighbours(simulation.pool)
     calibration = Calibration(neighbours)
     orders: dict[str, Reranker | None] = {
@@ -83,17 +85,19 @@ def main() -> None:
     if options.drawn:
         drawing_encoder = DARQueryEncoder(
             encoder,
-            open_generator("demo", cache_folder=options.folder),
+            open_generator("demo", cache_folder=folder and folder / "drawings"),
             prior=beside.prior,
             fusion=AdaptiveFusion(calibration),
             exclusion=BoundedExclusion(calibration),
             negative_prompts=False,
         )
-        queries = simulation.queries(drawing_encoder, DRAWN_ROUNDS, options.drawn)
+        queries = simulation.queries(
+            drawing_encoder, DRAWN_ROUNDS, options.drawn, name="queries with drawings"
+        )
         some = {"text, no exclusions": ranks["text, no exclusions"][: options.drawn, DRAWN_ROUNDS]}
         some |= {
             f"adaptive, then {name}": found
-            for name, found in ordered(simulation, queries, orders, DRAWN_ROUNDS).items()
+            for name, found in ordered(simulation, queries, orders, DRAWN_ROUNDS, "drawn ").items()
         }
         some["ceiling"] = ranks["ceiling"][: options.drawn, DRAWN_ROUNDS]
         report(some, "adaptive, then search", DRAWN_ROUNDS)
@@ -122,14 +126,13 @@ def ordered(
     queries: list[EncodedQuery],
     orders: dict[str, Reranker | None],
     rounds: tuple[int, ...] = ALL,
+    before: str = "",
 ) -> dict[str, Ranks]:
     """The targets' ranks after each re-ranker; prints how long they take."""
     ranks = {}
     for name, reranker in orders.items():
-        began = time.process_time()
-        ranks[name] = simulation.ranks(queries, reranker, rounds)
-        spent = time.process_time() - began
-        print(f"{name}: {1000 * spent / len(queries):.1f} ms of CPU a turn", flush=True)
+        ranks[name], spent = simulation.timed_ranks(before + name, queries, reranker, rounds)
+        print(f"{name}: {spent:.1f} ms of CPU a turn", flush=True)
     return ranks
 
 

@@ -8,16 +8,14 @@ and the matching head. Then the samples are spoiled on purpose.
 
     python examples/benchmarks/spread.py --dialogues 500 --folder spread
 
-The folder keeps queries and painted pictures, so that the same command goes on where it was
+The folder keeps queries, painted pictures and ranks, so that the same command goes on where it was
 stopped. With --painted 0 nothing is painted; what the folder has is used.
 """
 
 from __future__ import annotations
 
 import argparse
-import pickle
 import re
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +24,7 @@ from typing import Final
 
 import numpy as np
 from rich.progress import track
-from simulated import Simulation, encoded, gain, recall
+from simulated import Remembered, Simulation, encoded, gain, recall
 
 from dar_retriever import (
     PRESETS,
@@ -47,12 +45,15 @@ from dar_retriever import (
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import BACKGROUNDS, COLOURS, KINDS, PATTERNS, Product
 from dar_retriever.evaluation import PoolNeighbours
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.opening import SPREAD, Beside
+from dar_retriever.ranking import CombinedReranker
 
 ROUNDS: Final = (0, 2, 4, 5, 6, 8, 10)
 PAINTED: Final = (2, 4, 5, 6, 8)
 GALLERY, SMALL = 5_000, 3_000
 MOST, USUAL = 256, 64
+# So many of the dialogues have the most samples; the others have the usual number.
+MANY = 250
 
 
 def main() -> None:
@@ -64,62 +65,33 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("spread"))
     options = parser.parse_args()
     folder: Path = options.folder
-    for name in ("queries", "painted"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "painted").mkdir(parents=True, exist_ok=True)
     encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
-    simulation = Simulation(encoder, options.dialogues, GALLERY, among=SMALL)
+    simulation = Simulation(encoder, options.dialogues, GALLERY, among=SMALL, folder=folder)
     simulation.targets = simulation.targets[: options.first]
     simulation.said = simulation.said[: options.first]
-    queries = asked(encoder, beside.prior, simulation, folder / "queries")
+    query_encoder = DARQueryEncoder(
+        encoder, prior=beside.prior, samples=MOST, exclusion=NoExclusion()
+    )
+    simulation.queries(query_encoder, ROUNDS, MANY)
+    query_encoder.samples = USUAL
+    queries = simulation.queries(query_encoder, ROUNDS)
     paint(encoder, simulation, options.painted, folder / "painted")
     whole = simulation.pool
-    for size in (GALLERY, SMALL):
+    for size in (SMALL, GALLERY):
         simulation.pool = whole[:size]
+        head, neighbours = Remembered(beside.matching), PoolNeighbours(simulation.pool)
         print(f"\ngallery of {size:,}, {len(simulation.targets)} dialogues")
         print(" " * 44, *(f"{n:5}" for n in ROUNDS), "   2-8    4-8")
-        compare(simulation, queries, beside, PoolNeighbours(simulation.pool))
-    simulation.pool = whole
-    neighbours = PoolNeighbours(whole)
+        compare(simulation, queries, head, neighbours)
     orders: dict[str, Reranker | None] = {
         "density ratio and text": DensityRatioReranker(neighbours),
-        "head and density ratio": beside.reranker(neighbours),
+        "head and density ratio": both(head, neighbours),
     }
     print(f"\ngallery of {GALLERY:,}")
     with_painted(simulation, queries, folder / "painted", neighbours, orders)
     for name, samples in spoilt(queries, beside.prior, simulation.pool).items():
         compared(simulation, sampled(queries, samples), name, orders)
-
-
-def asked(
-    encoder: JointEncoder, prior: FlowPrior, simulation: Simulation, folder: Path
-) -> list[EncodedQuery]:
-    """The queries with all samples, dialogue by dialogue; kept in the folder."""
-    query_encoder = DARQueryEncoder(encoder, prior=prior, samples=MOST, exclusion=NoExclusion())
-    queries: list[EncodedQuery] = []
-    for number, said in enumerate(track(simulation.said, "Encoding the dialogues")):
-        file = folder / f"{number}.pkl"
-        if not file.exists():
-            made = [query_encoder.encode(said.dialogue.at_round(n)) for n in ROUNDS]
-            small = [
-                replace(
-                    each,
-                    sampled_vectors=each.sampled_vectors.astype(np.float16),
-                    trace=replace(each.trace, timings={}),
-                )
-                for each in made
-            ]
-            _keep(file, pickle.dumps(small))
-        some = pickle.loads(file.read_bytes())  # noqa: S301 (written above)
-        queries += [
-            replace(each, sampled_vectors=each.sampled_vectors.astype(np.float32)) for each in some
-        ]
-    return queries
-
-
-def _keep(file: Path, content: bytes) -> None:
-    part = file.with_suffix(".part")
-    part.write_bytes(content)
-    part.replace(file)
 
 
 def with_painted(
@@ -154,7 +126,7 @@ def with_painted(
 def compare(
     simulation: Simulation,
     queries: list[EncodedQuery],
-    beside: Beside,
+    head: Reranker,
     neighbours: PoolNeighbours,
 ) -> None:
     """Print what fusions and re-rankers make of the prior's samples."""
@@ -167,7 +139,8 @@ def compare(
         "adaptive fusion": AdaptiveFusion(Calibration(neighbours)),
     }
     rounds = ROUNDS * len(simulation.targets)
-    for name, fusion in fusions.items():
+    large = len(simulation.pool) == GALLERY
+    for name, fusion in fusions.items() if large else ():
         fused = [
             replace(query, vector=fusion.fuse(text_of(query), query.sampled_vectors, n).vector)
             for query, n in zip(usual, rounds, strict=True)
@@ -176,12 +149,18 @@ def compare(
     alone = DensityRatioReranker(neighbours, text=0)
     compared(simulation, usual, "density ratio alone", {f"of {USUAL}": alone})
     spread = DensityRatioReranker(neighbours)
-    for count in (4, 16, USUAL, MOST):
-        some = sampled(queries, [query.sampled_vectors[:count] for query in queries])
+    for count in (4, 16, USUAL, MOST) if large else (USUAL,):
+        those = queries[: MANY * len(ROUNDS)] if count == MOST else queries
+        some = sampled(those, [query.sampled_vectors[:count] for query in those])
         compared(simulation, some, "density ratio and text", {f"of {count}": spread})
-    compared(simulation, usual, "matching head", {"": beside.matching})
-    both = beside.reranker(neighbours)
-    compared(simulation, usual, "head and density ratio", {f"of {USUAL}": both})
+    compared(simulation, usual, "matching head", {"": head})
+    orders = {f"of {USUAL}": both(head, neighbours)}
+    compared(simulation, usual, "head and density ratio", orders)
+
+
+def both(head: Reranker, neighbours: PoolNeighbours) -> Reranker:
+    """The matching head and the spread, as in the demo's preset."""
+    return CombinedReranker([(head, 1.0), (DensityRatioReranker(neighbours, text=0), SPREAD)])
 
 
 def compared(
@@ -195,9 +174,7 @@ def compared(
     text = simulation.ranks(queries, None, rounds, text_of)
     late = [place for place, n in enumerate(rounds) if 4 <= n <= 8]
     for order, reranker in orders.items():
-        began = time.process_time()
-        ranks = simulation.ranks(queries, reranker, rounds)
-        spent = 1000 * (time.process_time() - began) / len(queries)
+        ranks, spent = simulation.timed_ranks(f"{name}, {order}", queries, reranker, rounds)
         for most in (10, 1):
             recall(f"{name}, {order}", ranks, most, rounds)
         pushed = 100 * ((text <= 10) & (ranks > 10)).mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import numpy as np
@@ -149,3 +150,15 @@ def test_in_a_small_store_or_behind_a_filter_something_is_close_or_not(
     assert not close(f"a {there}", {"colour": other})
     verdict = judge.verdict(text_only.query_encoder.encode(f"a {absent}"))
     assert f"no image shows 'a {absent}'" in verdict.reason
+
+
+def test_before_nothing_is_close_the_thing_itself_is_searched_for(
+    text_only: DiffusionAugmentedRetriever, head: MatchingReranker
+) -> None:
+    near, encoder = copy.copy(head), text_only.query_encoder.encoder
+    near.depth = 5
+    judge = MatchingCloseness(near, text_only.store, encoder, Unasked())
+    away = text_only.query_encoder.encode("a sofa").vector
+    for text, close in (("a mug, please", True), ("a banana", False)):
+        query = dataclasses.replace(text_only.query_encoder.encode(text), vector=away)
+        assert judge.verdict(query).close is close

@@ -56,6 +56,9 @@ from dar_retriever.ranking.propositions import MOST, names_a_thing, propositions
             ["dog", "brown dog", "dog, red collar", "dog, beach"],
         ),
         ("red", ["red"], ["red"]),
+        ("my friend had this mug, a sort of blue", ["mug", "blue"], ["mug", "blue mug"]),
+        ("a boot for my flat", ["boot"], ["boot"]),
+        ("a dress like the ones in cafes", ["dress"], ["dress"]),
         ("ein blauer Rock, gestreift", ["ein blauer rock", "gestreift"], None),
     ],
 )
