@@ -212,6 +212,8 @@ def drawing(subject: Subject) -> Finding:
     if is_blank(made.image):
         advice = "try another device or precision; a blank drawing is left out of a search"
         return Finding("Drawing", "wrong", f"{found}, but it is blank", advice)
+    if made.instead:
+        return Finding("Drawing", "note", found, made.instead)
     return Finding("Drawing", "good", found)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.generation.openvino_runtime import require_openvino, run_in_openvino
+from dar_retriever.generation.openvino_runtime import OpenVinoDenoiser, require_openvino
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class Acceleration:
             only the active layer, which is much slower.
         runtime: "openvino" runs the denoiser in OpenVINO, on CPUs only. It takes as much memory
             again for the denoiser's weights, and the first call takes about a minute longer. Images
-            are made one at a time. If it fails, PyTorch draws and a warning is logged.
+            are made one at a time. If it fails, PyTorch draws and the trace says so.
 
     Raises:
         InvalidInputError: ``offload`` or ``runtime`` has another value, or does not go with
@@ -93,13 +93,18 @@ class Acceleration:
         return self
 
 
-def place(pipeline: Any, device: torch.device, acceleration: Acceleration) -> None:
+def place(
+    pipeline: Any, device: torch.device, acceleration: Acceleration
+) -> list[OpenVinoDenoiser]:
     """Move a pipeline to a device and apply the acceleration.
 
     Args:
         pipeline: A pipeline of diffusers, on the CPU.
         device: The device to run on.
         acceleration: The result of ``Acceleration.on`` for that device.
+
+    Returns:
+        The denoisers that OpenVINO runs.
 
     Raises:
         InvalidInputError: The pipeline has no part that an option applies to.
@@ -118,9 +123,9 @@ def place(pipeline: Any, device: torch.device, acceleration: Acceleration) -> No
         for model in _denoisers(pipeline, "compile=True"):
             # In place, because the pipeline checks the types of its parts.
             model.compile()
-    if acceleration.runtime == "openvino":
-        for model in _denoisers(pipeline, "runtime='openvino'"):
-            run_in_openvino(model)
+    if acceleration.runtime == "torch":
+        return []
+    return [OpenVinoDenoiser(model) for model in _denoisers(pipeline, "runtime='openvino'")]
 
 
 def _autoencoder(pipeline: Any, option: str, method: str) -> Any:

@@ -51,12 +51,14 @@ class GeneratedImage:
         prompt: The prompt that it was made from.
         seed: Seed of the model's noise.
         cached: Whether it came from a cache.
+        instead: What failed and what was done instead while it was made, for the trace.
     """
 
     image: Image.Image
     prompt: str
     seed: int
     cached: bool = False
+    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def as_generated(value: object) -> GeneratedImage:
 
 
 def usable_images(made: Sequence[object], wanted: int) -> tuple[list[GeneratedImage], list[str]]:
-    """The usable images of a generator's answer, and what was wrong with the others."""
+    """The usable images of a generator's answer, and what failed while they were made."""
     wrong = []
     if len(made) < wanted:
         wrong.append(f"fewer images were generated than asked for: {len(made)} of {wanted}")
@@ -156,6 +158,7 @@ def usable_images(made: Sequence[object], wanted: int) -> tuple[list[GeneratedIm
     if len(good) < len(images):
         lost = len(images) - len(good)
         wrong.append(f"blank generated images were dropped: {lost} of {len(images)}")
+    wrong += dict.fromkeys(image.instead for image in images if image.instead)
     return good, wrong
 
 

@@ -80,7 +80,7 @@ class DiffusersGenerator:
             self._pipeline = _open_pipeline(model, chosen, variant, decoder)
             # Before offloading, because offloaded weights cannot be read.
             self._fingerprint = _fingerprint(self._pipeline, self._options)
-            place(self._pipeline, self._device, acceleration)
+            self._in_openvino = place(self._pipeline, self._device, acceleration)
         self._pipeline.set_progress_bar_config(disable=True)
         self._takes = frozenset(inspect.signature(self._pipeline.__call__).parameters)
         self._lock = Lock()
@@ -147,8 +147,9 @@ class DiffusersGenerator:
             made = self._pipeline(
                 prompt=prompts, generator=noise, output_type="pil", **options
             ).images
+        instead = "; ".join(part.failure for part in self._in_openvino if part.failure)
         return [
-            GeneratedImage(image.convert("RGB"), request.prompt, request.seed)
+            GeneratedImage(image.convert("RGB"), request.prompt, request.seed, instead=instead)
             for image, request in zip(made, batch, strict=True)
         ]
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import functools
-import logging
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from dar_retriever.support.extras import needs_extra
 
-_LOGGER: Final = logging.getLogger(__name__)
 _Key = tuple[Any, ...]
+_LONGEST: Final = 200
 
 
 def require_openvino() -> None:
@@ -24,47 +23,44 @@ def require_openvino() -> None:
         import openvino  # noqa: F401
 
 
-def run_in_openvino(model: Any) -> None:
-    """Let OpenVINO compute what a denoiser of diffusers computes.
+class OpenVinoDenoiser:
+    """Lets OpenVINO compute what a denoiser of diffusers computes.
 
     The first call compiles the denoiser, in about a minute, and so does each call with inputs of
     other shapes than the call before. The compiled weights take as much memory again. If OpenVINO
-    fails, PyTorch goes on and a warning is logged.
+    fails, PyTorch goes on for good, and ``failure`` says why.
 
     Args:
         model: The denoiser, on the CPU. Its ``forward`` is replaced.
+
+    Attributes:
+        failure: Why PyTorch computes instead; empty while OpenVINO does.
     """
-    model.forward = _Forward(model).bound()
-
-
-class _Forward:
-    """Stands in place of a denoiser's ``forward``."""
 
     def __init__(self, model: Any) -> None:
         self._model = model
         self._plain: Callable[..., Any] = model.forward
         self._key: _Key = ()
         self._compiled: Any = None
-        self._failed = False
+        self.failure = ""
+        model.forward = self._bound()
 
-    def bound(self) -> Callable[..., Any]:
+    def _bound(self) -> Callable[..., Any]:
         """The function to call; pipelines read the parameters of the one that it replaces."""
 
         @functools.wraps(self._plain)
         def forward(*args: Any, **kwargs: Any) -> Any:
             # Pipelines ask for a plain tuple; other callers get what PyTorch gives.
-            if self._failed or kwargs.get("return_dict", True):
+            if self.failure or kwargs.get("return_dict", True):
                 return self._plain(*args, **kwargs)
             try:
                 return (self._run(args, kwargs),)
             # A compiler can fail in any way.
             except Exception as error:
-                self._failed, self._compiled = True, None
-                _LOGGER.warning(
-                    "OpenVINO does not run %s (%s: %s); PyTorch draws instead",
-                    type(self._model).__name__,
-                    type(error).__name__,
-                    str(error)[:200],
+                self._compiled = None
+                self.failure = (
+                    f"OpenVINO does not run {type(self._model).__name__}, PyTorch draws instead: "
+                    f"{type(error).__name__}: {str(error)[:_LONGEST]}"
                 )
                 return self._plain(*args, **kwargs)
 

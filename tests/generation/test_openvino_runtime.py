@@ -12,11 +12,15 @@ import torch
 
 from dar_retriever import (
     Acceleration,
+    BatchingGenerator,
+    CachedGenerator,
+    DARQueryEncoder,
     DiffusersGenerator,
     GeneratedImage,
     ImageRequest,
     InvalidInputError,
     MissingExtraError,
+    OpenClipEncoder,
 )
 from dar_retriever.generation import openvino_runtime
 from dar_retriever.generation.acceleration import place
@@ -48,15 +52,14 @@ def furthest(left: list[GeneratedImage], right: list[GeneratedImage]) -> int:
 
 @pytest.mark.usefixtures("openvino")
 @pytest.mark.parametrize("name", ["stable_diffusion", "stable_diffusion_3", "flux"])
-def test_images_and_fingerprint_stay_the_same(
-    name: str, checkpoint: Checkpoint, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_images_and_fingerprint_stay_the_same(name: str, checkpoint: Checkpoint) -> None:
     plain = opened(checkpoint(name))
     faster = opened(checkpoint(name), IN_OPENVINO)
 
-    assert furthest(faster.generate(REQUESTS), plain.generate(REQUESTS)) <= 2
+    drawn = faster.generate(REQUESTS)
+    assert furthest(drawn, plain.generate(REQUESTS)) <= 2
     assert faster.fingerprint == plain.fingerprint
-    assert "OpenVINO does not run" not in caplog.text
+    assert [image.instead for image in drawn] == ["", ""]
 
 
 @pytest.mark.usefixtures("openvino")
@@ -85,8 +88,11 @@ def test_it_compiles_once_for_each_shape(
 
 
 @pytest.mark.usefixtures("openvino")
-def test_torch_goes_on_where_it_fails_and_says_so_once(
-    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_torch_goes_on_where_it_fails_and_the_trace_says_so(
+    checkpoint: Checkpoint,
+    tiny_encoder: OpenClipEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fails(*_: Any) -> Any:
         raise RuntimeError("no such operation")
@@ -94,11 +100,17 @@ def test_torch_goes_on_where_it_fails_and_says_so_once(
     monkeypatch.setattr(openvino_runtime, "_compile", fails)
     plain = opened(checkpoint("stable_diffusion"))
     generator = opened(checkpoint("stable_diffusion"), IN_OPENVINO)
+    drawn = generator.generate(REQUESTS)
 
-    assert furthest(generator.generate(REQUESTS), plain.generate(REQUESTS)) == 0
-    said = [record.message for record in caplog.records if "OpenVINO" in record.message]
-    assert len(said) == 1
-    assert "UNet2DConditionModel (RuntimeError: no such operation); PyTorch draws" in said[0]
+    assert furthest(drawn, plain.generate(REQUESTS)) == 0
+    queries = DARQueryEncoder(tiny_encoder, CachedGenerator(BatchingGenerator(generator)))
+    for words in ("a red dress", "a green coat"):
+        assert queries.encode(words).trace.fallbacks == (drawn[0].instead,)
+    assert caplog.text.count(drawn[0].instead) == 1
+    assert drawn[0].instead == (
+        "OpenVINO does not run UNet2DConditionModel, PyTorch draws instead: "
+        "RuntimeError: no such operation"
+    )
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
