@@ -24,14 +24,16 @@ _FEWEST: Final = 64
 _MORE: Final = 1.25
 _UPPER: Final = 0.9
 _WIDEST: Final = 2000
+# Mapped vectors rank a little differently than the old store does.
+_MARGIN: Final = 30
 
 
 class MovingStore:
     """A new store and the old one that it is to replace.
 
-    Queries are vectors of the new encoder. For the old store they are mapped into its space; the
-    map is fitted on images that are in both. Scores of the old store are brought to the scale of
-    the new one, on the same images. What is added goes into the new store.
+    Queries are vectors of the new encoder. Images of the old store are mapped into its space; the
+    map is fitted on images that are in both. Their scores are brought to the scale of the new
+    store, on the same images. What is added goes into the new store.
 
     Args:
         new: The store that is being filled by ``migrate``.
@@ -84,7 +86,7 @@ class MovingStore:
         moved = [id_ for id_ in ids if id_ in there]
         waiting = [id_ for id_ in ids if id_ not in there]
         rows = dict(zip(moved, self._new.vectors_of(moved), strict=True))
-        mapped = self._bridged().back(self._old.vectors_of(waiting))
+        mapped = self._bridged().map(self._old.vectors_of(waiting))
         rows |= dict(zip(waiting, mapped, strict=True))
         empty = np.empty((0, self._new.width), np.float32)
         return np.stack([rows[id_] for id_ in ids]) if ids else empty
@@ -118,11 +120,14 @@ class MovingStore:
             return []
         bridge = self._bridged()
         # Of what the old store finds, most may have moved.
-        asked = min(_WIDEST, int(1.5 * k / left) + k)
-        found = self._old.search(bridge.there(vector), asked, where, exclude)
+        asked = min(_WIDEST, int(1.5 * k / left) + k + _MARGIN)
+        found = self._old.search(bridge.map.ranking(vector), asked, where, exclude)
         moved = self._new.known(hit.id for hit in found)
+        waiting = [hit for hit in found if hit.id not in moved]
+        mapped = bridge.map(self._old.vectors_of([hit.id for hit in waiting]))
         scale = bridge.scale(vector)
-        return [replace(hit, score=scale(hit.score)) for hit in found if hit.id not in moved][:k]
+        scores = (scale(float(score)) for score in mapped @ vector)
+        return [replace(hit, score=score) for hit, score in zip(waiting, scores, strict=True)]
 
     def _bridged(self) -> _Bridge:
         with self._lock:
@@ -138,7 +143,7 @@ class MovingStore:
                         f"until 'dar migrate' has encoded {_FEWEST}"
                     )
                 olds = self._old.vectors_of([ids[place] for place in both])
-                self._bridge, self._seen = _Bridge.between(vectors[both], olds), count
+                self._bridge, self._seen = _Bridge.over(olds, vectors[both]), count
             return self._bridge
 
     def _some(self) -> tuple[list[str], Vectors]:
@@ -150,21 +155,20 @@ class MovingStore:
 
 @dataclass(frozen=True, slots=True)
 class _Bridge:
-    """Maps both ways, and the images that they were fitted on."""
+    """The map from the old space, and the images that it was fitted on."""
 
-    there: SpaceMap
-    back: SpaceMap
+    map: SpaceMap
+    mapped: Vectors
     new: Vectors
-    old: Vectors
 
     @classmethod
-    def between(cls, new: Vectors, old: Vectors) -> _Bridge:
-        return cls(SpaceMap.fitted(new, old), SpaceMap.fitted(old, new), new, old)
+    def over(cls, old: Vectors, new: Vectors) -> _Bridge:
+        fitted = SpaceMap.fitted(old, new)
+        return cls(fitted, fitted(old), new)
 
     def scale(self, vector: Vectors) -> _Scale:
-        """The scale of the new store's scores for those of the old one."""
-        of, to = self.old @ self.there(vector), self.new @ vector
-        return _Scale(*_upper(of), *_upper(to))
+        """The scale of the new store's scores for those of mapped images."""
+        return _Scale(*_upper(self.mapped @ vector), *_upper(self.new @ vector))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import numpy as np
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
 
-# Of the mean of the squared singular values; found on images that were not fitted.
-_RIDGE = 0.1
+# The penalty weighs as much as so many images; found on images and queries that were not fitted.
+_RIDGE = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,25 @@ class SpaceMap:
         mean, shift = of.mean(0), to.mean(0)
         left, right = (of - mean).astype(np.float64), (to - shift).astype(np.float64)
         square = left.T @ left
-        square[np.diag_indices(len(square))] += _RIDGE * np.trace(square) / len(square)
+        square[np.diag_indices(len(square))] += _RIDGE / len(of) * np.trace(square) / len(square)
         weights = np.linalg.solve(square, left.T @ right)
         return cls(weights.astype(np.float32), mean, shift)
+
+    def ranking(self, vector: Vectors) -> Vectors:
+        """A vector of this map's own space that ranks its vectors as their maps are ranked.
+
+        Where queries are texts and only images were fitted, this keeps more of the ranking than
+        a map of the query: texts lie elsewhere than images.
+
+        Args:
+            vector: float32 (e,): a query in the space that is mapped into.
+
+        Returns:
+            float32 (d,), of unit length.
+        """
+        turned = self.weights @ vector
+        length = max(float(np.linalg.norm(turned)), float(np.finfo(np.float32).tiny))
+        return np.asarray(turned / length, np.float32)
 
     def __call__(self, vectors: Vectors) -> Vectors:
         """Map vectors: float32 (N, d) or (d,) to float32 (N, e) or (e,), of unit length."""

@@ -166,6 +166,19 @@ def test_the_command_moves_a_store(gallery_folder: Path, tmp_path: Path) -> None
     assert "0 images encoded, 4 were there" in again.stdout
 
 
+def test_queries_may_lie_elsewhere_than_the_fitted_images() -> None:
+    random = np.random.default_rng(0)
+    images = random.normal(size=(400, 12)).astype(np.float32)
+    images /= np.linalg.norm(images, axis=1, keepdims=True)
+    others = images @ random.normal(size=(12, 16)).astype(np.float32)
+    others /= np.linalg.norm(others, axis=1, keepdims=True)
+    map_ = SpaceMap.fitted(others[:200], images[:200])
+    query = images[300] + 3 * np.eye(12, dtype=np.float32)[0]
+    wanted = set(np.argsort(-images[200:] @ query)[:10])
+    assert len(wanted & set(np.argsort(-others[200:] @ map_.ranking(query))[:20])) >= 9
+    assert len(wanted & set(np.argsort(-map_(others[200:]) @ query)[:10])) >= 8
+
+
 def test_a_map_needs_pairs() -> None:
     rows = np.eye(5, dtype=np.float32)
     with pytest.raises(InvalidInputError, match="at least two images"):
