@@ -9,9 +9,10 @@ from typing import Any, Final, Literal
 
 from PIL import Image
 
+from dar_retriever.conversation.message_content import read_content
 from dar_retriever.conversation.part import Part
 from dar_retriever.errors import EmptyDialogueError, InvalidImageError, InvalidInputError
-from dar_retriever.support.images import image_from_data_url, to_rgb
+from dar_retriever.support.images import to_rgb
 
 Role = Literal["user", "assistant"]
 
@@ -123,7 +124,7 @@ class Dialogue:
                     f"message {number}: role={role!r} is not one of user, assistant, "
                     f"{', '.join(sorted(_LEFT_OUT_ROLES))}"
                 )
-            text, images = _read_content(content, number)
+            text, images = read_content(content, number)
             if text.strip() or images:
                 turns.append(Turn("user" if role == "user" else "assistant", text, images))
         return cls(tuple(turns), id)
@@ -263,37 +264,6 @@ class Dialogue:
 
 
 DialogueLike = Dialogue | str | Image.Image | Sequence[Mapping[str, Any]]
-
-
-def _read_content(content: Any, number: int) -> tuple[str, tuple[Image.Image, ...]]:
-    if isinstance(content, str):
-        return content, ()
-    if not isinstance(content, Sequence):
-        raise InvalidInputError(
-            f"message {number}: content={content!r} is neither a str nor a list"
-        )
-    texts, images = [], []
-    for part in content:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        if kind in ("text", "input_text", "output_text"):
-            texts.append(_text_of(part, number))
-        elif kind in ("image_url", "input_image"):
-            url = part.get("image_url")
-            images.append(
-                image_from_data_url(str(url.get("url") if isinstance(url, Mapping) else url))
-            )
-        else:
-            raise InvalidInputError(
-                f"message {number}: unknown part of type {kind!r}; use 'text' or 'image_url'"
-            )
-    return " ".join(texts), tuple(images)
-
-
-def _text_of(part: Mapping[str, Any], number: int) -> str:
-    text = part.get("text")
-    if not isinstance(text, str):
-        raise InvalidInputError(f"message {number}: text={text!r} of a text part is not a str")
-    return text
 
 
 def _split_round(entry: Any) -> tuple[str, str]:
