@@ -12,6 +12,7 @@ from PIL import Image
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import UndecidedError
+from dar_retriever.fusion.calibration import FLAT
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.stores.hits import Hit, Shown
 
@@ -85,6 +86,27 @@ class Matcher(Protocol):
         ...
 
 
+def fit(candidates: Candidates, vector: Vectors) -> Scores:
+    """How well each candidate fits a vector, in standard deviations among them: (N,)."""
+    scores = candidates.vectors @ vector
+    result: Scores = (scores - scores.mean()) / max(float(scores.std()), FLAT)
+    return result
+
+
+def require_words(query: EncodedQuery, name: str) -> None:
+    """Leave the order of the search where words say only a part of what is meant.
+
+    Args:
+        query: What is searched for.
+        name: Of the re-ranker that reads words.
+
+    Raises:
+        UndecidedError: Nothing was said, or pictures were shown.
+    """
+    if query.text_vector is None or len(query.reference_vectors):
+        raise UndecidedError(f"{name} reads words alone, and pictures were shown")
+
+
 def require_words_alone(query: EncodedQuery, name: str) -> None:
     """Leave the order of the search where pictures have a say that words do not know of.
 
@@ -95,6 +117,6 @@ def require_words_alone(query: EncodedQuery, name: str) -> None:
     Raises:
         UndecidedError: Nothing was said, or pictures were shown, liked or rejected.
     """
-    shown = (query.reference_vectors, query.liked_vectors, query.rejected_vectors)
-    if query.text_vector is None or any(map(len, shown)):
-        raise UndecidedError(f"{name} reads words alone, and pictures were shown or judged")
+    require_words(query, name)
+    if len(query.liked_vectors) or len(query.rejected_vectors):
+        raise UndecidedError(f"{name} reads words alone, and pictures were judged")

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import UndecidedError
-from dar_retriever.fusion.calibration import FLAT, Neighbours
+from dar_retriever.fusion.calibration import Neighbours
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.ranking.base import Candidates, require_words_alone
+from dar_retriever.ranking.base import Candidates, fit, require_words_alone
 from dar_retriever.ranking.gaussian import Gaussian, centred, root
 
 # Chosen on dialogues of their own; see examples/benchmarks/spread.md.
@@ -89,8 +89,7 @@ class DensityRatioReranker:
         ratio = meant.log_density(vectors) - anything.gaussian.log_density(vectors)
         text = candidates.query.text_vector
         if self._text and text is not None:
-            said = vectors @ text
-            ratio += self._text * (said - said.mean()) / max(float(said.std()), FLAT)
+            ratio += self._text * fit(candidates, text)
         return ratio
 
     def _stored(self) -> _Anything:

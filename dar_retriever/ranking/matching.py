@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import ModelLoadError, UndecidedError
-from dar_retriever.ranking.base import Candidates, require_words_alone
+from dar_retriever.ranking.base import Candidates, fit, require_words, require_words_alone
 from dar_retriever.ranking.propositions import names_a_thing, propositions
 from dar_retriever.ranking.ruled_out import kept
 from dar_retriever.ranking.told import SURE, ToldReader
@@ -77,17 +77,22 @@ class MatchingReranker:
     def scores(self, candidates: Candidates) -> NDArray[np.floating[Any]]:
         """See ``Reranker``: the logarithm of how much likelier a hit is with the caption.
 
+        Where hits were liked or rejected, the score of the search, which knows of that, is added in
+        standard deviations.
+
         Raises:
-            UndecidedError: Nothing was said, or pictures were shown or judged.
+            UndecidedError: Nothing was said, or pictures were shown.
             ModelLoadError: The head belongs to an encoder of other dimensions.
         """
         query = candidates.query
-        require_words_alone(query, self.name)
+        require_words(query, self.name)
         trace = query.trace
         texts = [trace.caption, *exclusion_texts(trace.caption, trace.exclusions)]
         scores = self.matched(texts, candidates.vectors)
         wanted, *excluded = scores
-        result: NDArray[np.float64] = wanted + kept(wanted, excluded)
+        result: NDArray[np.floating[Any]] = wanted + kept(wanted, excluded)
+        if len(query.liked_vectors) or len(query.rejected_vectors):
+            result = result + fit(candidates, query.vector)
         return result
 
     def shown(self, candidates: Candidates) -> list[tuple[Shown, ...]]:

@@ -13,6 +13,7 @@ from dar_retriever.ranking.base import Candidates
 from dar_retriever.ranking.closeness import Closeness, Verdict
 from dar_retriever.ranking.ending import Ending
 from dar_retriever.ranking.matching import MatchingReranker
+from dar_retriever.ranking.propositions import names_a_thing
 from dar_retriever.ranking.subjects import SubjectLevel
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filters import Filter
@@ -56,7 +57,7 @@ class MatchingEnding:
     ) -> None:
         self._head = head
         self._nothing = nothing
-        self._subjects = SubjectLevel(store, encoder)
+        self.subjects = SubjectLevel(store, encoder)
         self._otherwise = otherwise
 
     def fitting(self, candidates: Candidates) -> int | None:
@@ -68,7 +69,7 @@ class MatchingEnding:
         except UndecidedError:
             return self._otherwise.fitting(candidates) if self._otherwise else None
         caption, best = candidates.query.trace.caption, float(chances.max())
-        if best < self._nothing or self._subjects.strange(caption, candidates.vectors):
+        if best < self._nothing or self.subjects.strange(caption, candidates.vectors):
             return 0
         level = min(_FITS, best - _NEAR_THE_BEST)
         return int(np.count_nonzero(chances >= level))
@@ -95,7 +96,6 @@ class MatchingCloseness:
         otherwise: Closeness,
     ) -> None:
         self._ending = MatchingEnding(head, store, encoder, nothing=_FAR)
-        self._subjects = SubjectLevel(store, encoder)
         self._depth = head.depth
         self._store = store
         self._otherwise = otherwise
@@ -106,9 +106,8 @@ class MatchingCloseness:
         if fitting is None:
             return self._otherwise.verdict(query, where)
         caption = query.trace.caption
-        if fitting or any(
-            self._fitting(query, vector, where) for vector in self._subjects.vectors(caption)
-        ):
+        things = self._ending.subjects.vectors(caption) if names_a_thing(caption) else ()
+        if fitting or any(self._fitting(query, vector, where) for vector in things):
             return Verdict()
         return Verdict(False, f"nothing is close: no image shows {query.trace.understood!r}")
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -14,6 +12,7 @@ from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.fusion.calibration import FLAT, Calibration
 from dar_retriever.ranking.base import Scores
 from dar_retriever.ranking.propositions import Proposition, propositions
+from dar_retriever.support.remembering import Remembered
 
 _REMEMBERED: Final = 512
 
@@ -53,8 +52,7 @@ class PropositionReader:
     def __init__(self, encoder: JointEncoder, calibration: Calibration) -> None:
         self.encoder = encoder
         self.calibration = calibration
-        self._known: OrderedDict[str, Vectors] = OrderedDict()
-        self._lock = Lock()
+        self._known = Remembered[Vectors](encoder.encode_texts, _REMEMBERED)
 
     def read(self, caption: str, exclusions: Sequence[str], images: Vectors) -> Reading | None:
         """Read a caption's propositions off stored vectors.
@@ -70,22 +68,10 @@ class PropositionReader:
         parts, sample = propositions(caption, exclusions), self.calibration.sample()
         if not parts or sample is None:
             return None
-        subject, *texts = self._vectors([part.text for part in parts])
+        subject, *texts = self._known.of([part.text for part in parts])
         ways = np.array([subject, *(text - subject for text in texts)])
         usual = sample @ ways.T
         scores = images @ ways.T
         scores[:, 0] -= usual[:, 0].mean()
         scores /= np.maximum(usual.std(0), FLAT)
         return Reading(parts, scores[:, 0], scores[:, 1:].T)
-
-    def _vectors(self, texts: Sequence[str]) -> list[Vectors]:
-        with self._lock:
-            new = [text for text in dict.fromkeys(texts) if text not in self._known]
-            if new:
-                self._known.update(zip(new, self.encoder.encode_texts(new), strict=True))
-            for text in texts:
-                self._known.move_to_end(text)
-            found = [self._known[text] for text in texts]
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from threading import Lock
 from typing import Final
 
@@ -13,6 +12,7 @@ from dar_retriever.ranking.propositions import names_a_thing, propositions
 from dar_retriever.reformulation.english.lexicon import DETERMINERS
 from dar_retriever.reformulation.english.nouns import singular
 from dar_retriever.stores.base import SearchableStore
+from dar_retriever.support.remembering import Remembered
 
 _FEWEST: Final = 20
 _ASKED: Final = 64
@@ -32,7 +32,7 @@ class SubjectLevel:
     def __init__(self, store: SearchableStore, encoder: JointEncoder) -> None:
         self._store = store
         self._encoder = encoder
-        self._known: OrderedDict[str, Vectors] = OrderedDict()
+        self._known = Remembered[Vectors](encoder.encode_texts, _REMEMBERED)
         self._level: tuple[Vectors, float | None] | None = None
         self._lock = Lock()
 
@@ -55,17 +55,7 @@ class SubjectLevel:
 
     def vectors(self, caption: str) -> Vectors:
         """The vectors of what a caption is about, as it is, in the singular and by words."""
-        forms = _forms(caption)
-        with self._lock:
-            new = [form for form in forms if form not in self._known]
-            if new:
-                self._known.update(zip(new, self._encoder.encode_texts(new), strict=True))
-            for form in forms:
-                self._known.move_to_end(form)
-            found = np.stack([self._known[form] for form in forms])
-            while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return found
+        return np.stack(self._known.of(_forms(caption)))
 
     def _usual(self) -> float | None:
         sample = self._store.sample()

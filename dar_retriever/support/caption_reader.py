@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dar_retriever.support.model_files import fingerprint_of, loading, require_folder
+from dar_retriever.support.remembering import Remembered
+
+_REMEMBERED: Final = 512
 
 
 class CaptionReader:
@@ -36,21 +38,24 @@ class CaptionReader:
         self._model = model.float().eval()
         self.features = int(model.config.projection_dim)
         self.fingerprint = fingerprint_of("caption reader", self._model)
-        # Every call of a tokenizer changes its padding state, so calls must not overlap.
-        self._lock = Lock()
+        # A turn asks for the same texts several times: to order, to end the list, to explain.
+        self._known = Remembered[NDArray[np.float32]](self._features, _REMEMBERED)
 
     def read(self, captions: Sequence[str]) -> NDArray[np.float32]:
         """The features of captions: float32 (N, features)."""
+        return np.array(self._known.of(captions), np.float32).reshape(-1, self.features)
+
+    def _features(self, captions: list[str]) -> NDArray[np.float32]:
         import torch
 
-        with self._lock:
-            tokens = self._tokenizer(
-                list(captions),
-                padding=True,
-                truncation=True,
-                max_length=self._model.config.max_position_embeddings,
-                return_tensors="pt",
-            )
+        # A tokenizer's padding state changes at every call; one caller at a time comes here.
+        tokens = self._tokenizer(
+            captions,
+            padding=True,
+            truncation=True,
+            max_length=self._model.config.max_position_embeddings,
+            return_tensors="pt",
+        )
         with torch.inference_mode():
             read = self._model(tokens.input_ids, attention_mask=tokens.attention_mask)
         features: NDArray[np.float32] = read.text_embeds.numpy()

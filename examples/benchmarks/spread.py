@@ -52,7 +52,7 @@ ROUNDS: Final = (0, 2, 4, 5, 6, 8, 10)
 PAINTED: Final = (2, 4, 5, 6, 8)
 GALLERY, SMALL = 5_000, 3_000
 MOST, USUAL = 256, 64
-# So many of the dialogues have the most samples; the others have the usual number.
+# So many of the dialogues have the most samples, are fused, and have their samples spoilt.
 MANY = 250
 
 
@@ -90,6 +90,7 @@ def main() -> None:
     }
     print(f"\ngallery of {GALLERY:,}")
     with_painted(simulation, queries, folder / "painted", neighbours, orders)
+    queries = queries[: MANY * len(ROUNDS)]
     for name, samples in spoilt(queries, beside.prior, simulation.pool).items():
         compared(simulation, sampled(queries, samples), name, orders)
 
@@ -138,19 +139,20 @@ def compare(
         "the paper's fusion": paper_schedule(),
         "adaptive fusion": AdaptiveFusion(Calibration(neighbours)),
     }
-    rounds = ROUNDS * len(simulation.targets)
+    first = MANY * len(ROUNDS)
+    rounds = ROUNDS * MANY
     large = len(simulation.pool) == GALLERY
     for name, fusion in fusions.items() if large else ():
         fused = [
             replace(query, vector=fusion.fuse(text_of(query), query.sampled_vectors, n).vector)
-            for query, n in zip(usual, rounds, strict=True)
+            for query, n in zip(usual[:first], rounds, strict=False)
         ]
         compared(simulation, fused, name, {f"of {USUAL}": None})
     alone = DensityRatioReranker(neighbours, text=0)
     compared(simulation, usual, "density ratio alone", {f"of {USUAL}": alone})
     spread = DensityRatioReranker(neighbours)
     for count in (4, 16, USUAL, MOST) if large else (USUAL,):
-        those = queries[: MANY * len(ROUNDS)] if count == MOST else queries
+        those = queries if count == USUAL else queries[:first]
         some = sampled(those, [query.sampled_vectors[:count] for query in those])
         compared(simulation, some, "density ratio and text", {f"of {count}": spread})
     compared(simulation, usual, "matching head", {"": head})
@@ -181,7 +183,9 @@ def compared(
         each = [gain(ranks[:, [n]], text[:, [n]], 10) for n in range(len(rounds))]
         middle = gain(ranks[:, late], text[:, late], 10)
         print(f"   to the text, rounds 4 to 8: {middle}; by round:", "; ".join(each))
-        print(f"   pushed out of ten: {pushed:.1f} %; {spent:.1f} ms of CPU", flush=True)
+        print(
+            f"   {len(ranks)} dialogues; pushed out of ten: {pushed:.1f} %; {spent:.1f} ms of CPU"
+        )
 
 
 def sampled(queries: Sequence[EncodedQuery], samples: Sequence[Vectors]) -> list[EncodedQuery]:

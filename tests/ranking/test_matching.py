@@ -11,6 +11,7 @@ import pytest
 
 from dar_retriever import (
     PRESETS,
+    BoundedRocchio,
     Candidates,
     DARQueryEncoder,
     FlowPrior,
@@ -100,10 +101,27 @@ def test_pictures_that_were_shown_leave_it_undecided(
     head: MatchingReranker, encoder: JointEncoder, vectors: Vectors
 ) -> None:
     query = DARQueryEncoder(encoder).encode("a mug")
-    liked = dataclasses.replace(query, liked_vectors=vectors[:1])
+    shown = dataclasses.replace(query, reference_vectors=vectors[:1])
     hits = [Hit(str(number), 0.0, "") for number in range(len(vectors))]
-    with pytest.raises(UndecidedError, match="pictures were shown or judged"):
-        head.scores(Candidates(liked, hits, vectors))
+    with pytest.raises(UndecidedError, match="pictures were shown"):
+        head.scores(Candidates(shown, hits, vectors))
+
+
+def test_after_a_click_the_words_and_the_click_both_count(
+    head: MatchingReranker, encoder: JointEncoder, vectors: Vectors
+) -> None:
+    query = DARQueryEncoder(encoder).encode("a mug")
+    hits = [Hit(str(number), 0.0, "") for number in range(len(vectors))]
+    liked = next(vectors[n][None] for n, p in enumerate(PRODUCTS) if p.kind == "mug")
+    moved = BoundedRocchio().moved(query.vector, liked, liked[:0])
+    clicked = dataclasses.replace(query, vector=moved, liked_vectors=liked)
+    before, after = (
+        np.argsort(-head.scores(Candidates(each, hits, vectors))) for each in (query, clicked)
+    )
+    mugs = sum(p.kind == "mug" for p in PRODUCTS)
+    assert np.mean([PRODUCTS[number].kind == "mug" for number in after[:mugs]]) > 0.9
+    alike = vectors @ liked[0]
+    assert alike[after[:5]].mean() > alike[before[:5]].mean()
 
 
 def test_vectors_of_another_encoder_are_refused(
