@@ -54,6 +54,7 @@ def main() -> None:
     """Print Recall@10, Recall@1, the differences with intervals, and the swapped pairs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dialogues", type=int, default=500)
+    parser.add_argument("--first", type=int, help="only so many of these dialogues")
     parser.add_argument("--gallery", type=int, default=5_000)
     parser.add_argument("--drawn", type=int, default=100, help="dialogues with drawings")
     parser.add_argument("--folder", type=Path, help="keeps all that was made")
@@ -62,6 +63,8 @@ def main() -> None:
     encoder, beside = open_encoder("demo"), Beside(PRESETS["demo"].encoder)
     folder: Path | None = options.folder
     simulation = Simulation(encoder, options.dialogues, options.gallery, folder=folder)
+    simulation.targets = simulation.targets[: options.first]
+    simulation.said = simulation.said[: options.first]
     neighbours = PoolNeighbours(simulation.pool)
     calibration = Calibration(neighbours)
     orders: dict[str, Reranker | None] = {
@@ -112,7 +115,7 @@ def chart_of(ranks: dict[str, Ranks], options: argparse.Namespace) -> dict[str, 
     )
     return {
         "measured": "python examples/benchmarks/second_stage.py --drawn 0",
-        "dialogues": options.dialogues,
+        "dialogues": len(ranks["ceiling"]),
         "gallery": options.gallery,
         "lines": [
             {"name": name, "style": style, "shares": (100 * (ranks[of] <= 10).mean(0)).tolist()}

@@ -37,6 +37,8 @@ from dar_retriever import (
     Fusion,
     JointEncoder,
     NoExclusion,
+    PropositionReader,
+    PropositionReranker,
     Reranker,
     Vectors,
     open_encoder,
@@ -84,6 +86,11 @@ def main() -> None:
         print(f"\ngallery of {size:,}, {len(simulation.targets)} dialogues")
         print(" " * 44, *(f"{n:5}" for n in ROUNDS), "   2-8    4-8")
         compare(simulation, queries, head, neighbours)
+        if size == GALLERY:
+            reader = PropositionReader(encoder, Calibration(neighbours))
+            compared(simulation, queries, "propositions", {"": PropositionReranker(reader)})
+            for most in (10, 1):
+                recall("ceiling", simulation.ceiling()[:, ROUNDS], most, ROUNDS)
     orders: dict[str, Reranker | None] = {
         "density ratio and text": DensityRatioReranker(neighbours),
         "head and density ratio": both(head, neighbours),
