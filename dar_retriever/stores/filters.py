@@ -17,6 +17,7 @@ Condition: TypeAlias = tuple[str, str, Any]
 Predicate: TypeAlias = Callable[[Mapping[str, Any]], bool]
 
 _JUNCTIONS: Final = {"$and": all, "$or": any}
+_NOT: Final = "$not"
 _ORDER: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$gt": operator.gt,
     "$gte": operator.ge,
@@ -27,6 +28,18 @@ _MANY: Final = ("$in", "$nin")
 # A field with a list matches what one of its items matches, so these are the same.
 _SAME: Final = {"$contains": "$eq", "$not_contains": "$ne"}
 _OPERATORS: Final = ("$eq", "$ne", *_MANY, *_SAME, *_ORDER)
+_OPPOSITES: Final = {
+    "$and": "$or",
+    "$or": "$and",
+    "$eq": "$ne",
+    "$ne": "$eq",
+    "$in": "$nin",
+    "$nin": "$in",
+    "$gt": "$lte",
+    "$lte": "$gt",
+    "$lt": "$gte",
+    "$gte": "$lt",
+}
 
 
 def both(one: Filter | None, other: Filter | None) -> Filter | None:
@@ -41,6 +54,8 @@ def fields_of_filter(filter_: Filter | None) -> set[str]:
     for name, value in (filter_ or {}).items():
         if name in _JUNCTIONS:
             fields.update(*map(fields_of_filter, value))
+        elif name == _NOT:
+            fields.update(fields_of_filter(value))
         else:
             fields.add(name)
     return fields
@@ -50,7 +65,8 @@ def where_of(filter_: Filter | None) -> dict[str, Any] | None:
     """A filter in its plainest form: one field or operator per mapping, in plain Python values.
 
     Numbers of numpy become Python's, dates what they are stored as, "$contains" becomes equality
-    (see ``matches``), and a junction of one filter becomes that filter.
+    (see ``matches``), "$not" becomes the opposite of what it holds, and a junction of one filter
+    becomes that filter.
 
     Raises:
         InvalidFilterError: It is not a filter.
@@ -60,7 +76,7 @@ def where_of(filter_: Filter | None) -> dict[str, Any] | None:
     except (TypeError, ValueError) as error:
         raise InvalidFilterError(
             f"{shown(filter_)} is not a filter: {error}; write {{'field': value}} or use the "
-            f"operators {', '.join(_OPERATORS)}, joined by $and and $or"
+            f"operators {', '.join(_OPERATORS)}, joined by $and, $or and $not"
         ) from None
 
 
@@ -94,7 +110,8 @@ def predicate(where: Filter) -> Predicate:
 
     Numbers are only compared with numbers and texts with texts, and a missing field is unequal to
     everything. A list is equal to each of its items. $gt, $gte, $lt and $lte compare single numbers
-    and never match a list.
+    and never match a list; so neither "price above 5" nor its opposite matches an image without a
+    price.
 
     Raises:
         InvalidFilterError: The filter has another form.
@@ -143,6 +160,11 @@ def _conditions(name: str, value: Any) -> list[dict[str, Any]]:
     """The conditions of an entry such as {"price": {"$gte": 10, "$lt": 20}}, one per operator."""
     if name in _JUNCTIONS:
         return [_joined(name, value)]
+    if name == _NOT:
+        plain = _plain(value)
+        if plain is None:
+            raise ValueError(f"{_NOT} takes a filter that is not empty")
+        return [_opposite(plain)]
     if not isinstance(name, str) or not name or name.startswith("$") or not is_unicode(name):
         raise ValueError(f"{shown(name)} names no field")
     if not isinstance(value, Mapping):
@@ -162,6 +184,15 @@ def _joined(name: str, value: Any) -> dict[str, Any]:
     if not parts:
         raise ValueError(f"{name} joins no filter")
     return parts[0] if len(parts) == 1 else {name: parts}
+
+
+def _opposite(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The opposite of a plain filter, without $not, which most engines do not have."""
+    ((name, value),) = plain.items()
+    if name in _JUNCTIONS:
+        return {_OPPOSITES[name]: list(map(_opposite, value))}
+    ((asked, operand),) = (value if isinstance(value, Mapping) else {"$eq": value}).items()
+    return {name: {_OPPOSITES[asked]: operand}}
 
 
 def _operand(asked: str, operand: Any) -> Any:

@@ -61,6 +61,11 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
     ({"$and": [{"tags": "dog"}, {"sizes": 38}]}, "dog"),
     ({"$or": [{"tags": "cat"}, {"$and": [{"tags": "dog"}, {"place": "Rome, Italy"}]}]}, "cat one"),
     ({"tags": {"$ne": "dog"}, "price": {"$lt": 7}}, "cat"),
+    ({"price": {"$nin": [3, 7]}}, "cat bare"),
+    ({"price": {"$lte": 3}}, "dog one"),
+    ({"$not": {"tags": "dog"}}, "cat odd bare"),
+    ({"$not": {"price": {"$gt": 4}}}, "dog one"),
+    ({"$not": {"$or": [{"place": "Rome, Italy"}, {"$not": {"price": {"$lt": 5}}}]}}, "dog cat"),
 ]
 TOO_MUCH = {str(FILTERS[place][0]) for place in (13, 31, 32)}
 FRACTIONS = {str(where) for where, _ in FILTERS if ".5" in str(where)}
@@ -77,6 +82,8 @@ REFUSED: list[dict[Any, Any]] = [
     {"$and": []},
     {"$and": [{}]},
     {"$or": {"tags": "dog"}},
+    {"$not": {}},
+    {"$not": [{"tags": "dog"}]},
     {"tags": {"$like": "dog"}},
     {"tags": b"dog"},
     {"": "dog"},
@@ -162,6 +169,7 @@ leaves = ordered | st.builds(
     st.sampled_from(["$eq", "$ne", "$in", "$nin", "$contains", "$not_contains"]),
     scalars,
 )
+leaves |= st.builds(lambda leaf: {"$not": leaf}, leaves)
 filters = st.recursive(
     leaves,
     lambda inner: st.builds(
