@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -84,14 +85,17 @@ def run(command: list[str]) -> str:
 
 def test_the_guide_has_commands_for_each_thing_that_people_have() -> None:
     found = commands()
-    assert [len(found[each]) for each in ("A laptop", "A key", "A GPU")] == [3, 2, 2]
+    assert [len(found[each]) for each in ("A laptop", "A key", "A GPU")] == [5, 2, 2]
     assert all(len(each) > 0 for each in found.values())
 
 
 def test_a_laptop(reader: Path) -> None:
     for command in commands()["Your own photos in ten minutes"]:
         run(command)
-    printed = "".join(map(run, commands()["A laptop"]))
+    there = [
+        each for each in commands()["A laptop"] if each[-2] != "--runtime" or find_spec(each[-1])
+    ]
+    printed = "".join(map(run, there))
     assert "5 images added" in " ".join(printed.split())
     assert "1 images generated" in printed or "1 image generated" in printed
     assert (reader / "my-store").is_dir()

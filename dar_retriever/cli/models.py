@@ -52,6 +52,7 @@ def presets_(json_: AsJson = False) -> None:  # noqa: FBT002
     for name, each in PRESETS.items():
         OUT.print(f"[bold]{name}[/bold]: {each.why}", highlight=False)
     OUT.print("\nMemory and downloads are estimated from the number of parameters.")
+    OUT.print("On a CPU, --runtime openvino draws faster, with 3 GB more (extra 'openvino').")
 
 
 @APP.command()

@@ -113,7 +113,11 @@ PRESETS: Final[MappingProxyType[str, Preset]] = MappingProxyType(
             generator="stabilityai/sd-turbo",
             images_per_turn=1,
             needs=Needs(
-                "cpu", 8, 4.1, ("Apache 2.0", _STABILITY), "15 s of CPU time with 1 drawing"
+                "cpu",
+                8,
+                4.1,
+                ("Apache 2.0", _STABILITY),
+                "4.9 s of CPU time with 1 drawing, 3.8 s with OpenVINO",
             ),
             sampling=MappingProxyType(
                 {
