@@ -20,6 +20,7 @@ from dar_retriever.language_models import LocalLanguageModel
 from dar_retriever.presets import PRESETS, from_preset, open_encoder
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.opening import is_address
+from dar_retriever.support.addresses import shown_address
 from dar_retriever.support.paths import is_folder_gone
 from dar_retriever.support.progress import quiet_libraries
 
@@ -140,8 +141,9 @@ def existing_store(store: str) -> str:
         InvalidInputError: The store's folder is missing.
     """
     if not is_address(store) and is_folder_gone(store):
+        shown = shown_address(store)
         raise InvalidInputError(
-            f"store={store!r} does not exist; make it with 'dar index FOLDER --store {store}'"
+            f"store={shown!r} does not exist; make it with 'dar index FOLDER --store {shown}'"
         )
     return store
 

@@ -25,6 +25,7 @@ from dar_retriever.errors import InvalidInputError
 from dar_retriever.ingest import IngestReport, ingest_on_ray, sync, watch
 from dar_retriever.stores.engines import is_for_one_process
 from dar_retriever.stores.opening import is_address, open_image_store, open_store
+from dar_retriever.support.addresses import shown_address
 from dar_retriever.support.progress import progress_bar
 
 
@@ -66,8 +67,8 @@ def index(
     if engine == "ray":
         if not is_address(store) or is_for_one_process(store):
             raise InvalidInputError(
-                f"--engine ray with --store {store!r}: a folder can be written by one process "
-                "only; start a server with 'chroma run --path FOLDER' and name it, "
+                f"--engine ray with --store {shown_address(store)!r}: a folder can be written by "
+                "one process only; start a server with 'chroma run --path FOLDER' and name it, "
                 "http://HOST:PORT"
             )
         with progress_bar("Indexing") as progress:
@@ -122,7 +123,7 @@ def _show(report: IngestReport, store: str, *, json_: bool) -> None:
     OUT.print(
         f"{report.added} images added, {report.moved} moved, {report.updated} updated, "
         f"{report.known} known, {gone}, {passed_over}, {len(report.left_out)} left out, "
-        f"{report.seconds:.1f} s, {report.rate:.1f} images/s; the store: {store}",
+        f"{report.seconds:.1f} s, {report.rate:.1f} images/s; the store: {shown_address(store)}",
         markup=False,
         highlight=False,
         soft_wrap=True,

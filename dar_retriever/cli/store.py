@@ -33,6 +33,7 @@ from dar_retriever.stores.upkeep import (
     prune,
     state_of,
 )
+from dar_retriever.support.addresses import shown_address
 from dar_retriever.support.progress import progress_bar
 
 _STORE = typer.Typer(help="Look after a store.", no_args_is_help=True)
@@ -72,7 +73,8 @@ def check(
     opened = _opened(store)
     if not isinstance(opened, ImageStore):
         raise InvalidInputError(
-            f"--store {store!r}: only indices of Chroma are checked; other engines check their own"
+            f"--store {shown_address(store)!r}: only indices of Chroma are checked; other engines "
+            "check their own"
         )
     lost = opened.lost(repair=repair)
     done = " and written again" if repair else "; mend that with --repair"
@@ -91,7 +93,7 @@ def export(file: File, store: Store = "dar-store") -> None:
 def import_(file: File, store: Store = "dar-store") -> None:
     """Store all images of an exported file; nothing is encoded."""
     target = open_image_store(store, exported_encoder(file))
-    _say(f"{import_store(file, target)} images stored in {store}")
+    _say(f"{import_store(file, target)} images stored in {shown_address(store)}")
 
 
 @_STORE.command("copy")
@@ -104,7 +106,7 @@ def copy(
     opened = open_image_store(target, encoder_recorded_by(source))
     with progress_bar("Copying") as progress:
         count = copy_store(source, opened, progress)
-    _say(f"{count} images copied to {target}")
+    _say(f"{count} images copied to {shown_address(target)}")
 
 
 @APP.command()
@@ -123,7 +125,7 @@ def migrate(
     new = open_image_store(target, encoder)
     with progress_bar("Encoding") as progress:
         report = migrate_images(_opened(store), new, encoder, progress)
-    _say(f"{report.encoded} images encoded, {report.there} were there, in {target}")
+    _say(f"{report.encoded} images encoded, {report.there} were there, in {shown_address(target)}")
     for left in report.left_out:
         _say(f"left out: {left.path}: {left.reason}")
     if report.left_out:

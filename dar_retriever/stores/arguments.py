@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from numbers import Integral
 from typing import Any, Final
 
-from dar_retriever.errors import InvalidInputError
+from dar_retriever.errors import InvalidInputError, StoreError
 
 _COLLECTION: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]{1,510})[a-zA-Z0-9]")
 
@@ -22,6 +23,17 @@ def hit_count(k: Any) -> int:
     if k < 1:
         raise InvalidInputError(f"k={k}: ask for at least 1 hit")
     return int(k)
+
+
+def require_stored(ids: Iterable[str], found: Collection[str]) -> None:
+    """Refuse ids that were not found in a store.
+
+    Raises:
+        StoreError: Some were not.
+    """
+    missing = [id_ for id_ in ids if id_ not in found]
+    if missing:
+        raise StoreError(f"{', '.join(missing)}: not stored, or deleted meanwhile; search again")
 
 
 def collection_name(name: Any) -> str:

@@ -12,8 +12,8 @@ from typing import Final
 import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import InvalidInputError, StoreError
-from dar_retriever.stores.arguments import hit_count
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.stores.arguments import hit_count, require_stored
 from dar_retriever.stores.engine_failures import engine_errors
 from dar_retriever.stores.fields import (
     Field,
@@ -162,11 +162,7 @@ class EngineStore(ABC):
             StoreError: There is no image with one of the ids.
         """
         records = self._by_id(ids)
-        missing = [id_ for id_ in ids if id_ not in records]
-        if missing:
-            raise StoreError(
-                f"{', '.join(missing)}: not stored, or deleted meanwhile; search again"
-            )
+        require_stored(ids, records)
         return self._vectors([records[id_] for id_ in ids])
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:

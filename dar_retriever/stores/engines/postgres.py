@@ -15,6 +15,7 @@ from dar_retriever.errors import InvalidInputError
 from dar_retriever.stores.engines.base import Codes, Row
 from dar_retriever.stores.engines.translation import translated
 from dar_retriever.stores.filters import Filter
+from dar_retriever.support.addresses import shown_address
 from dar_retriever.support.extras import needs_extra
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class PostgresEngine:
 
     Raises:
         MissingExtraError: psycopg or pgvector is not installed.
-        InvalidInputError: pgvector has no such codes.
+        InvalidInputError: pgvector has no such codes, or the address cannot be read.
     """
 
     name = "Postgres"
@@ -53,7 +54,17 @@ class PostgresEngine:
             )
         with needs_extra("postgres"):
             import pgvector.psycopg  # noqa: F401
+            from psycopg import Error
+            from psycopg.conninfo import conninfo_to_dict
             from psycopg_pool import ConnectionPool
+        try:
+            conninfo_to_dict(address)
+        except Error:
+            # The error may name a part of a password.
+            raise InvalidInputError(
+                f"{shown_address(address)!r} is no address of Postgres; write special characters "
+                "of a name or password as %40 and the like"
+            ) from None
         self.coded = codes == "binary"
         self._address, self._codes, self._table = address, codes, collection
         self._registered: WeakSet[Connection[Any]] = WeakSet()

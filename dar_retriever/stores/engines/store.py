@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
-from dar_retriever.errors import InvalidInputError, StoreError
-from dar_retriever.stores.arguments import hit_count
+from dar_retriever.errors import InvalidInputError
+from dar_retriever.stores.arguments import hit_count, require_stored
 from dar_retriever.stores.copies import (
     RECORD,
     PictureRecord,
@@ -21,12 +21,13 @@ from dar_retriever.stores.copies import (
 from dar_retriever.stores.engine_failures import engine_errors
 from dar_retriever.stores.engines.base import Engine, Row
 from dar_retriever.stores.engines.collections import ENCODER, FINGERPRINT, WIDTH, opened
-from dar_retriever.stores.engines.survey import SAMPLE, EngineSurvey, matrix_of
+from dar_retriever.stores.engines.survey import EngineSurvey, matrix_of
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter, predicate
 from dar_retriever.stores.hits import Hit, StoredImage, hit_of
 from dar_retriever.stores.kept import document_and_metadata, stored_image
 from dar_retriever.stores.roots import NOWHERE_ELSE, Folders, Roots
+from dar_retriever.stores.survey import SAMPLE
 from dar_retriever.stores.values import is_unicode
 
 _ROOTS: Final = "dar_roots"
@@ -84,7 +85,7 @@ class AddressStore:
         self._write(list({image.id: self._row(image) for image in images}.values()))
 
     def delete(self, ids: Sequence[str]) -> None:
-        """Delete images from the store, but not their files; unknown ids are ignored."""
+        """See ``ImageStore``."""
         self._survey.changed()
         for page in _pages_of(list(dict.fromkeys(ids))):
             with self._errors():
@@ -107,74 +108,51 @@ class AddressStore:
         return hits[:k]
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
-        """Images by id, with score 0, in the order of the ids; unknown ids are left out."""
+        """See ``ImageStore``."""
         rows = self._by_id(ids)
         return [self._hit(rows[id_], 0.0) for id_ in ids if id_ in rows]
 
     def known(self, ids: Iterable[str]) -> set[str]:
-        """The ids among these that are stored."""
+        """See ``ImageStore``."""
         return set(self._by_id(ids))
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
-        """The vectors of stored images: float32 (N, d) of unit length, in the order of the ids.
-
-        Raises:
-            StoreError: There is no image with one of the ids.
-        """
+        """See ``ImageStore``."""
         rows = self._by_id(ids, vectors=True)
-        missing = [id_ for id_ in ids if id_ not in rows]
-        if missing:
-            raise StoreError(
-                f"{', '.join(missing)}: not stored, or deleted meanwhile; search again"
-            )
+        require_stored(ids, rows)
         return matrix_of([rows[id_] for id_ in ids], self.width)
 
     def vectors(self) -> tuple[list[str], Vectors]:
-        """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
+        """See ``ImageStore``."""
         return self._survey.vectors()
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
-        """The stored vectors with the highest scores, best first: float32 (k or fewer, d)."""
+        """See ``ImageStore``."""
         return matrix_of(self._ranked(vector, k, None)[0], self.width)
 
     def sample(self) -> Vectors:
-        """Up to 1,024 random vectors, all of them in a small store: float32 (N, d).
-
-        Every call returns the same sample, until the store has grown or shrunk by a tenth.
-        """
+        """See ``ImageStore``."""
         return self._survey.sample()
 
     def captions(self, most: int) -> list[str]:
-        """The captions of some random images, without duplicates; the same at every call."""
+        """See ``ImageStore``."""
         return self._survey.captions(most)
 
     def facets(self, sample: int = SAMPLE) -> dict[str, list[str]]:
-        """Fields to filter by: text fields with few values, by name, with the commonest first.
-
-        Args:
-            sample: Number of images to look at.
-        """
+        """See ``ImageStore``."""
         return self._survey.facets(sample)
 
     def fields(self) -> dict[str, Field]:
-        """The fields of texts or numbers by name, of all images of a store of up to 10,000.
-
-        A larger store is read again once it has grown by a tenth.
-        """
+        """See ``ImageStore``."""
         return self._survey.fields()
 
     @property
     def roots(self) -> Roots:
-        """The folders that the paths of the stored images are relative to."""
+        """See ``ImageStore``."""
         return self._roots
 
     def keep_root(self, name: str, folder: str) -> None:
-        """Remember a folder that paths are relative to, or that it lies elsewhere now.
-
-        Args:
-            name: Name of the root.
-            folder: The absolute path.
-        """
+        """See ``ImageStore``."""
         with self._errors():
             stored = _stored_roots(self._engine.settings() or {})
             if stored.get(name) != folder:
@@ -185,11 +163,11 @@ class AddressStore:
         self._roots = Roots(stored).including(given)
 
     def records(self, ids: Iterable[str] | None = None) -> Iterator[PictureRecord]:
-        """What is known of the stored images and their files; of all by default."""
+        """See ``ImageStore``."""
         return map(_record, self._survey.rows() if ids is None else self._by_id(ids).values())
 
     def rewrite(self, records: Sequence[PictureRecord]) -> None:
-        """Replace what is known of stored images and their files; their vectors stay."""
+        """See ``ImageStore``."""
         for page in _pages_of(records):
             rows = self._by_id([record.id for record in page], vectors=True)
             self._write(

@@ -5,26 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from threading import Lock
 from typing import Final
 
 import numpy as np
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.stores.engines.base import Engine, Row
-from dar_retriever.stores.fields import (
-    Field,
-    RememberedFields,
-    fields_in,
-    filterable_fields,
-    some_captions,
-)
-from dar_retriever.stores.hits import hit_of
+from dar_retriever.stores.survey import SAMPLE, Description, Survey
 
-SAMPLE: Final = 1024
 _PAGE: Final = 500
-_DESCRIBED: Final = 10_000
-_GROWN: Final = 0.1
 # Measuring how many more candidates codes need: queries, hits of each, and shares that count.
 _QUERIES: Final = 32
 _TOP: Final = 10
@@ -32,8 +21,8 @@ _WIDEST: Final = 64
 _ENOUGH: Final = 0.99
 
 
-class EngineSurvey:
-    """A sample of a collection's vectors, its captions and its fields, each read when asked for.
+class EngineSurvey(Survey):
+    """Reads a collection's rows, and measures how many candidates its codes need.
 
     Args:
         engine: The collection.
@@ -44,53 +33,26 @@ class EngineSurvey:
     def __init__(
         self, engine: Engine, width: int, errors: Callable[[], AbstractContextManager[None]]
     ) -> None:
+        super().__init__()
         self._engine, self._width, self._errors = engine, width, errors
-        self._lock = Lock()
-        self._sampled: tuple[int, Vectors] | None = None
         self._widened: tuple[int, int] | None = None
-        self._fields, self._changes = RememberedFields(), 0
-
-    def changed(self) -> None:
-        """Say that rows are being written."""
-        self._changes += 1
 
     def count(self) -> int:
-        """Number of rows."""
+        """See ``Survey``."""
         with self._errors():
             return self._engine.count()
 
     def vectors(self) -> tuple[list[str], Vectors]:
-        """See ``AddressStore.vectors``."""
+        """See ``Survey``."""
         rows = list(self.rows(vectors=True))
         return [row.id for row in rows], matrix_of(rows, self._width)
 
-    def sample(self) -> Vectors:
-        """See ``AddressStore.sample``."""
-        count = self.count()
-        with self._lock:
-            if self._sampled is None or abs(count - self._sampled[0]) > _GROWN * self._sampled[0]:
-                rows = sorted(self._chosen(SAMPLE, vectors=True), key=lambda row: row.spot)
-                self._sampled = count, matrix_of(rows[:SAMPLE], self._width)
-            return self._sampled[1]
+    def _chosen_vectors(self, count: int) -> Vectors:
+        rows = sorted(self._chosen(SAMPLE, count, vectors=True), key=lambda row: row.spot)
+        return matrix_of(rows[:SAMPLE], self._width)
 
-    def captions(self, most: int) -> list[str]:
-        """See ``AddressStore.captions``."""
-        return some_captions((row.caption for row in self._chosen(SAMPLE)), most)
-
-    def facets(self, sample: int = SAMPLE) -> dict[str, list[str]]:
-        """See ``AddressStore.facets``."""
-        rows = self._chosen(sample)
-        return filterable_fields(hit_of("", 0.0, None, row.metadata).metadata for row in rows)
-
-    def fields(self) -> dict[str, Field]:
-        """See ``AddressStore.fields``."""
-        count = self.count()
-        whole = count <= _DESCRIBED
-        state = (count, self._changes) if whole else int(math.log(count, 1 + _GROWN))
-        return self._fields.at(
-            state,
-            lambda: fields_in((row.metadata for row in self._chosen(_DESCRIBED)), complete=whole),
-        )
+    def _descriptions(self, most: int) -> Iterator[Description]:
+        return ((row.caption, row.metadata) for row in self._chosen(most, self.count()))
 
     def oversampling(self) -> int:
         """How many times as many candidates as hits the engine is asked for."""
@@ -123,9 +85,8 @@ class EngineSurvey:
                 rows = self._engine.between(step / steps, (step + 1) / steps, vectors=vectors)
             yield from rows
 
-    def _chosen(self, most: int, *, vectors: bool = False) -> list[Row]:
+    def _chosen(self, most: int, count: int, *, vectors: bool = False) -> list[Row]:
         """About so many rows at random, never fewer if there are so many; the same every time."""
-        count = self.count()
         if count <= most:
             return list(self.rows(vectors=vectors))
         share = min(1.0, (most + 4 * math.sqrt(most)) / count)
