@@ -116,6 +116,9 @@ def page(
     index_: Annotated[  # noqa: FBT002 (an option of the command, never a position)
         bool, typer.Option("--index", help="Let the page index folders of this machine.")
     ] = False,
+    collections: Annotated[  # noqa: FBT002 (an option of the command, never a position)
+        bool, typer.Option("--collections", help="Let visitors put hits into collections.")
+    ] = False,
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Where to listen; 0 for any free one.")] = 7860,
     language_model: LocalModel = "",
@@ -125,12 +128,33 @@ def page(
     users: Annotated[
         Path | None, typer.Option(help="Ask for a password: a file of lines of 'dar user NAME'.")
     ] = None,
+    user_header: Annotated[
+        str, typer.Option(help="Only for those whom a proxy names in this header.")
+    ] = "",
+    proxy: Annotated[
+        list[str], typer.Option(help="With --user-header: the proxy's address; repeatable.")
+    ] = ["127.0.0.1", "::1"],  # noqa: B006
+    metrics: Annotated[
+        int, typer.Option(help="Prometheus metrics of the turns at this port of 127.0.0.1.")
+    ] = 0,
+    log_json: Annotated[  # noqa: FBT002 (an option of the command, never a position)
+        bool, typer.Option("--log-json", help="Logs as JSON, with a line for each turn.")
+    ] = False,
     allow_anyone: AllowAnyone = False,  # noqa: FBT002 (an option of the command)
     device: Device = None,
     runtime: RuntimeName = "torch",
 ) -> None:
     """Serve the page: talk, see what was understood, pick (extra: app)."""
-    from gradio_dar import AgentResponder, SearchResponder, create_app, read_users, serve
+    from gradio_dar import (
+        AgentResponder,
+        Metrics,
+        ProxyHeader,
+        SearchResponder,
+        create_app,
+        log_as_json,
+        read_users,
+        serve,
+    )
 
     if index_ and not is_loopback(host):
         raise InvalidInputError(
@@ -138,6 +162,12 @@ def page(
             "leave one of the two out"
         )
 
+    sign_in = ProxyHeader(user_header, tuple(proxy)) if user_header else None
+    if log_json:
+        log_as_json()
+    counted = Metrics() if metrics else None
+    if counted is not None:
+        counted.serve(metrics)
     labels = parse_labels(label)
     retriever = (
         demo_retriever(folder, products, language_model=local_model(language_model, device))
@@ -163,6 +193,10 @@ def page(
         k=k,
         indexing=index_,
         examples=_demo_examples(folder) if demo else None,
+        # Paths are for those who sit at this machine.
+        paths=is_loopback(host) and not (users or allowed_host or sign_in),
+        collections=collections,
+        metrics=counted,
     )
     serve(
         served,
@@ -170,6 +204,7 @@ def page(
         port=port,
         allowed_hosts=allowed_host,
         users=read_users(users) if users else None,
+        sign_in=sign_in,
         allow_anyone=allow_anyone,
     )
 

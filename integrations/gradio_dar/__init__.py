@@ -7,18 +7,23 @@ with needs_extra("app"):
     from gradio_dar.app import create_app
     from gradio_dar.examples import Example
     from gradio_dar.passwords import line_for, read_users
+    from gradio_dar.proxy import ProxyHeader
     from gradio_dar.serving import page_app, serve, serving
     from gradio_dar.talk import Responder, SearchResponder, Talk
+    from gradio_dar.turns import Metrics, log_as_json
 
 __all__ = [
     "INSTRUCTIONS",
     "AgentResponder",
     "Example",
+    "Metrics",
+    "ProxyHeader",
     "Responder",
     "SearchResponder",
     "Talk",
     "create_app",
     "line_for",
+    "log_as_json",
     "page_app",
     "read_users",
     "serve",

@@ -17,7 +17,9 @@ from gradio_dar.files import as_file
 from gradio_dar.indexing import FolderIndexer, add_indexing
 from gradio_dar.opening import opening_of
 from gradio_dar.session import Session
+from gradio_dar.taking import Taking
 from gradio_dar.talk import MOST_CHARACTERS, Responder, SearchResponder, Talk
+from gradio_dar.turns import Metrics
 from gradio_dar.uploads import Uploads, visitor_of
 
 TITLE: Final = "Find images by talking"
@@ -35,6 +37,9 @@ def create_app(
     users: int = 4,
     indexing: bool = False,
     examples: Sequence[Example] | None = None,
+    paths: bool = False,
+    collections: bool = False,
+    metrics: Metrics | None = None,
 ) -> gr.Blocks:
     """Make the page.
 
@@ -48,14 +53,17 @@ def create_app(
         users: Turns that are worked on at once; others wait and see their place in the queue.
         indexing: Whether folders of the machine can be indexed from the page.
         examples: What may be said first; by default some of the store's captions.
+        paths: Whether the paths of ticked hits can be listed, which tells them to all visitors.
+        collections: Whether ticked hits can be put into collections, which writes to the store.
+        metrics: Where turns are counted; nowhere by default.
 
     Returns:
         The page, to be started with ``serve``.
     """
     uploads = Uploads()
-    said_first = examples_of(retriever) if examples is None else examples
-    opening = opening_of(retriever.store, said_first)
-    page = Events(retriever, responder or SearchResponder(retriever, k), opening, uploads)
+    opening = opening_of(retriever.store, examples_of(retriever) if examples is None else examples)
+    page = Events(retriever, responder or SearchResponder(retriever, k), opening, uploads, metrics)
+    taking = Taking(retriever)
     app: gr.Blocks = gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _HOUR), fill_width=True
     )
@@ -73,11 +81,12 @@ def create_app(
                 with gr.Column(scale=1, min_width=300, elem_classes="dar-finding"):
                     understood = _html("understanding", "", "newest", "pressed")
                     question = _html("question", "", "newest", "pressed", script="answers")
+                    picked = _html("picked", view.picked(paths=paths, collections=collections))
                     hits = _html("hits", view.hits(Talk(), opening), "newest", "pressed")
-            dialog = _html("dialog", "")
+            dialog = _html("dialog", "", "pressed")
             # Never drawn, so its texts stay texts.
             kept = gr.HTML("", html_template="", visible="hidden", js_on_load=_script("kept"))
-            resumed, saved = gr.Textbox(visible=False), gr.Textbox(visible=False)
+            resumed, saved, placed = (gr.Textbox(visible=False) for _ in range(3))
             outgoing = gr.MultimodalTextbox(visible=False, file_count="multiple")
             if indexing:
                 add_indexing(FolderIndexer(retriever), uploads)
@@ -111,18 +120,27 @@ def create_app(
         app.load(page.resume, [session, resumed], shown, js=_script("resume"), **resuming)
         for looked in (hits.look, understood.look, dialog.look):
             looked(page.look, [session], dialog, **quick)
-        for name, at_once in (
-            ("stop", page.stop),
-            ("undo", page.undo),
-            ("start", page.start_over),
+        # What the page was not started with is not there to be called.
+        for offered, asked, told, shows in (
+            (paths, picked.paths, taking.list_paths, dialog),
+            (collections, picked.put, taking.put, status),
         ):
+            if offered:
+                asked(told, [session], shows, **quick)
+        for name, at_once in (("stop", page.stop), ("undo", page.undo), ("start", page.start_over)):
             tools[name].click(at_once, [session], shown, **quick)
-        saving = tools["save"].click(_saved, [session], saved, **quick)
-        saving.then(None, [saved], None, js=_script("save"))
+        for happens, make, through, script in (
+            (tools["save"].click, _saved, saved, "save"),
+            (tools["export"].click, _exported, saved, "save"),
+            (dialog.where, taking.where, placed, "where"),
+        ):
+            made = happens(make, [session], through, **quick)
+            made.then(None, [through], None, js=_script(script))
         _when_left(app, _forgetting(uploads))
     app.queue(max_size=_WAITING)
     # What serves the page has to hold uploads to their limits.
     app.uploads = uploads  # type: ignore[attr-defined]
+    app.store = retriever.store  # type: ignore[attr-defined]
     return app
 
 
@@ -145,6 +163,10 @@ def _saved(session: Session) -> str:
     return as_file(session.talk)
 
 
+def _exported(session: Session) -> str:
+    return view.exported(session.talk)
+
+
 def _tools() -> dict[str, Any]:
     """The buttons for the conversation as a whole, by name."""
     with gr.Row(elem_classes="dar-tools"):
@@ -152,7 +174,7 @@ def _tools() -> dict[str, Any]:
             label.split()[0].lower(): gr.Button(
                 label, size="sm", elem_id=label.split()[0].lower(), min_width=44
             )
-            for label in ("Stop", "Undo", "Start over", "Save")
+            for label in ("Stop", "Undo", "Start over", "Save", "Export")
         }
         tools["load"] = gr.UploadButton(
             "Load", size="sm", elem_id="load", min_width=44, file_types=[".json"], type="binary"

@@ -27,7 +27,9 @@ from gradio_dar.files import as_file, from_file
 from gradio_dar.meant import NO_LONGER, Change, Locking, Meant
 from gradio_dar.opening import Opening
 from gradio_dar.session import Session
+from gradio_dar.taking import field_of
 from gradio_dar.talk import Responder, Talk, drawing, readable, reduced
+from gradio_dar.turns import Metrics, watched
 from gradio_dar.uploads import Uploads
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -39,6 +41,9 @@ _NAME: Final = 80
 Shown = tuple[Session, str, str, str, str, str, str]
 _UNCHANGED: Final[Any] = (gr.skip(),) * 7
 _CHANGES: Final[tuple[Change | Locking, ...]] = ("remove", "flip", "edit", "lock", "unlock")
+# What the page's scripts send of a link to what their browser does not keep.
+_MISSING: Final = "missing"
+_NOT_KEPT: Final = "This browser does not keep that conversation; load its file instead."
 _GONE: Final = "That hit is gone; search anew."
 
 
@@ -51,12 +56,14 @@ class Events:
         responder: Who answers.
         opening: What is seen first.
         uploads: What visitors have uploaded and not sent.
+        metrics: Where turns are counted.
     """
 
     retriever: DiffusionAugmentedRetriever
     responder: Responder
     opening: Opening
     uploads: Uploads
+    metrics: Metrics | None = None
 
     def send(self, session: Session, message: dict[str, Any]) -> Shown:
         """A message was sent; it waits for its turn, or is given back."""
@@ -95,13 +102,13 @@ class Events:
 
     def answer(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
         """One of the question's answers was taken, or an example."""
-        said = readable(_field(event, "id"))
+        said = readable(field_of(event, "id"))
         yield from self._steps(session, lambda talk: self.responder.say(talk, said, ()))
 
     def judge(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
         """More, or less, like a hit, a sample or a drawing is wanted."""
-        hit = self._picture(session.talk, _field(event, "id"))
-        like = _field(event, "action") == "like"
+        hit = self._picture(session.talk, field_of(event, "id"))
+        like = field_of(event, "action") == "like"
         if hit is None:
             yield self._shown(session, _GONE, problem=True)
         elif not view.can_be_opened(hit):
@@ -113,10 +120,10 @@ class Events:
 
     def change(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
         """A part of what was understood is taken out, turned round, edited, locked or unlocked."""
-        action = _field(event, "action")
+        action = field_of(event, "action")
         change = next((each for each in _CHANGES if each == action), None)
         try:
-            place, words = int(_field(event, "place")), readable(_field(event, "words"))
+            place, words = int(field_of(event, "place")), readable(field_of(event, "words"))
             if session.talk.result is None or change is None:
                 raise InvalidInputError("there is nothing to change yet")
             take = self._changing(session.talk, session.talk.result, place, change, words)
@@ -153,7 +160,7 @@ class Events:
 
     def look(self, session: Session, event: gr.EventData) -> str:
         """A hit, a sample or a drawing is looked at in full size, and why it is there."""
-        talk, id_ = session.talk, _field(event, "id")
+        talk, id_ = session.talk, field_of(event, "id")
         hit = talk.hit(id_)
         try:
             if hit is not None:
@@ -177,11 +184,17 @@ class Events:
         if not kept or session.talk.dialogue.turns or session.waiting:
             yield _UNCHANGED
             return
-        yield from self.load(session, kept.encode())
+        yield from self._take_up(session, kept)
 
     def take_up(self, session: Session, event: gr.EventData) -> Iterator[Shown]:
         """An earlier conversation was chosen."""
-        yield from self.load(session, _field(event, "kept").encode())
+        yield from self._take_up(session, field_of(event, "kept"))
+
+    def _take_up(self, session: Session, kept: str) -> Iterator[Shown]:
+        if kept == _MISSING:
+            yield self._shown(session, _NOT_KEPT, problem=True)
+            return
+        yield from self.load(session, kept.encode())
 
     def undo(self, session: Session) -> Shown:
         """Go back a step."""
@@ -216,18 +229,21 @@ class Events:
             Whether something went wrong; what was there before is there again.
         """
         shown: Any = _UNCHANGED
-        try:
-            for _ in session.step(take):
-                shown = self._shown(session, self._state(session))
-                yield shown
-            # Gradio empties what a generator shows nothing in.
-            if shown is _UNCHANGED:
-                yield shown
-            return False
-        # A responder may be anybody's code.
-        except Exception as error:
-            yield self._failed(session, error)
-            return True
+        with watched(self.metrics) as turn:
+            try:
+                for talk in session.step(take):
+                    turn.shows(talk)
+                    shown = self._shown(session, self._state(session))
+                    yield shown
+                # Gradio empties what a generator shows nothing in.
+                if shown is _UNCHANGED:
+                    yield shown
+                return False
+            # A responder may be anybody's code.
+            except Exception as error:
+                turn.fails(error)
+                yield self._failed(session, error)
+                return True
 
     def _failed(self, session: Session, error: Exception) -> Shown:
         if isinstance(error, DARError):
@@ -272,8 +288,3 @@ def _kept(talk: Talk) -> Any:
     name = next((turn.text for turn in talk.dialogue.user_turns if turn.text), "a picture")
     file = as_file(talk, _KEPT_SIDE)
     return json.dumps({"id": talk.id, "name": name[:_NAME], "file": file})
-
-
-def _field(event: gr.EventData, name: str) -> str:
-    # Its attributes shadow names.
-    return str((event._data or {}).get(name, ""))  # noqa: SLF001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import tempfile
@@ -15,18 +16,27 @@ from typing import Any, Final
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from dar_retriever import InvalidInputError
 from dar_retriever.support.web_access import AccessGuard, is_loopback, require_protection
 from gradio_dar.passwords import checking
+from gradio_dar.proxy import ProxyHeader, SignedIn
+from gradio_dar.routes import add_download, add_health
 from gradio_dar.uploads import Uploads, Visitors
 
 _STYLE: Final = Path(__file__).parent / "page.css"
 _MOST_UPLOADED: Final = "32mb"
 # Each holds what its tab shows; the one that was used longest ago goes first.
 _MOST_SESSIONS: Final = 256
+# How Gradio names its cookies.
+_SIGNED_IN: Final = ("access-token", "access-token-unsecure")
+_PROTECTION: Final = (
+    "passwords (--users FILE), with a proxy's sign-in (--user-header NAME), or with a proxy that "
+    "you name (--allowed-host NAME)"
+)
 _STARTING_SECONDS: Final = 60.0
 _CLEANING_SECONDS: Final = 5.0
 # Gradio's page is built by inline scripts, and makes functions of texts.
@@ -51,10 +61,20 @@ def page_app(
     port: int = 7860,
     allowed_hosts: Sequence[str] = (),
     users: Mapping[str, str] | None = None,
+    sign_in: ProxyHeader | None = None,
 ) -> ASGIApp:
     """The page as an ASGI application, with everything that guards it; see ``serve``."""
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     page.state_session_capacity = _MOST_SESSIONS
+
+    def signed_in(request: Request) -> bool:
+        held = [request.cookies.get(f"{name}-{mounted.cookie_id}") for name in _SIGNED_IN]
+        return not users or any(token in mounted.tokens for token in held)
+
+    store = getattr(page, "store", None)
+    if store is not None:
+        add_download(api, store, signed_in)
+        add_health(api, store)
     gr.mount_gradio_app(
         api,
         page,
@@ -76,9 +96,10 @@ def page_app(
     page.has_launched = True
     mounted: Any = next(route.app for route in api.routes if isinstance(route, Mount))
     page.app = mounted
-    return AccessGuard(
-        Visitors(api, _uploads_of(page)), host=host, allowed_hosts=allowed_hosts, headers=_HEADERS
-    )
+    visited: ASGIApp = Visitors(api, _uploads_of(page))
+    if sign_in is not None:
+        visited = SignedIn(visited, sign_in)
+    return AccessGuard(visited, host=host, allowed_hosts=allowed_hosts, headers=_HEADERS)
 
 
 def _uploads_of(page: gr.Blocks) -> Uploads:
@@ -98,6 +119,7 @@ def serving(
     port: int = 7860,
     allowed_hosts: Sequence[str] = (),
     users: Mapping[str, str] | None = None,
+    sign_in: ProxyHeader | None = None,
     allow_anyone: bool = False,
 ) -> Iterator[str]:
     """Serve a page until the end of the block; see ``serve``.
@@ -107,16 +129,31 @@ def serving(
     """
     require_protection(
         host,
-        protected=bool(users or allowed_hosts),
-        protection="passwords (--users FILE), or with a proxy that you name (--allowed-host NAME)",
+        protected=bool(users or allowed_hosts or sign_in),
+        protection=_PROTECTION,
         allow_anyone=allow_anyone,
     )
     with ExitStack() as stack:
         listening = stack.enter_context(_listening(host, port))
         port = listening.getsockname()[1]
         stack.enter_context(_own_folder_for_uploads(page))
-        app = page_app(page, host=host, port=port, allowed_hosts=allowed_hosts, users=users)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        app = page_app(
+            page,
+            host=host,
+            port=port,
+            allowed_hosts=allowed_hosts,
+            users=users,
+            sign_in=sign_in,
+        )
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            # Lines as the program's own; see log_as_json.
+            log_config=None if logging.getLogger().handlers else uvicorn.config.LOGGING_CONFIG,
+            # A proxy is known by the address that its requests come from.
+            proxy_headers=sign_in is None,
+            timeout_graceful_shutdown=1,
+        )
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -139,6 +176,7 @@ def serve(
     port: int = 7860,
     allowed_hosts: Sequence[str] = (),
     users: Mapping[str, str] | None = None,
+    sign_in: ProxyHeader | None = None,
     allow_anyone: bool = False,
 ) -> None:
     """Serve a page until it is interrupted; never through a tunnel.
@@ -149,6 +187,7 @@ def serve(
         port: Where it listens; 0 for any that is free.
         allowed_hosts: Further names that it answers to, such as those of a reverse proxy.
         users: Passwords, hashed, by name; see ``read_users``. By default nobody is asked.
+        sign_in: The header in which a proxy names whom it has let in; others are refused.
         allow_anyone: Whether it may listen off loopback without protection.
 
     Raises:
@@ -160,10 +199,11 @@ def serve(
         port=port,
         allowed_hosts=allowed_hosts,
         users=users,
+        sign_in=sign_in,
         allow_anyone=allow_anyone,
     ) as address:
         print(f"The page: {address}  (Ctrl-C ends it)", flush=True)  # noqa: T201
-        print(_who(host, users, allowed_hosts), flush=True)  # noqa: T201
+        print(_who(host, users, sign_in, allowed_hosts), flush=True)  # noqa: T201
         try:
             while True:
                 time.sleep(3600)
@@ -171,10 +211,17 @@ def serve(
             return
 
 
-def _who(host: str, users: Mapping[str, str] | None, allowed_hosts: Sequence[str]) -> str:
+def _who(
+    host: str,
+    users: Mapping[str, str] | None,
+    sign_in: ProxyHeader | None,
+    allowed_hosts: Sequence[str],
+) -> str:
     reached = "programs on this machine" if is_loopback(host) else "whoever reaches this machine"
     names = f", also by {', '.join(allowed_hosts)}" if allowed_hosts else ""
     asked = f"after a password, one of {len(users)}" if users else "without a password"
+    if sign_in is not None:
+        asked = f"{asked}, if {' or '.join(sign_in.proxies)} names them in {sign_in.name}"
     return f"It answers {reached}{names}, {asked}."
 
 

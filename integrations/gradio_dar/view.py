@@ -146,6 +146,7 @@ def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
         "details",
         tile=_tile(talk, hit, rank),
         large=_large(hit),
+        located=bool(talk.result.trace.caption),
         before=ids[rank - 2] if rank > 1 else "",
         after=ids[rank] if rank < len(ids) else "",
         parts=_parts(talk.result, hit, store),
@@ -156,6 +157,16 @@ def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
 def full_size(hit: Hit) -> str:
     """A sample or a drawing as large as a screen."""
     return _render("full", hit=hit, large=_large(hit))
+
+
+def picked(*, paths: bool, collections: bool) -> str:
+    """What can be done with the ticked hits."""
+    return _render("picked", paths=paths, collections=collections)
+
+
+def paths(places: Sequence[str]) -> str:
+    """A list of paths to copy."""
+    return _render("paths", places=places)
 
 
 def trouble(problem: str) -> str:
@@ -171,6 +182,14 @@ def indexed(report: IngestReport) -> str:
 def status(text: str, *, problem: bool = False) -> str:
     """One line that is read out."""
     return _render("status", text=text, problem=problem)
+
+
+def exported(talk: Talk) -> str:
+    """A conversation as a page of its own that loads nothing: what was said, meant and found."""
+    tiles = [_tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
+    lines = list(map(_line, talk.dialogue.turns))
+    understood = talk.result.trace.understood if talk.result else ""
+    return _render("exported", lines=lines, understood=understood, tiles=tiles)
 
 
 def _line(turn: Turn) -> _Line:
@@ -204,9 +223,13 @@ def _chips(talk: Talk, result: SearchResult) -> list[_Chip]:
 
 def _in_words(hit: Hit) -> list[tuple[str, str]]:
     """What is stored with a hit, its fields called as people call them."""
-    fields = {" ".join(words_of(name)) or name: str(value) for name, value in hit.metadata.items()}
+    fields = {" ".join(words_of(name)) or name: _text(v) for name, v in hit.metadata.items()}
     file = [("file", hit.file_name)] if hit.file_name else []
     return [*file, *sorted(fields.items())]
+
+
+def _text(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _tile(talk: Talk, hit: Hit, rank: int) -> _Tile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,25 @@ _OPTIONS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+# What Lighthouse reports of a page: milliseconds, and shares of the window that moved.
+_MEASURE: Final = """
+window.figures = {paint: 0, shift: 0, delay: 0};
+let first = 0, last = 0, moved = 0;
+const noting = (type, note) => new PerformanceObserver(
+  (list) => list.getEntries().forEach(note)).observe({type, buffered: true});
+noting('paint', (entry) => { window.figures.paint = entry.startTime; });
+noting('layout-shift', (entry) => {
+  if (entry.hadRecentInput) return;
+  // What moves within a second counts together, for five seconds at most.
+  const begins = entry.startTime - last > 1000 || entry.startTime - first > 5000;
+  if (begins) [first, moved] = [entry.startTime, 0];
+  [last, moved] = [entry.startTime, moved + entry.value];
+  window.figures.shift = Math.max(window.figures.shift, moved);
+});
+noting('event', (entry) => {
+  window.figures.delay = Math.max(window.figures.delay, entry.processingStart - entry.startTime);
+});
+"""
 # Notes when the hits change their state, in milliseconds.
 _WATCH: Final = """
 window.states = [];
@@ -76,10 +96,11 @@ class Person:
         self.elsewhere: list[str] = []
         self.troubles: list[str] = []
         page.set_default_timeout(PATIENCE)
-        origin = address.split("/?", maxsplit=1)[0]
+        origin = re.split("/[?#]", address)[0]
         page.on("request", lambda request: self._note(request.url, origin))
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
         page.add_init_script(_WATCH)
+        page.add_init_script(f"(() => {{{_MEASURE}}})()")
         page.goto(address)
         self.box.wait_for()
 
@@ -124,6 +145,12 @@ class Person:
     def states(self) -> list[tuple[str, float]]:
         """What the hits went through, each "turn state" with its time in milliseconds."""
         return [(state, at) for state, at in self.page.evaluate("window.states")]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """First paint and longest input delay in milliseconds, and what moved on its own."""
+        figures: dict[str, float] = self.page.evaluate("window.figures")
+        return figures
 
     def say(self, text: str) -> float:
         """Write into the box and send, by keyboard; when, in milliseconds."""

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -123,6 +124,12 @@ def test_five_turns_lead_to_the_target(
         first, refined = (times[f"{turn} {state}"] - began for state in ("pending", "final"))
         with capsys.disabled():
             sys.stdout.write(f"\nturn {turn}: first hits {first:.0f} ms, refined {refined:.0f} ms")
+    with capsys.disabled():
+        sys.stdout.write(
+            "\nfirst paint {paint:.0f} ms, shift {shift:.3f}, input delay {delay:.0f} ms".format(
+                **person.figures
+            )
+        )
 
 
 def test_what_the_words_find_is_shown_until_the_drawings_are_there(
@@ -151,56 +158,36 @@ def test_what_the_words_find_is_shown_until_the_drawings_are_there(
         ]
 
 
-def test_a_turn_goes_on_from_one_that_is_still_drawing(
+def test_a_turn_that_is_still_drawing_is_undone_stopped_or_gone_on_from(
     demo: DiffusionAugmentedRetriever, opens: Opener
 ):
     drawing = HangingGenerator()
-    with served(create_app(searching(demo, drawing))) as address:
+    # What is given up goes on drawing for a while.
+    with served(create_app(searching(demo, drawing), users=8)) as address:
         person = opens(address)
-        person.say("a red handbag")
-        person.waits(1, "pending")
-        # Sent twice by mistake: one turn.
-        person.say("a red handbag")
-        person.say("with two handles")
-        person.waits(2, "pending")
-        drawing.released.set()
-        person.waits(2, "final")
-
-        person.has_said(["a red handbag", "with two handles"])
-        assert "red handbag" in person.caption
-        assert "two handles" in person.caption
-
-
-def test_undo_stops_a_turn_that_is_still_drawing(demo: DiffusionAugmentedRetriever, opens: Opener):
-    drawing = HangingGenerator()
-    with served(create_app(searching(demo, drawing))) as address:
-        person = opens(address)
-        person.say("a red handbag")
+        assert person.page.locator("#stop").is_hidden()
+        person.say("a mug")
         person.waits(1, "pending")
         person.presses("#undo")
         person.waits(0, "empty")
-        drawing.released.set()
-        person.asks(1, "a mug")
 
-        person.has_said(["a mug"])
-
-
-def test_a_turn_is_stopped_and_keeps_what_the_words_found(
-    demo: DiffusionAugmentedRetriever, opens: Opener
-):
-    drawing = HangingGenerator()
-    with served(create_app(searching(demo, drawing))) as address:
-        person = opens(address)
-        assert person.page.locator("#stop").is_hidden()
         person.say("a red handbag")
         person.waits(1, "pending")
         person.presses("#stop")
         person.waits(1)
         person.page.locator("#stop").wait_for(state="hidden")
-        drawing.released.set()
-        person.asks(2, "in blue")
 
-        person.has_said(["a red handbag", "in blue"])
+        person.say("with two handles")
+        person.waits(2, "pending")
+        # Sent twice by mistake: one turn.
+        person.say("with two handles")
+        person.say("on a mint background")
+        person.waits(3, "pending")
+        drawing.released.set()
+        person.waits(3, "final")
+        person.has_said(["a red handbag", "with two handles", "on a mint background"])
+        for part in ("red handbag", "two handles", "mint background"):
+            assert part in person.caption
 
 
 def test_hits_are_judged_by_keyboard_and_judgements_taken_back(address: str, opens: Opener):
@@ -268,11 +255,25 @@ def test_hits_are_walked_looked_at_and_judged_by_keyboard(address: str, opens: O
     keys.press("ArrowRight")
     keys.press("ArrowDown")
     keys.press("ArrowUp")
-    for _ in range(2):
+    for first in (True, False):
         keys.press("Enter")
         dialog = person.sees("dialog[open]")
         assert person.ids[1] == dialog.get_attribute("data-id")
         assert dialog.locator("img.dar-full").get_attribute("alt")
+        if first:
+            person.presses("dialog[open] [data-where]")
+            box, image = (
+                person.sees(".dar-box").bounding_box(),
+                dialog.locator("img").bounding_box(),
+            )
+            assert box
+            assert image
+            assert (
+                image["x"] - 3
+                <= box["x"]
+                < box["x"] + box["width"]
+                <= image["x"] + image["width"] + 3
+            )
         words, drawings, score = map(
             float, dialog.get_by_test_id("parts").locator("td").all_inner_texts()
         )
@@ -436,14 +437,18 @@ def test_a_reload_keeps_the_conversation_and_earlier_ones_are_listed(address: st
     person.waits(2)
     person.has_said(["a handbag", "in red"])
     assert person.ids == before
+    link = person.page.url
 
     person.presses("#start")
     person.waits(0, "empty")
     person.has_said([])
-    person.presses("#undo")
+    person.page.wait_for_url(lambda url: "#" not in url)
+    person.page.go_back()
     person.waits(2)
+    assert person.page.url == link
     person.presses("#start")
     person.waits(0, "empty")
+    person.page.wait_for_url(lambda url: "#" not in url)
     person.page.reload()
     person.waits(0, "empty")
     assert person.page.locator("[data-kept]").first.inner_text() == "a handbag"
@@ -451,8 +456,12 @@ def test_a_reload_keeps_the_conversation_and_earlier_ones_are_listed(address: st
     person.waits(2)
     person.has_said(["a handbag", "in red"])
 
-    # A new tab begins with none.
+    # A new tab begins with none, or with what its link names.
     opens(address).waits(0, "empty")
+    other = opens(link)
+    other.waits(2)
+    other.has_said(["a handbag", "in red"])
+    opens(f"{address}/#talk=0123456789abcdef").reads("does not keep that conversation")
 
 
 def test_two_people_do_not_meet(address: str, browser: Browser):
@@ -574,6 +583,15 @@ def test_nothing_that_is_said_or_stored_becomes_part_of_the_page(
         assert person.page.locator("b, [onerror]").count() == 0
         person.page.keyboard.press("Escape")
 
+        with person.page.expect_download() as exporting:
+            person.presses("#export")
+        exported = person.page.context.new_page()
+        exported.set_content(exporting.value.path().read_text("utf-8"))
+        assert exported.locator("li").count() == 4
+        assert exported.get_by_text(VIOLENT).count() >= 4
+        assert exported.locator("b, [onerror]").count() == 0
+        exported.close()
+
         (tmp_path / picture_name(0)).unlink()
         gone = next(hit.id for hit in store.get(person.ids) if hit.file_name == picture_name(0))
         person.presses(f'[data-hit="{gone}"] [data-action=like]')
@@ -628,7 +646,8 @@ def test_a_folder_is_indexed_from_the_page(
     encoder = demo.query_encoder.encoder
     store = ImageStore.in_memory(encoder)
     retriever = DiffusionAugmentedRetriever(DARQueryEncoder(encoder), store)
-    with served(create_app(retriever, indexing=True)) as started_anew:
+    app = create_app(retriever, indexing=True, paths=True, collections=True)
+    with served(app) as started_anew:
         person = opens(started_anew)
         person.page.get_by_role("button", name="Index a folder of this machine").press("Enter")
         person.page.locator("#folder textarea, #folder input").first.fill(str(gallery_folder))
@@ -643,9 +662,44 @@ def test_a_folder_is_indexed_from_the_page(
         person.asks(1, "a handbag")
         assert len(person.ids) == 24
 
+        ticked = takes_along(person)
+        assert [hit.metadata["collection"] for hit in store.get(ticked)] == [["gifts"]] * 2
+
         person.page.locator("#folder textarea, #folder input").first.fill("/no/such/folder")
         person.presses("#look")
         person.page.locator("#indexed").filter(has_text="/no/such/folder").wait_for()
+
+
+def takes_along(person: Person) -> list[str]:
+    """Tick two hits and do all that can be done with them; their ids."""
+    assert person.page.locator("#picked button:visible").count() == 0
+    person.sees("#hits .dar-open").focus()
+    for key in ("s", "ArrowRight", "s"):
+        person.page.keyboard.press(key)
+    ticked = person.ids[:2]
+    person.page.locator("#picked strong").filter(has_text="2 ticked").wait_for()
+    with person.page.expect_download() as zipping:
+        person.presses("[data-do=zip]")
+    with zipfile.ZipFile(zipping.value.path()) as archive:
+        names = archive.namelist()
+    person.presses("[data-do=paths]")
+    paths = person.sees("dialog[open] textarea").input_value().splitlines()
+    assert [Path(path).name for path in paths] == names
+    assert len(names) == 2
+    person.page.keyboard.press("Escape")
+    person.page.locator("#picked input").fill("gifts")
+    person.page.locator("#picked input").press("Enter")
+    person.reads("2 pictures are in the collection “gifts”")
+    # They stay ticked when hits are drawn anew.
+    person.asks(2, "not red")
+    person.page.wait_for_function(
+        """ids => [...document.querySelectorAll('#hits [data-tick]')].every(
+          (box) => box.checked === ids.includes(box.dataset.tick))""",
+        arg=ticked,
+    )
+    person.presses("[data-do=none]")
+    assert person.page.locator("[data-tick]:checked").count() == 0
+    return ticked
 
 
 def test_what_a_closed_tab_held_is_given_up(demo: DiffusionAugmentedRetriever, opens: Opener):

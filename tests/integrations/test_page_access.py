@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +17,8 @@ import pytest
 import uvicorn
 from browsing import chromium, served
 from files_of_images import encoded, photograph
-from gradio_dar import create_app, line_for, read_users, serving
+from gradio_dar import ProxyHeader, create_app, line_for, read_users, serving
+from gradio_dar.proxy import SignedIn
 from gradio_dar.uploads import UploadLimits, Uploads
 from mcp_dar import create_server, http_app, serve_http
 from starlette.applications import Starlette
@@ -24,7 +27,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from dar_retriever import DiffusionAugmentedRetriever, InvalidInputError
+from dar_retriever import (
+    DiffusionAugmentedRetriever,
+    InvalidInputError,
+    StoreUnavailableError,
+)
 from dar_retriever.support.web_access import AccessGuard, is_loopback
 
 PICTURE = encoded(photograph(1), "PNG")
@@ -40,6 +47,7 @@ REQUESTS = {
         "/gradio_api/queue/join",
         {"json": {"data": [], "fn_index": 0, "session_hash": "abc"}},
     ),
+    "ticked pictures": ("POST", "/selected.zip", {"data": {"ids": "x"}}),
     "an upload": ("POST", "/gradio_api/upload", {"files": {"files": ("a.png", PICTURE)}}),
 }
 
@@ -217,7 +225,7 @@ def test_passwords_are_asked_for_everything(demo: DiffusionAugmentedRetriever, t
     file.write_text(f"# who\n\n{line_for('ada', 'lovelace')}\n")
     assert "lovelace" not in file.read_text()
     with serving(create_app(demo), port=0, users=read_users(file)) as address:
-        for what in ("its settings", "the event stream", "the queue", "an upload"):
+        for what in sorted(REQUESTS.keys() - {"the page", "a static file", "a file"}):
             method, path, options = REQUESTS[what]
             cookies = {"dar-visitor": "me"}
             assert httpx.request(
@@ -253,6 +261,45 @@ def test_a_file_of_users_that_is_none_is_refused(tmp_path: Path, content: str | 
 def test_names_and_passwords_of_no_use_are_refused(name: str, password: str):
     with pytest.raises(InvalidInputError):
         line_for(name, password)
+
+
+async def test_only_those_whom_the_proxy_names_are_let_in():
+    async def answering(scope: Any, receive: Any, send: Any) -> None:
+        await Response("in")(scope, receive, send)
+
+    app = SignedIn(answering, ProxyHeader("X-Forwarded-User", ("10.0.0.1",)))
+    ada = [("X-Forwarded-User", "ada")]
+    for address, path, headers, status in (
+        ("10.0.0.1", "/", ada, 200),
+        ("10.0.0.1", "/", [], 401),
+        ("10.0.0.1", "/", [("X-Forwarded-User", "")], 401),
+        ("10.0.0.1", "/", [*ada, ("x-forwarded-user", "bob")], 401),
+        ("10.0.0.2", "/", ada, 403),
+        ("10.0.0.2", "/health", [], 200),
+    ):
+        transport = httpx.ASGITransport(app, client=(address, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+            assert (await client.get(path, headers=headers)).status_code == status
+    with pytest.raises(InvalidInputError, match=r"10\.0\.0\.0/8"):
+        ProxyHeader("X-Forwarded-User", ("10.0.0.0/8",))
+
+
+def test_health_and_ticked_pictures_are_answered(
+    demo: DiffusionAugmentedRetriever, address: str, monkeypatch: pytest.MonkeyPatch
+):
+    assert httpx.get(f"{address}/health").text == "ok\n"
+    hit = demo.search("a mug", 1).hits[0]
+    zipped = httpx.post(f"{address}/selected.zip", data={"ids": hit.id})
+    with zipfile.ZipFile(io.BytesIO(zipped.content)) as archive:
+        assert archive.namelist() == [hit.file_name]
+    for body, status in (({}, 400), ({"ids": "x" * 70_000}, 413)):
+        assert httpx.post(f"{address}/selected.zip", data=body).status_code == status
+
+    def fail(*_: Any) -> None:
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(demo.store, "known", fail)
+    assert httpx.get(f"{address}/health").status_code == 503
 
 
 def left_on_disk() -> list[str]:

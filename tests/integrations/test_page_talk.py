@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
+import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +15,15 @@ import gradio as gr
 import pytest
 from chat_models import Caller
 from fakes import DrawingGenerator, FailingGenerator, drawn_image
-from gradio_dar import AgentResponder, SearchResponder, Talk, create_app, view
+from gradio_dar import AgentResponder, Metrics, SearchResponder, Talk, create_app, view
 from gradio_dar.examples import Example, spoken
 from gradio_dar.files import as_file, from_file
 from gradio_dar.meant import Meant
 from gradio_dar.opening import Opening, opening_of
+from gradio_dar.selecting import ids_of, put_into, zipped
 from gradio_dar.session import Session
 from gradio_dar.talk import readable
+from gradio_dar.turns import JsonLines, watched
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain.agents import create_agent
@@ -31,11 +36,13 @@ from dar_retriever import (
     Dialogue,
     DiffusionAugmentedRetriever,
     Hit,
+    ImageStore,
     InvalidImageError,
     InvalidInputError,
     NoQuestions,
     Part,
     Shown,
+    StoredImage,
     Turn,
 )
 from dar_retriever.support.images import data_url
@@ -213,6 +220,7 @@ def test_what_is_rendered_is_escaped():
     assert "<script" not in view.status(hostile)
     assert "<script" not in view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
     assert "<script" not in view.full_size(hit)
+    assert "<script" not in view.paths([hostile])
     opening = Opening((), 1, (hit,), ((hostile, (hostile,)),))
     assert "<script" not in view.hits(Talk(), opening)
 
@@ -360,6 +368,77 @@ def test_a_turn_that_is_stopped_keeps_what_it_found(responder: SearchResponder):
     assert session.stop()
     assert list(step) == []
     assert (session.talk.stage, len(session.talk.hits)) == ("final", 5)
+
+
+def test_a_zip_holds_each_picture_under_a_name_of_its_own(tmp_path: Path):
+    for name, image in (("a/mug.png", PICTURE), ("b/Mug.png", HUGE), ("c/mug.png", PICTURE)):
+        (tmp_path / name).parent.mkdir()
+        image.save(tmp_path / name)
+    (tmp_path / "secret.txt").write_text("secret")
+    places = [*sorted(tmp_path.glob("*/*.png")), tmp_path / "secret.txt", tmp_path / "gone.png"]
+    hits = [Hit(str(number), 0.0, str(place)) for number, place in enumerate(places)]
+
+    content = b"".join(zipped([*hits, Hit("data", 0.0, URL)]))
+
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = ["mug.png", "Mug (2).png", "mug (3).png", "data.jpg", "left out.txt"]
+        assert archive.namelist() == names
+        assert archive.read("mug.png") == (tmp_path / "a" / "mug.png").read_bytes()
+        left_out = archive.read("left out.txt").decode().splitlines()
+    assert [line.split(":")[0] for line in left_out] == ["secret.txt", "gone.png"]
+    assert str(tmp_path) not in "".join(left_out)
+
+
+def test_a_collection_is_written_beside_others(words: DiffusionAugmentedRetriever):
+    encoder = words.query_encoder.encoder
+    store = ImageStore.in_memory(encoder)
+    vector = encoder.encode_images([PICTURE])[0]
+    store.add([StoredImage(id_, vector, URL, "a mug", {"colour": "red"}) for id_ in ("a", "b")])
+
+    assert put_into(store, ["a"], "gifts") == 1
+    assert put_into(store, ["a", "b", "c"], " for  Ada ") == 2
+    found = [(hit.metadata["collection"], hit.metadata["colour"]) for hit in store.get(["a", "b"])]
+    assert found == [(["gifts", "for Ada"], "red"), (["for Ada"], "red")]
+    with pytest.raises(InvalidInputError, match="1 to 60"):
+        put_into(store, ["a"], " ")
+    with pytest.raises(InvalidInputError, match="201 pictures"):
+        ids_of("\n".join(map(str, range(201))))
+
+
+def test_a_conversation_is_exported_as_a_page_that_loads_nothing(responder: SearchResponder):
+    hostile = "<script>alert(1)</script>"
+    session = Session()
+    page = view.exported(say(session, responder, f"a handbag {hostile}", PICTURE))
+
+    assert "<script" not in page
+    assert page.count("data:image/jpeg") == 1 + len(session.talk.hits)
+    assert "default-src 'none'" in page
+    assert not re.search(r"(?:src|href)=.(?!data:)", page)
+
+
+def test_turns_are_logged_and_counted_without_words(
+    responder: SearchResponder, caplog: pytest.LogCaptureFixture
+):
+    session = Session()
+    with caplog.at_level("INFO", logger="gradio_dar"):
+        with watched(None) as turn:
+            for talk in session.step(lambda talk: responder.say(talk, "a handbag", ())):
+                turn.shows(talk)
+        with watched(None) as turn:
+            turn.fails(InvalidInputError("no"))
+    told = [each for each in caplog.records if each.name == "gradio_dar.turns"]
+    first, second = (json.loads(JsonLines().format(each))["turn"] for each in told)
+    assert (first["outcome"], first["hits"], second["outcome"]) == ("done", 5, "refused")
+    assert 0 < first["first"] <= first["seconds"]
+    assert "handbag" not in caplog.text
+
+    prometheus = pytest.importorskip("prometheus_client")
+    metrics = Metrics()
+    with watched(metrics):
+        pass
+    assert 'dar_turns_total{outcome="done"} 1.0' in (
+        prometheus.generate_latest(metrics.registry).decode()
+    )
 
 
 def test_a_locked_name_filters_also_after_another(demo: DiffusionAugmentedRetriever):

@@ -32,6 +32,10 @@ element.addEventListener('click', (event) => {
   if (kept) trigger('resume', {kept: keptOf(kept)?.file ?? ''});
   else if (id) trigger('click', {id});
 });
+window.addEventListener('hashchange', () => {
+  const id = new URLSearchParams(location.hash.slice(1)).get('talk');
+  if (id && id !== sessionStorage.getItem('dar-talk')) trigger('resume', {kept: keptOf(id)?.file ?? 'missing'});
+});
 const shown = () => {
   const chat = element.querySelector('.dar-chat');
   if (chat) chat.scrollTop = chat.scrollHeight;

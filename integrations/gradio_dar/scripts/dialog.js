@@ -10,8 +10,9 @@ const closed = (dialog) => {
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button'), dialog = element.querySelector('dialog');
   if (event.target === dialog) dialog.close();
-  const {look, action, id} = button?.dataset ?? {};
+  const {look, action, id, where} = button?.dataset ?? {};
   if (look) trigger('look', {id: look});
+  if (where) { pressed(button); trigger('where', {id: where}); }
   if (action) { trigger('judge', {action, id}); dialog.close(); }
 });
 element.addEventListener('keydown', (event) => {

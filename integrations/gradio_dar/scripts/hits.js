@@ -26,6 +26,7 @@ element.addEventListener('keydown', (event) => {
   if (!tile || event.ctrlKey || event.altKey || event.metaKey) return;
   const action = {l: 'like', x: 'unlike'}[event.key.toLowerCase()];
   if (action) { tile.querySelector(`[data-action=${action}]`)?.click(); return; }
+  if (event.key.toLowerCase() === 's') { tile.querySelector('[data-tick]')?.click(); return; }
   const all = tiles(), place = all.indexOf(tile);
   const next = {
     ArrowRight: () => all[place + 1], ArrowLeft: () => all[place - 1],
@@ -45,6 +46,7 @@ document.addEventListener('focusin', (event) => { if (!element.contains(event.ta
 document.addEventListener('pointerdown', (event) => { if (!element.contains(event.target)) focused = null; });
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 watch('value', () => {
+  document.dispatchEvent(new Event('dar-hits'));
   const all = tiles(), now = new Map(all.map((tile) => [tile.dataset.hit, [tile.offsetLeft, tile.offsetTop]]));
   for (const tile of still.matches ? [] : all) {
     const [left, top] = now.get(tile.dataset.hit), from = places.get(tile.dataset.hit);

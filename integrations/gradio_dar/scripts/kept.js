@@ -1,6 +1,11 @@
 // The conversation of this tab is kept in the browser; the last ten are.
 const keep = (talk) => {
+  const before = sessionStorage.getItem('dar-talk');
   sessionStorage.setItem('dar-talk', talk.id);
+  // The address is a link to this conversation; "back" returns to the one before.
+  const address = talk.file ? `#talk=${talk.id}` : location.pathname + location.search;
+  if (before === talk.id || !location.hash) history.replaceState(history.state, '', address);
+  else if (location.hash !== address) history.pushState(history.state, '', address);
   if (!talk.file) return;
   const ids = JSON.parse(localStorage.getItem('dar-talks') ?? '[]').filter((id) => id !== talk.id);
   for (const id of ids.splice(9)) localStorage.removeItem(`dar-talk-${id}`);

@@ -1,6 +1,7 @@
 (session) => {
   try {
-    const id = sessionStorage.getItem('dar-talk');
-    return [session, JSON.parse(localStorage.getItem(`dar-talk-${id}`) ?? 'null')?.file ?? ''];
+    const linked = new URLSearchParams(location.hash.slice(1)).get('talk');
+    const kept = localStorage.getItem(`dar-talk-${linked ?? sessionStorage.getItem('dar-talk')}`);
+    return [session, JSON.parse(kept ?? 'null')?.file ?? (linked ? 'missing' : '')];
   } catch { return [session, '']; }
 }

@@ -1,7 +1,7 @@
 (content) => {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([content], {type: 'application/json'}));
-  link.download = 'conversation.json';
+  const page = content.startsWith('<'), link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([content], {type: page ? 'text/html' : 'application/json'}));
+  link.download = page ? 'conversation.html' : 'conversation.json';
   link.click();
   URL.revokeObjectURL(link.href);
 }
