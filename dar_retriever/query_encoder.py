@@ -27,7 +27,7 @@ from dar_retriever.generation.base import (
     usable_samples,
 )
 from dar_retriever.reformulation.base import Reformulator
-from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.reformulation.tagged import TaggingReformulator
 from dar_retriever.support.deadline import call_within
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
 from dar_retriever.understanding.composition import Captioner, Composition, composition_for
@@ -49,7 +49,8 @@ class DARQueryEncoder:
     Args:
         encoder: The joint encoder that also filled the image store.
         generator: Draws what the user seems to mean. Without it, only the text is used.
-        reformulator: Writes caption and prompts; by default rules, within the encoder's limits.
+        reformulator: Writes caption and prompts; by default rules and a tagger, within
+            the encoder's limits.
         fusion: Combines the vectors; by default with the paper's weights.
         spending: Decides how many images to generate; always ``images_per_turn`` by default.
         captioner: Any function that describes an image. The user's words then change the
@@ -101,7 +102,7 @@ class DARQueryEncoder:
         self.composition = composition or composition_for(encoder)
         self.feedback = feedback or BoundedRocchio()
         self.exclusion = exclusion or BoundedExclusion()
-        self.reformulator = reformulator or RuleReformulator(
+        self.reformulator = reformulator or TaggingReformulator(
             encoder.count_tokens, encoder.max_tokens
         )
         self.prior = prior

@@ -155,9 +155,9 @@ def test_the_method_knows_protocols_and_no_models():
     rooms = {"fusion", "understanding", "trace", "query_encoder", "stores", "retriever", "ingest"}
     for module in (name for name in MODULES if room(name) in rooms):
         named = {name for name in own_imports(module) if room(name) in implementing}
-        # The rules are what reformulation falls back on; references are put into words, and what
+        # What reads by default, and what is fallen back on; references are put into words, and what
         # is locked is kept, for any.
-        rules = {f"reformulation.{name}" for name in ("rules", "references", "locked")}
+        rules = {f"reformulation.{name}" for name in ("tagged", "rules", "references", "locked")}
         # Names that a store knows are taken out of messages as English mentions them.
         if module.startswith("stores.filtering."):
             read = "reformulation.english.conditions."

@@ -23,7 +23,7 @@ from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
 from dar_retriever.fusion import BoundedExclusion, Calibration
 from dar_retriever.ingest.mapper import Steps
 from dar_retriever.reformulation.base import Reformulation
-from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator, own_words
+from dar_retriever.reformulation.rules import own_words
 from dar_retriever.support.decoding import decode
 from dar_retriever.support.images import is_blank, printable, read_file
 from dar_retriever.understanding.exclusions import directions, exclusion_texts
@@ -232,9 +232,7 @@ class Bench:
                 said = [state.turns[-1].text for _, _, state in self._states]
                 made = [Reformulation(text, (text,)) for text in said]
             else:
-                encoder = self.models.encoder
-                rules = RuleReformulator(encoder.count_tokens, encoder.max_tokens)
-                reformulator = JoinedTurns() if joined else rules
+                reformulator = self.models.reformulator(joined=joined)
                 first = (reformulator.reformulate(state) for _, _, state in self._states)
                 made = [
                     one if one.caption else own_words(state)

@@ -16,7 +16,6 @@ from dar_retriever.evaluation.ranking import target_ranks
 from dar_retriever.evaluation.statistics import Interval, bootstrap
 from dar_retriever.evaluation.values import Evaluation, Models, Outcome
 from dar_retriever.reformulation.english.lexicon import COLOURS
-from dar_retriever.reformulation.rules import JoinedTurns, RuleReformulator
 
 _SEED: Final = 0
 # Attributes in captions, beside colours; enough to find two that can be exchanged.
@@ -161,6 +160,6 @@ def _reworded(dialogue: Dialogue, models: Models, random: Random, *, joined: boo
         else turn
         for place, turn in enumerate(dialogue.turns)
     ]
-    rules = RuleReformulator(models.encoder.count_tokens, models.encoder.max_tokens)
-    reformulator = JoinedTurns() if joined else rules
-    return reformulator.reformulate(Dialogue(tuple(turns), dialogue.id)).caption
+    return (
+        models.reformulator(joined=joined).reformulate(Dialogue(tuple(turns), dialogue.id)).caption
+    )

@@ -14,6 +14,9 @@ from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.methods import Method
 from dar_retriever.evaluation.metrics import Ranks
 from dar_retriever.generation.base import ImageGenerator
+from dar_retriever.reformulation.base import Reformulator
+from dar_retriever.reformulation.rules import JoinedTurns
+from dar_retriever.reformulation.tagged import TaggingReformulator
 
 Progress: TypeAlias = Callable[[str], Callable[[int, int], None]]
 
@@ -33,6 +36,12 @@ class Models:
     generator: ImageGenerator | None
     images_per_turn: int
     negative_prompts: bool = False
+
+    def reformulator(self, *, joined: bool) -> Reformulator:
+        """What joins all turns, or what is the default for the encoder."""
+        if joined:
+            return JoinedTurns()
+        return TaggingReformulator(self.encoder.count_tokens, self.encoder.max_tokens)
 
 
 class ModelsOf(Protocol):

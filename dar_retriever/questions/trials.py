@@ -15,6 +15,7 @@ from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.reformulation.llm import LLMReformulator
 from dar_retriever.reformulation.rules import RuleReformulator
+from dar_retriever.reformulation.tagged import TaggingReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.hits import Hit
 
@@ -23,7 +24,7 @@ from dar_retriever.stores.hits import Hit
 # least 98 % (examples/benchmarks/understanding.md).
 _TEMPERATURE: Final = 0.17
 _OF_PICTURES: Final = 0.04
-_LANGUAGE_MODELS: Final = (LLMReformulator, CheckedReformulator)
+_SLOW: Final = (LLMReformulator, CheckedReformulator, TaggingReformulator)
 _MOST: Final = 200
 _CLEAR: Final = 0.5
 # Over the drawn products, where the best hit is likelier than all others: 99 % of the descriptions
@@ -59,8 +60,8 @@ class Candidates:
 class Trials:
     """Continues a search with answers that nobody has given yet.
 
-    The retriever's own reformulator reads the answers. Only language models do not: one question
-    may need 97 captions, so rules write those.
+    The retriever's own reformulator reads the answers. Models that read do not: one question may
+    need 97 captions, so rules write those.
 
     Args:
         retriever: The retriever of the search.
@@ -72,7 +73,7 @@ class Trials:
         self._word_filters = retriever.word_filters
         used = retriever.query_encoder.reformulator
         rules = RuleReformulator(self._encoder.count_tokens, self._encoder.max_tokens)
-        self._reformulator = rules if isinstance(used, _LANGUAGE_MODELS) else used
+        self._reformulator = rules if isinstance(used, _SLOW) else used
         self._calibration = Calibration(retriever.store)
 
     def candidates(self, result: SearchResult) -> Candidates:

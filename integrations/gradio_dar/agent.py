@@ -17,8 +17,8 @@ from dar_retriever import (
     DiffusionAugmentedRetriever,
     Hit,
     Part,
-    RuleReformulator,
     SearchResult,
+    TaggingReformulator,
     Turn,
 )
 from dar_retriever.support.images import data_url
@@ -96,7 +96,7 @@ class AgentResponder:
 
     def change(self, talk: Talk, meant: Meant) -> Iterator[Talk]:
         """See ``Responder``. The agent is told all that is meant now."""
-        text = f"Now I want just this: {meant.restated(RuleReformulator())}"
+        text = f"Now I want just this: {meant.restated(TaggingReformulator())}"
         yield from self._run(talk.begun(talk.dialogue.say(text)), _message(Turn("user", text)))
 
     def again(self, talk: Talk) -> Iterator[Talk]:

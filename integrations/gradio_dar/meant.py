@@ -15,6 +15,7 @@ from dar_retriever import (
     Reformulator,
     RuleReformulator,
     SearchResult,
+    TaggingReformulator,
 )
 from dar_retriever.ranking.propositions import propositions
 from dar_retriever.reformulation.locked import cut_from, pattern_of
@@ -102,11 +103,11 @@ class Meant:
         """All of it in one text that the reader understands as it is meant, if there is one.
 
         Args:
-            reader: Reads the text in the search. Only rules are tried: a language model would have
-                to write for every attempt.
+            reader: Reads the text in the search. A language model is not tried: it would have to
+                write for every attempt.
         """
         texts = list(dict.fromkeys(map(self._said_with, _NOT)))
-        if isinstance(reader, RuleReformulator):
+        if isinstance(reader, RuleReformulator | TaggingReformulator):
             for text in texts:
                 read = reader.reformulate(Dialogue.from_text(text))
                 if read.caption == self.caption and read.exclusions == self.unwanted:

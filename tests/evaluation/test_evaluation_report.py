@@ -651,9 +651,9 @@ class NumberEncoder:
         return np.stack([self._one_hot(number) for number in numbers])
 
     def _number(self, text: str) -> int:
-        found = re.search(r"x(\d+)", text)
+        found = re.search(r"\d+", text)
         assert found is not None, text
-        return int(found[1])
+        return int(found[0])
 
     def _one_hot(self, number: int) -> Vectors:
         return np.eye(self.dimension, dtype=np.float32)[number % self.dimension]
@@ -687,7 +687,7 @@ def numbered(folder: Path, texts: Sequence[Sequence[str]], *, whole: bool) -> Da
     return Dataset("numbers", tuple(cases), pool, folder, whole)
 
 
-COLOURFUL = "a red cup x{} on a blue table"
+COLOURFUL = "a red cup with {} spoons on a blue table"
 
 
 def test_a_perfect_search_is_all_hundreds(tmp_path: Path) -> None:
@@ -756,7 +756,9 @@ def test_what_is_reworded_is_read_by_the_same_method(tmp_path: Path, name: str) 
             return super().encode_texts(texts)
 
     data = numbered(
-        tmp_path, [[f"a cup x{n}", "has it dots? no, it has not"] for n in range(3)], whole=False
+        tmp_path,
+        [[f"a cup with {n} spoons", "has it dots? no, it has not"] for n in range(3)],
+        whole=False,
     )
     ran = evaluated(data, [name], Listening(), tmp_path / "encodings")
     heard.clear()
@@ -773,11 +775,11 @@ def test_nothing_is_put_into_an_empty_answer(tmp_path: Path) -> None:
             heard.extend(texts)
             return super().encode_texts(texts)
 
-    data = numbered(tmp_path, [[f"a cup x{n}", ""] for n in range(12)], whole=False)
+    data = numbered(tmp_path, [[f"a cup with {n} spoons", ""] for n in range(12)], whole=False)
     ran = evaluated(data, ["text"], Listening(), tmp_path / "encodings")
     heard.clear()
     diagnose(ran, ran.outcomes[0])
-    assert heard[-12:] == [f"a cup x{n}" for n in range(12)]
+    assert heard[-12:] == [f"a cup with {n} spoons" for n in range(12)]
 
 
 def test_captions_that_cannot_be_changed_are_no_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -81,7 +81,7 @@ class MarkedChat:
 
     def length(self) -> int:
         """Its letters."""
-        return sum(len(part.text) for _, parts in self.messages for part in parts)
+        return sum(len(part.text) for part in self._parts())
 
     def after(self, count: int) -> MarkedChat:
         """The chat as it stands after so many messages."""
@@ -92,15 +92,33 @@ class MarkedChat:
             )
         )
 
-    def varied(self, random: Random) -> MarkedChat:
-        """The same chat of other things, typed in another way."""
-        texts = [part.text for _, parts in self.messages for part in parts]
+    def things(self) -> list[str]:
+        """The words that the picture shows or must not show, the longer ones."""
+        marked = (part.text for part in self._parts() if part.tag in (Tag.KEEP, Tag.EXCLUDE))
+        found = (word.lower() for text in marked for word in _LETTERS.findall(text))
+        return sorted({word for word in found if len(word) > 3})
+
+    def varied(self, random: Random, things: Sequence[str] = ()) -> MarkedChat:
+        """The same chat of other things, typed in another way.
+
+        Args:
+            random: Decides what changes.
+            things: Words of other chats. Where nothing is taken back, any of them may stand for any
+                word of this one, so that what counts is how it is said.
+        """
+        texts = [part.text for part in self._parts()]
         said = {word.lower() for text in texts for word in _LETTERS.findall(text)}
         others: dict[str, str] = {}
         if random.random() < 0.6:
             for word in sorted(said & _KIND_OF.keys()):
                 other = random.choice(_KIND_OF[word])
                 if random.random() < 0.6 and other not in said:
+                    others[word] = other
+                    said.add(other)
+        if things and random.random() < 0.4 and not any(part.until for part in self._parts()):
+            for word in self.things():
+                other = random.choice(things)
+                if word not in others and other not in said and random.random() < 0.3:
                     others[word] = other
                     said.add(other)
         lower, bare = random.random() < 0.3, random.random() < 0.12
@@ -120,6 +138,9 @@ class MarkedChat:
                 for role, parts in self.messages
             )
         )
+
+    def _parts(self) -> Iterator[Part]:
+        return (part for _, parts in self.messages for part in parts)
 
     def read(self) -> tuple[Dialogue, list[Word], list[Tag]]:
         """The dialogue, its words, and the tag of each."""

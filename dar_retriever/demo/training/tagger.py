@@ -60,7 +60,8 @@ class Tagging(nn.Module):
 
     def forward(self, chats: Sequence[MarkedChat], random: Random) -> Tensor:
         """The loss of some chats, each at one of its messages and varied."""
-        read = [self._read(chat, random) for chat in chats]
+        things = [word for chat in chats for word in chat.things()]
+        read = [self._read(chat, things, random) for chat in chats]
         longest = max(len(pieces.ids) for pieces, _ in read)
         ids, types, mask, tags = (
             torch.tensor([[*row, *[empty] * (longest - len(row))] for row in rows], device=device())
@@ -75,10 +76,12 @@ class Tagging(nn.Module):
         loss: Tensor = self.error(made.logits.flatten(0, 1).float(), tags.flatten())
         return loss
 
-    def _read(self, chat: MarkedChat, random: Random) -> tuple[Pieces, list[int]]:
+    def _read(
+        self, chat: MarkedChat, things: Sequence[str], random: Random
+    ) -> tuple[Pieces, list[int]]:
         ends = chat.ends()
         count = ends[-1] if random.random() < 0.5 else random.choice(ends)
-        dialogue, words, tags = chat.after(count).varied(random).read()
+        dialogue, words, tags = chat.after(count).varied(random, things).read()
         hidden = random.random() < _WITHOUT_HINTS
         reading = Reading() if hidden else self.rules.read(dialogue)
         pieces = pieces_of(self.tokenizer, dialogue, words, ruled(words, reading))

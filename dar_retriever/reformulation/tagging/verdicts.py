@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from dar_retriever.reformulation.english.lexicon import stem, visibility
+from dar_retriever.reformulation.english.lexicon import COLOURS, stem, visibility
 from dar_retriever.reformulation.tagging.tagger import Tagged
 from dar_retriever.reformulation.tagging.words import Tag
 
@@ -17,11 +17,11 @@ _SURE: Final = 0.7
 def settled(tagged: Sequence[Tagged]) -> list[Tagged]:
     """The words with the tag that counts.
 
-    The tagger's, but that of the rules where the tagger is not sure. What the rules read as a
-    condition is none of the caption's. Of a thing that is wanted in one place and ruled out in
-    another, what was said last counts.
+    The tagger's, but that of the rules where the tagger is not sure, and for a colour that another
+    replaced. What the rules read as a condition is none of the caption's. Of a thing that is wanted
+    in one place and ruled out in another, what was said last counts.
     """
-    return _last_said([_between(each) for each in tagged])
+    return _last_said(_recoloured([_between(each) for each in tagged]))
 
 
 def _between(each: Tagged) -> Tagged:
@@ -32,6 +32,22 @@ def _between(each: Tagged) -> Tagged:
     unsaid = each.hint == Tag.DROP and each.tag == Tag.EXCLUDE
     doubtful = each.certainty < _SURE and (ruled_out or wanted or unsaid)
     return replace(each, tag=each.hint) if doubtful else each
+
+
+def _recoloured(told: list[Tagged]) -> list[Tagged]:
+    """Without the colours that the rules found replaced by a later one that both keep."""
+    agreed = [_is_colour(each) and each.tag == each.hint == Tag.KEEP for each in told]
+    last = max((place for place, both in enumerate(agreed) if both), default=0)
+    return [
+        replace(each, tag=Tag.DROP)
+        if place < last and _is_colour(each) and each.hint == Tag.DROP
+        else each
+        for place, each in enumerate(told)
+    ]
+
+
+def _is_colour(each: Tagged) -> bool:
+    return each.word.text.lower() in COLOURS
 
 
 def _last_said(told: list[Tagged]) -> list[Tagged]:
