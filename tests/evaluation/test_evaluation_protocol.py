@@ -452,8 +452,7 @@ def test_a_second_run_encodes_and_draws_nothing(
     made = {
         caption for outcome in first.outcomes for turns in outcome.captions for caption in turns
     }
-    assert made <= set(encoder.texts)
-    assert len(encoder.texts) == len(set(encoder.texts)) > TURNS
+    assert made < set(encoder.texts)
     assert len(requests_to(generator)) == TURNS * 2
 
     encoder, generator = CountingEncoder(tiny_encoder), DrawingGenerator()

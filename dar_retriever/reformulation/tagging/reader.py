@@ -16,7 +16,7 @@ from dar_retriever.reformulation.english.subjects import starts_over
 from dar_retriever.reformulation.english.wording import spoken, worded
 from dar_retriever.reformulation.tagging.phrases import phrases
 from dar_retriever.reformulation.tagging.spelling import spelt
-from dar_retriever.reformulation.tagging.tagger import WordTagger, embedded
+from dar_retriever.reformulation.tagging.tagger import Tagged, WordTagger, embedded
 from dar_retriever.reformulation.tagging.verdicts import settled
 from dar_retriever.reformulation.tagging.words import Tag, words_in
 
@@ -48,7 +48,7 @@ class TaggedEnglish:
         if tagged is None:
             return replace(ruled, notes=(*ruled.notes, _TOO_LONG))
         told = settled(tagged)
-        if starts_over(plain(dialogue.turns[ruled.since].text)):
+        if starts_over(plain(dialogue.turns[ruled.since].text)) or _gone(told, ruled.since):
             told = [each for each in told if each.word.turn >= ruled.since]
         kept = phrases(dialogue.turns, told, Tag.KEEP)
         if not kept:
@@ -67,6 +67,12 @@ class TaggedEnglish:
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""
         return visibility(phrase)
+
+
+def _gone(told: Sequence[Tagged], since: int) -> bool:
+    """Whether at most half of what was said before a new subject is still wanted."""
+    before = [e for e in told if e.word.turn < since and visibility(e.word.text) > 0]
+    return 2 * sum(each.tag == Tag.KEEP for each in before) <= len(before)
 
 
 def _spoken(dialogue: Dialogue) -> Dialogue:
