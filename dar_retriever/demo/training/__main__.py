@@ -49,7 +49,7 @@ SCHEDULES: Final = {
     "matching": Schedule(4_000, 512, 2e-3, weight_decay=0.05),
     "prior": Schedule(10_000, 1024, 2e-3, average=0.999),
 }
-_FURTHER: Final = Schedule(1_700, 32, 3e-4, average=0.995)
+_FURTHER: Final = Schedule(2_000, 32, 6e-4, average=0.997)
 _ON_VECTORS: Final = ("matching", "prior")
 
 
