@@ -398,14 +398,14 @@ def test_threads_that_ask_for_a_sample_wait_for_one(monkeypatch: pytest.MonkeyPa
     store.add(images(range(50)))
     chosen: list[int] = []
     all_there = threading.Barrier(8)
-    choose = store._survey._chosen
+    choose = store._survey._chosen_vectors
 
     def slowly(count: int) -> np.ndarray:
         chosen.append(count)
         time.sleep(0.1)
         return choose(count)
 
-    monkeypatch.setattr(store._survey, "_chosen", slowly)
+    monkeypatch.setattr(store._survey, "_chosen_vectors", slowly)
 
     def ask() -> np.ndarray:
         all_there.wait(30)
