@@ -20,7 +20,7 @@ from dar_retriever.errors import StoreUnavailableError
 from dar_retriever.ingest import ingest
 from dar_retriever.stores.image_store import ImageStore
 
-TRIALS = 10
+TRIALS = 6
 
 
 def told_by(*task: str | Path, before: tuple[str | Path, ...] = ()) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def test_an_ingest_that_is_killed_loses_nothing_and_goes_on(tmp_path: Path) -> N
         assert trial["found"] + trial["added"] == PICTURES, trial
         assert trial["completed"], trial
     # The kills came before the end, and at different points.
-    assert len({trial["reported"] for trial in trials if trial["reported"] < PICTURES}) > 4
+    assert len({trial["reported"] for trial in trials if trial["reported"] < PICTURES}) > 2
 
 
 def test_a_power_cut_loses_nothing_that_was_synced_and_gives_no_wrong_answer(
