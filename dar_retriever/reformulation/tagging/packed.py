@@ -36,16 +36,17 @@ def pack(model: Any, folder: Path) -> None:
 
 
 def unpack(folder: Path) -> Any:
-    """Open a token classifier that was packed, in single precision.
+    """Open a token classifier of BERT that was packed, in single precision.
 
     Raises:
         OSError: There is none in the folder.
     """
     from safetensors.torch import load_file
-    from transformers import AutoConfig, AutoModelForTokenClassification
+    from transformers import BertConfig, BertForTokenClassification
 
     tensors = load_file(folder / _FILE)
-    model = AutoModelForTokenClassification.from_config(AutoConfig.from_pretrained(folder))
+    # Made by hand: opening by transformers changes torch's default type for all threads meanwhile.
+    model: Any = BertForTokenClassification(BertConfig.from_pretrained(folder)).float()
     weights = {
         name: each.float() * tensors[name + _SCALE].float()[:, None]
         if name + _SCALE in tensors

@@ -19,6 +19,7 @@ EMBEDDED: Final = Path(__file__).parent / "weights"
 TAGS: Final = tuple(Tag)
 TYPES: Final = 2 * len(TAGS)
 """Token types: who speaks, and what the rules made of the word."""
+_OPENING: Final = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +138,14 @@ def pieces_of(
     return Pieces(ids, types, firsts)
 
 
-@cache
 def embedded() -> WordTagger:
     """The embedded tagger, opened once."""
+    with _OPENING:
+        return _embedded()
+
+
+@cache
+def _embedded() -> WordTagger:
     from transformers import AutoTokenizer
 
     return WordTagger(unpack(EMBEDDED), AutoTokenizer.from_pretrained(EMBEDDED))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import BertConfig, BertForTokenClassification, BertModel, BertTokenizerFast
@@ -22,7 +24,7 @@ from dar_retriever.demo.training.marked_chats import MarkedChat, marked_chats
 from dar_retriever.demo.training.tagger import CHATS
 from dar_retriever.demo.training.tagger import main as train_tagger
 from dar_retriever.reformulation.base import Reading
-from dar_retriever.reformulation.tagging import Tag, Tagged, WordTagger, words_of
+from dar_retriever.reformulation.tagging import Tag, Tagged, WordTagger, tagger, words_of
 from dar_retriever.reformulation.tagging.packed import pack, unpack
 from dar_retriever.reformulation.tagging.phrases import phrases
 from dar_retriever.reformulation.tagging.ruled import ruled
@@ -171,6 +173,16 @@ def test_marks_hold_until_a_message_takes_them_back():
     ]
     _, words, tags = chat.after(2).read()
     assert [w.text for w, t in zip(words, tags, strict=True) if t == Tag.KEEP] == ["mug", "green"]
+
+
+def test_threads_that_need_the_tagger_first_open_it_once():
+    tagger._embedded.cache_clear()
+    with ThreadPoolExecutor(8) as threads:
+        opened = list(threads.map(lambda _: tagger.embedded(), range(8)))
+
+    assert all(each is opened[0] for each in opened)
+    assert {each.dtype for each in opened[0]._model.parameters()} == {torch.float32}
+    assert torch.get_default_dtype() == torch.float32
 
 
 def test_all_marked_chats_can_be_read_at_every_message():
