@@ -72,6 +72,7 @@ def main() -> None:
         help="folder of a generator that is trained further, with the autoencoder in it",
     )
     parser.add_argument("--steps", type=int, help="of the further training")
+    parser.add_argument("--seed", type=int, default=0, help="another one for each further training")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -83,7 +84,7 @@ def main() -> None:
         if stage in _ON_VECTORS:
             _run_on_vectors(stage, options.pictures, folder)
         else:
-            longer = replace(_FURTHER, steps=options.steps or _FURTHER.steps)
+            longer = replace(_FURTHER, steps=options.steps or _FURTHER.steps, seed=options.seed)
             _run(stage, pool, tokenizer, folder, options.further, longer)
     console.print(f"done in {(time.monotonic() - began) / 60:.0f} min")
 

@@ -26,13 +26,17 @@ M = TypeVar("M", bound=nn.Module)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How long and how fast: a short warm-up, then a cosine down to zero."""
+    """How long and how fast: a short warm-up, then a cosine down to zero.
+
+    Another seed is for further training, which would see the batches of the first again.
+    """
 
     steps: int
     batch: int
     learning_rate: float
     weight_decay: float = 0.01
     average: float = 0.998
+    seed: int = 0
 
     def rate_at(self, step: int) -> float:
         """The learning rate at a step, as a share of the highest."""
@@ -86,12 +90,12 @@ def train(
     running = 0.0
     model.train()
     for step in range(start, schedule.steps):
-        torch.manual_seed(step)
+        torch.manual_seed(schedule.seed + step)
         with ExitStack() as stack:
             stack.enter_context(torch.autocast(device().type, torch.bfloat16))
             # PyTorch's fused attention is slower than plain matrices in the backward pass on CPUs.
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-            loss = loss_of(model, Random(step))
+            loss = loss_of(model, Random(schedule.seed + step))
             loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()

@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--further", type=Path, help="folder of a tagger that is trained further")
     parser.add_argument("--layers", type=int, default=6, help="layers of it that are kept")
     parser.add_argument("--passes", type=int, default=_PASSES, help="times each chat is read")
+    parser.add_argument("--seed", type=int, default=0, help="another one for each further training")
     options = parser.parse_args()
     folder: Path = options.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -177,7 +178,7 @@ def main() -> None:
         model, rate = further(options.further, chats, folder / "tokenizer"), _RATE / 2
     else:
         model, rate = opened(options.base, options.layers), _RATE
-    schedule = Schedule(steps, BATCH, rate, average=0.99)
+    schedule = Schedule(steps, BATCH, rate, average=0.99, seed=options.seed)
     train(
         model,
         lambda each, random: each(_batch(chats, random), random),
