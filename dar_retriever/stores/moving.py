@@ -8,9 +8,10 @@ from threading import Lock
 from typing import Final
 
 import numpy as np
+from PIL import Image
 
-from dar_retriever.encoders.base import Vectors
-from dar_retriever.errors import StoreError
+from dar_retriever.encoders.base import ImageEncoder, Vectors
+from dar_retriever.errors import InvalidImageError, StoreError
 from dar_retriever.stores.arguments import hit_count
 from dar_retriever.stores.base import WholeStore
 from dar_retriever.stores.fields import Field
@@ -26,6 +27,9 @@ _UPPER: Final = 0.9
 _WIDEST: Final = 2000
 # Mapped vectors rank a little differently than the old store does.
 _MARGIN: Final = 30
+# So many of the best old images are encoded at a search, for exact scores at the very top.
+_LOOKED_AT: Final = 8
+_REMEMBERED: Final = 20_000
 
 
 class MovingStore:
@@ -33,18 +37,23 @@ class MovingStore:
 
     Queries are vectors of the new encoder. Images of the old store are mapped into its space; the
     map is fitted on images that are in both. Their scores are brought to the scale of the new
-    store, on the same images. What is added goes into the new store.
+    store, on the same images. The best of them are opened and encoded, once each, as the order at
+    the very top needs exact scores. What is added goes into the new store.
 
     Args:
         new: The store that is being filled by ``migrate``.
         old: The store that it replaces.
+        encoder: The new store's encoder; without one no image is opened.
 
     Raises:
         StoreError: Too few images are in both yet.
     """
 
-    def __init__(self, new: WholeStore, old: WholeStore) -> None:
-        self._new, self._old = new, old
+    def __init__(
+        self, new: WholeStore, old: WholeStore, encoder: ImageEncoder | None = None
+    ) -> None:
+        self._new, self._old, self._encoder = new, old, encoder
+        self._exact: dict[str, Vectors] = {}
         self._lock = Lock()
         self._bridge: _Bridge | None = None
         self._seen = 0
@@ -87,7 +96,7 @@ class MovingStore:
         waiting = [id_ for id_ in ids if id_ not in there]
         rows = dict(zip(moved, self._new.vectors_of(moved), strict=True))
         mapped = self._bridged().map(self._old.vectors_of(waiting))
-        rows |= dict(zip(waiting, mapped, strict=True))
+        rows |= {id_: self._exact.get(id_, row) for id_, row in zip(waiting, mapped, strict=True)}
         empty = np.empty((0, self._new.width), np.float32)
         return np.stack([rows[id_] for id_ in ids]) if ids else empty
 
@@ -127,7 +136,26 @@ class MovingStore:
         mapped = bridge.map(self._old.vectors_of([hit.id for hit in waiting]))
         scale = bridge.scale(vector)
         scores = (scale(float(score)) for score in mapped @ vector)
-        return [replace(hit, score=score) for hit, score in zip(waiting, scores, strict=True)]
+        rated = [replace(hit, score=score) for hit, score in zip(waiting, scores, strict=True)]
+        return self._looked_at(vector, sorted(rated, key=lambda hit: -hit.score))
+
+    def _looked_at(self, vector: Vectors, rated: Sequence[Hit]) -> list[Hit]:
+        """The same hits, with exact scores for those that the new encoder has seen."""
+        if self._encoder is not None:
+            opened = {
+                hit.id: image
+                for hit in rated[:_LOOKED_AT]
+                if hit.id not in self._exact and (image := _image(hit)) is not None
+            }
+            vectors = self._encoder.encode_images(list(opened.values())) if opened else ()
+            if len(self._exact) > _REMEMBERED:
+                self._exact = {}
+            self._exact |= dict(zip(opened, vectors, strict=True))
+        exact = self._exact
+        return [
+            replace(hit, score=float(exact[hit.id] @ vector)) if hit.id in exact else hit
+            for hit in rated
+        ]
 
     def _bridged(self) -> _Bridge:
         with self._lock:
@@ -151,6 +179,14 @@ class MovingStore:
         order = np.random.default_rng(0).permutation(len(ids))[:PAIRS]
         chosen = [ids[place] for place in order]
         return chosen, self._new.vectors_of(chosen)
+
+
+def _image(hit: Hit) -> Image.Image | None:
+    """The hit's picture; None if it cannot be read, as then the estimate has to do."""
+    try:
+        return hit.open()
+    except InvalidImageError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def open_store(
         return ImageStore.in_memory(encoder)
     if is_moving(place):
         old, new = _both(place)
-        return MovingStore(open_image_store(new, encoder), open_image_store(old, None))
+        return MovingStore(open_image_store(new, encoder), open_image_store(old, None), encoder)
     if isinstance(place, str | os.PathLike):
         return open_image_store(place, encoder)
     return place(encoder)

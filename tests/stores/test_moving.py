@@ -123,6 +123,41 @@ def test_both_stores_are_searched_meanwhile(old: ImageStore, encoder: Any) -> No
     assert both.fields().keys() == old.fields().keys()
 
 
+def test_the_best_old_images_are_looked_at_once(old: ImageStore, encoder: Any) -> None:
+    new = ImageStore.in_memory(encoder)
+    with pytest.raises(Stopped):
+        migrate(old, new, encoder, stopping(70))
+    both = MovingStore(new, old, encoder)
+    ids = [record.id for record in old.records()]
+    waiting = next(id_ for id_ in ids if id_ not in new.known(ids))
+    row = encoder.encode_images([old.get([waiting])[0].open()])[0]
+    seen = encoder.calls
+    best = both.search(row, 3)[0]
+    assert (best.id, best.score) == (waiting, pytest.approx(1, abs=1e-5))
+    assert np.allclose(both.vectors_of([waiting]), row, atol=1e-6)
+    assert encoder.calls == seen + 1
+    assert both.search(row, 3)[0] == best
+    assert encoder.calls == seen + 1
+    assert waiting not in new.known(ids)
+
+
+def test_an_old_image_without_its_file_is_found_by_the_estimate(
+    encoder: Any, tmp_path: Path
+) -> None:
+    draw_pictures(tmp_path / "pictures", 80)
+    old, new = ImageStore.in_memory(ENCODER), ImageStore.in_memory(encoder)
+    ingest(tmp_path / "pictures", old, ENCODER)
+    with pytest.raises(Stopped):
+        migrate(old, new, encoder, stopping(64))
+    ids = [record.id for record in old.records()]
+    waiting = [hit for hit in old.get(ids) if hit.id not in new.known(ids)]
+    row = encoder.encode_images([waiting[0].open()])[0]
+    for file in (tmp_path / "pictures").iterdir():
+        file.unlink()
+    found = MovingStore(new, old, encoder).search(row, 20)
+    assert waiting[0].id in [hit.id for hit in found]
+
+
 def test_the_same_encoder_is_refused(old: ImageStore) -> None:
     with pytest.raises(EncoderMismatchError, match="dar store copy"):
         migrate(old, ImageStore.in_memory(ENCODER), ENCODER)
