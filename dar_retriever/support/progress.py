@@ -67,6 +67,8 @@ def quiet_libraries() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+            # diffusers passes it to the hub's client, which no longer reads it.
+            warnings.filterwarnings("ignore", message=".*local_dir_use_symlinks")
             yield
     finally:
         for library, verbosity, bar in zip(libraries, verbosities, bars, strict=True):

@@ -24,9 +24,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
+import published_shapes as shapes
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -54,20 +54,9 @@ VARIANTS = {
     "sequential offload": Acceleration(channels_last=False, offload="sequential"),
     "openvino": Acceleration(channels_last=False, runtime="openvino"),
 }
-# The published configurations of SD-Turbo, and one that takes seconds on a laptop.
-FULL = {
-    "unet": {"block_out_channels": (320, 640, 1280, 1280), "attention_head_dim": (5, 10, 20, 20)},
-    "text": {"hidden_size": 1024, "num_hidden_layers": 23, "num_attention_heads": 16},
-    "vae": {"block_out_channels": (128, 256, 512, 512)},
-    "side": 512,
-}
+FULL = shapes.FULL["sd_turbo"]
 LAPTOP = FULL | {"side": 256, "decoder": True}
-SMALL = {
-    "unet": {"block_out_channels": (32, 64, 128, 128), "attention_head_dim": (2, 4, 8, 8)},
-    "text": {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4},
-    "vae": {"block_out_channels": (32, 32, 64, 64)},
-    "side": 128,
-}
+SMALL = shapes.TOY["sd_turbo"]
 
 
 @dataclass(frozen=True)
@@ -93,77 +82,17 @@ class Measured:
     images: int
 
 
-def save_models(folder: Path, shape: dict[str, Any]) -> None:
+def save_models(folder: Path, shape: shapes.Shape) -> None:
     """Save a pipeline and an encoder with random weights, in half precision as published."""
     import open_clip
-    from diffusers import (
-        AutoencoderKL,
-        AutoencoderTiny,
-        EulerDiscreteScheduler,
-        StableDiffusionPipeline,
-        UNet2DConditionModel,
-    )
     from safetensors.torch import save_file
-    from transformers import CLIPTextConfig, CLIPTextModel
 
     torch.manual_seed(0)
-    tokenizer = clip_tokenizer()
-    width = shape["text"]["hidden_size"]
-    text = CLIPTextConfig(
-        **shape["text"],
-        intermediate_size=4 * width,
-        vocab_size=len(tokenizer),
-        max_position_embeddings=77,
-        projection_dim=width // 2,
-        hidden_act="gelu",
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    pipeline = StableDiffusionPipeline(
-        unet=UNet2DConditionModel(
-            **shape["unet"],
-            sample_size=shape["side"] // 8,
-            cross_attention_dim=width,
-            use_linear_projection=True,
-        ),
-        vae=AutoencoderKL(
-            **shape["vae"],
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=2,
-            latent_channels=4,
-            sample_size=shape["side"],
-        ),
-        scheduler=EulerDiscreteScheduler(
-            beta_start=0.00085,
-            beta_end=0.012,
-            beta_schedule="scaled_linear",
-            timestep_spacing="trailing",
-            steps_offset=1,
-        ),
-        text_encoder=CLIPTextModel(text),
-        tokenizer=tokenizer,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.to(dtype=torch.float16)
-    pipeline.save_pretrained(folder / "pipeline")
+    shapes.sd_turbo(folder / "pipeline", shape)
     if shape.get("decoder"):
-        AutoencoderTiny().to(torch.float16).save_pretrained(folder / "decoder")
+        shapes.tiny_decoder(folder / "decoder")
     encoder = open_clip.create_model(ENCODER)
     save_file(encoder.state_dict(), folder / "encoder.safetensors")
-
-
-def clip_tokenizer() -> Any:
-    """CLIP's tokenizer, from the vocabulary that open_clip ships."""
-    from open_clip.tokenizer import SimpleTokenizer
-    from transformers import CLIPTokenizer
-
-    source = SimpleTokenizer()
-    named = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
-    vocabulary = {named.get(token, token): number for token, number in source.encoder.items()}
-    return CLIPTokenizer(vocab=vocabulary, merges=list(source.bpe_ranks), model_max_length=77)
 
 
 def measure(folder: Path, variant: str, images: int, repeats: int) -> Measured:

@@ -65,6 +65,16 @@ def test_published_models_are_named_as_their_libraries_name_them(name: str):
         assert (chosen.encoder, chosen.pretrained) in open_clip.list_pretrained()
 
 
+@pytest.mark.parametrize("page", ["README.md", "examples/guides/presets.md"])
+def test_the_pages_say_what_a_preset_needs(page: str):
+    lines = (Path(__file__).parents[2] / page).read_text().splitlines()
+    for name in PRESETS if page != "README.md" else [each for each in PRESETS if each != "demo"]:
+        needs = preset(name).needs
+        download = f"{needs.download:g} GB" if needs.download else "none"
+        said = [f"`{name}`", f"{needs.memory:g} GB", download, needs.licences[1]]
+        assert any(all(part in line for part in said) for line in lines), said
+
+
 def test_the_demo_comes_with_the_package():
     chosen = preset("demo")
     folder = chosen.encoder.removeprefix("local-dir:")
