@@ -130,6 +130,7 @@ def reader(
     monkeypatch.setattr(presets.opening, "open_encoder", lambda *_, **__: encoder)
     monkeypatch.setattr(presets.opening, "open_generator", lambda *_, **__: generator)
     monkeypatch.setattr(dar_retriever, "OpenClipEncoder", lambda *_: encoder)
+    monkeypatch.setattr(dar_retriever, "ImageOnlyEncoder", lambda *_: encoder)
     monkeypatch.setattr(dar_retriever, "DiffusersGenerator", lambda *_, **__: generator)
     for module in ("langchain.chat_models", "langchain.agents.factory"):
         monkeypatch.setattr(f"{module}.init_chat_model", lambda *_: Hosted(), raising=False)

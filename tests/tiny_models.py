@@ -34,6 +34,7 @@ from transformers import (
     BertForSequenceClassification,
     BertModel,
     BertTokenizer,
+    BitImageProcessor,
     BlipConfig,
     BlipForImageTextRetrieval,
     BlipImageProcessor,
@@ -48,6 +49,11 @@ from transformers import (
     CLIPTokenizer,
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
+    Dinov2Config,
+    Dinov2Model,
+    DINOv3ViTConfig,
+    DINOv3ViTImageProcessor,
+    DINOv3ViTModel,
     GemmaTokenizer,
     Qwen2Tokenizer,
     Qwen2VLImageProcessor,
@@ -294,6 +300,23 @@ def blip(folder: Path) -> None:
     BlipProcessor(images, tokenizer).save_pretrained(folder)
 
 
+def dinov2(folder: Path) -> None:
+    """DINOv2: images alone."""
+    torch.manual_seed(0)
+    config = Dinov2Config(**_tower(), image_size=32, patch_size=8)
+    _lively(Dinov2Model(config)).save_pretrained(folder)
+    size = {"height": 32, "width": 32}
+    BitImageProcessor(size={"shortest_edge": 36}, crop_size=size).save_pretrained(folder)
+
+
+def dinov3(folder: Path) -> None:
+    """DINOv3: images alone, positions by rotation."""
+    torch.manual_seed(0)
+    config = DINOv3ViTConfig(**_tower(), image_size=32, patch_size=8)
+    _lively(DINOv3ViTModel(config)).save_pretrained(folder)
+    DINOv3ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+
+
 def bert(folder: Path) -> None:
     """A text model, which is no joint encoder."""
     tokenizer = _bert_tokenizer()
@@ -526,6 +549,8 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
         sentence_clip,
         sentence_qwen3_vl,
         blip,
+        dinov2,
+        dinov3,
         bert,
         bert_cross_encoder,
         qwen3_vl_reranker,

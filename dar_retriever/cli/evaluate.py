@@ -25,7 +25,8 @@ def evaluate_(
     methods: Annotated[
         str,
         typer.Option(
-            help=f"Of {', '.join(METHODS)}, weights:TEXT/IMAGES, reranked:NAME; @PRESET behind one."
+            help=f"Of {', '.join(METHODS)}, weights:TEXT/IMAGES, reranked:NAME, "
+            "view:MODEL; @PRESET behind one."
         ),
     ] = "joined,text,images,dar,adaptive",
     pool: Annotated[Path | None, typer.Option(help="JSON list of images, or a folder.")] = None,

@@ -1,4 +1,4 @@
-"""The protocol of joint encoders: one vector space for captions, drawings and stored images."""
+"""The protocols of encoders: one vector space for captions, drawings and stored images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from PIL import Image
 Vectors: TypeAlias = NDArray[np.float32]
 
 
-class JointEncoder(Protocol):
-    """Encodes texts and images as unit vectors in one space."""
+class ImageEncoder(Protocol):
+    """Encodes images as unit vectors; what a store is filled with."""
 
     @property
     def name(self) -> str:
@@ -30,6 +30,14 @@ class JointEncoder(Protocol):
         """The number of dimensions d of a vector."""
         ...
 
+    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
+        """Encode RGB images: float32 (N, d), unit length."""
+        ...
+
+
+class JointEncoder(ImageEncoder, Protocol):
+    """Encodes texts and images as unit vectors in one space."""
+
     @property
     def max_tokens(self) -> int:
         """Maximum number of tokens that the model reads of a text; the rest is cut off."""
@@ -43,13 +51,9 @@ class JointEncoder(Protocol):
         """Encode texts: float32 (N, d), unit length."""
         ...
 
-    def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """Encode RGB images: float32 (N, d), unit length."""
-        ...
-
 
 @runtime_checkable
-class PreprocessingEncoder(JointEncoder, Protocol):
+class PreprocessingEncoder(ImageEncoder, Protocol):
     """An encoder that encodes images in two steps: preprocessing, then the model.
 
     Together the two steps do what ``encode_images`` does. ``ingest`` runs the first one in threads.

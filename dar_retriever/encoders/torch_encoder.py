@@ -26,19 +26,18 @@ _FINER: Final = 2
 T = TypeVar("T")
 
 
-class TorchEncoder(ABC):
-    """A ``JointEncoder`` around a PyTorch model; subclasses encode single batches.
+class TorchImageEncoder(ABC):
+    """An ``ImageEncoder`` around a PyTorch model; subclasses encode single batches.
 
     Args:
         model: The model in evaluation mode, float32, on the CPU.
         name: The model's name for people.
         preprocessing: A text that describes everything but the weights that a vector depends on.
         dimension: Number of dimensions of a vector.
-        max_tokens: Maximum number of tokens that the text side reads.
         image_size: The larger side of the images that the model reads; None if it reads any size.
         device: "cuda", "mps" or "cpu"; the best one available by default.
         dtype: "float16", "bfloat16" or "float32"; by default half precision on accelerators.
-        batch_size: Maximum number of texts or images in one batch; by default 16 on CPUs, else 64.
+        batch_size: Maximum number of inputs in one batch; by default 16 on CPUs, else 64.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class TorchEncoder(ABC):
         name: str,
         preprocessing: str,
         dimension: int,
-        max_tokens: int,
         image_size: int | None,
         device: str | None,
         dtype: str | None,
@@ -56,14 +54,11 @@ class TorchEncoder(ABC):
     ) -> None:
         self.name = name
         self.dimension = dimension
-        self.max_tokens = max_tokens
         self.useful_side = None if image_size is None else _FINER * image_size
         self.fingerprint = fingerprint_of(preprocessing, model)
         self.device = choose_device(device)
         self.dtype = choose_dtype(dtype, self.device)
         self._batch_size = choose_batch_size(batch_size, self.device)
-        # Every call of a tokenizer changes its padding state, so calls must not overlap.
-        self._tokenizing = Lock()
         self._model: Any = model.to(self.device, self.dtype)
         self._birthplace = Birthplace(f"the encoder {name!r}", ModelLoadError)
 
@@ -75,14 +70,6 @@ class TorchEncoder(ABC):
         return torch.get_num_threads() if self.device.type == "cpu" else 1
 
     @abstractmethod
-    def count_tokens(self, text: str) -> int:
-        """See ``JointEncoder``."""
-
-    @abstractmethod
-    def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
-        """Encode one batch of texts."""
-
-    @abstractmethod
     def preprocess(self, image: Image.Image) -> Any:
         """See ``PreprocessingEncoder``."""
 
@@ -90,12 +77,8 @@ class TorchEncoder(ABC):
     def _image_features(self, images: Sequence[Any]) -> torch.Tensor:
         """Encode one batch of preprocessed images."""
 
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """See ``JointEncoder``."""
-        return self._encode(texts, self._text_features)
-
     def encode_images(self, images: Sequence[Image.Image]) -> Vectors:
-        """See ``JointEncoder``."""
+        """See ``ImageEncoder``."""
         return self._encode(
             images, lambda batch: self._image_features([self.preprocess(image) for image in batch])
         )
@@ -116,3 +99,31 @@ class TorchEncoder(ABC):
                 values = features(items[start : start + self._batch_size]).float()
                 parts.append(torch.nn.functional.normalize(values, dim=-1).cpu().numpy())
         return np.concatenate(parts)
+
+
+class TorchEncoder(TorchImageEncoder):
+    """A ``JointEncoder`` around a PyTorch model.
+
+    Args:
+        model: See ``TorchImageEncoder``.
+        max_tokens: Maximum number of tokens that the text side reads.
+        settings: The other arguments of ``TorchImageEncoder``.
+    """
+
+    def __init__(self, model: torch.nn.Module, *, max_tokens: int, **settings: Any) -> None:
+        super().__init__(model, **settings)
+        self.max_tokens = max_tokens
+        # Every call of a tokenizer changes its padding state, so calls must not overlap.
+        self._tokenizing = Lock()
+
+    @abstractmethod
+    def count_tokens(self, text: str) -> int:
+        """See ``JointEncoder``."""
+
+    @abstractmethod
+    def _text_features(self, texts: Sequence[str]) -> torch.Tensor:
+        """Encode one batch of texts."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """See ``JointEncoder``."""
+        return self._encode(texts, self._text_features)

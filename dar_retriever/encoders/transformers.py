@@ -54,7 +54,7 @@ class TransformersEncoder(TorchEncoder):
                     "open it with open_clip, write a JointEncoder of five methods for it, or use "
                     "the 'demo' preset, which needs no download"
                 )
-            opened = _open_model(model, config, pickled=pickled_weights)
+            opened = open_safely(model, config, pickled=pickled_weights)
             self._processor: Any = AutoProcessor.from_pretrained(model, trust_remote_code=False)
         text = config.text_config
         if self._type == "blip":
@@ -70,7 +70,7 @@ class TransformersEncoder(TorchEncoder):
             f"{self._processor.tokenizer(PROBE).input_ids}",
             dimension=int(dimension),
             max_tokens=int(text.max_position_embeddings),
-            image_size=_image_size(self._processor.image_processor),
+            image_size=image_size_of(self._processor.image_processor),
             device=device,
             dtype=dtype,
             batch_size=batch_size,
@@ -134,7 +134,12 @@ class TransformersEncoder(TorchEncoder):
         return _pooled(self._model.get_image_features(**pixels))
 
 
-def _open_model(model: str, config: Any, *, pickled: bool) -> Any:
+def open_safely(model: str, config: Any, *, pickled: bool) -> Any:
+    """Open a model of transformers in float32, without its code and, if not asked for, pickles.
+
+    Raises:
+        ModelLoadError: Its weights are pickled, and ``pickled`` is False.
+    """
     import torch
     from transformers import AutoModel, BlipForImageTextRetrieval
 
@@ -165,7 +170,7 @@ def _pooled(output: Any) -> torch.Tensor:
     return features
 
 
-def _image_size(processor: Any) -> int | None:
+def image_size_of(processor: Any) -> int | None:
     """The larger side that images are scaled to; None for models of any aspect ratio."""
     size = getattr(processor, "size", None)
     return max(dict(size).values()) if size and not hasattr(processor, "max_num_patches") else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -10,25 +9,30 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from dar_retriever.encoders.base import Vectors
+from dar_retriever.encoders.base import ImageEncoder, Vectors
+from dar_retriever.encoders.image_only import ImageOnlyEncoder
 from dar_retriever.evaluation import metrics
 from dar_retriever.evaluation.datasets import Dataset
 from dar_retriever.evaluation.drawing import generated_for, requests_of
 from dar_retriever.evaluation.methods import Method
+from dar_retriever.evaluation.pool import pool_vectors
 from dar_retriever.evaluation.ranking import PoolNeighbours, target_ranks
-from dar_retriever.evaluation.reranking import encoded, opened, reranked
-from dar_retriever.evaluation.row_cache import RowCache, Rows
+from dar_retriever.evaluation.reranking import (
+    Reranking,
+    ViewedPool,
+    encoded,
+    opened,
+    reranked,
+)
+from dar_retriever.evaluation.row_cache import RowCache, Rows, digest
 from dar_retriever.evaluation.sampling import sampled_beside
 from dar_retriever.evaluation.values import Encodings, Models, Outcome, Progress
 from dar_retriever.fusion import BoundedExclusion, Calibration
-from dar_retriever.ingest.mapper import Steps
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.reformulation.rules import own_words
-from dar_retriever.support.decoding import decode
-from dar_retriever.support.images import is_blank, printable, read_file
+from dar_retriever.support.images import is_blank
 from dar_retriever.understanding.exclusions import directions, exclusion_texts
 
-_IMAGES: Final = 64
 _TEXTS: Final = 512
 _STATES: Final = 8
 # As INQUIRE counts.
@@ -66,22 +70,14 @@ class Bench:
             (case.id, n, state) for case in dataset.cases for n, state in enumerate(case.rounds)
         ]
         self._texts: dict[bool, tuple[list[Reformulation], float]] = {}
-        encoder = models.encoder
-        self.pool = cache.rows(
-            f"pool {encoder.fingerprint} {_digest(dataset.pool)} {dataset.root.resolve()}",
-            len(dataset.pool),
-            encoder.dimension,
-            self._encode_pool,
-            batch=_IMAGES,
-            progress=self._told("Encoding the pool"),
-        ).values
+        self.pool = self._pool_of(models.encoder)
         self._calibration = Calibration(PoolNeighbours(self.pool))
 
     def encodings(self) -> Encodings:
         """The vectors to try fusions on."""
         made, _ = self._reformulated(joined=False)
         shape = (len(self._dataset.cases), self._dataset.rounds)
-        texts, drawn = self._texts_of(made).values, self._drawn(made).values
+        texts, drawn = self._texts_of(made).values, self._drawn(made, self.models.encoder).values
         return Encodings(
             texts.reshape(*shape, -1),
             drawn.reshape(*shape, -1, self.models.encoder.dimension),
@@ -101,7 +97,7 @@ class Bench:
         drawn = np.empty((turns, 0, encoder.dimension), np.float32)
         images = np.zeros(turns, np.int64)
         if method.draws:
-            rows = self._drawn(made)
+            rows = self._drawn(made, encoder)
             drawn = rows.values.reshape(turns, -1, encoder.dimension)
             images = self._wanted(method, texts.values)
             used = images.mean() / max(1, self.models.images_per_turn)
@@ -119,8 +115,15 @@ class Bench:
         turn_of = np.repeat(np.arange(turns), counts)
         told = self._told(f"Ranking: {method.name}")
         ranks = target_ranks(queries[turn_of], np.asarray(self.pool), targets, told)
-        if method.reranker:
-            reranking = opened(method.reranker, method.preset, encoder, PoolNeighbours(self.pool))
+        if method.reranker or method.view:
+            if method.view:
+                viewer = ImageOnlyEncoder(method.view)
+                reranking = Reranking(ViewedPool(self._pool_of(viewer)))
+                drawn = self._drawn(made, viewer).values.reshape(turns, -1, viewer.dimension)
+            else:
+                reranking = opened(
+                    method.reranker, method.preset, encoder, PoolNeighbours(self.pool)
+                )
             states = [state for *_, state in self._states]
             asked = encoded(
                 made, states, texts.values, drawn, queries, prior=reranking.prior, seed=self._seed
@@ -188,7 +191,7 @@ class Bench:
         asked = [exclusion_texts(each.caption, each.exclusions) for each in made]
         once = sorted({text for some in asked for text in some})
         rows = self._cache.rows(
-            f"exclusions {encoder.fingerprint} {_digest(once)}",
+            f"exclusions {encoder.fingerprint} {digest(once)}",
             len(once),
             encoder.dimension,
             lambda start, stop: encoder.encode_texts(once[start:stop]),
@@ -216,7 +219,7 @@ class Bench:
         encoder = self.models.encoder
         captions = [reformulation.caption for reformulation in made]
         return self._cache.rows(
-            f"texts {encoder.fingerprint} {_digest(captions)}",
+            f"texts {encoder.fingerprint} {digest(captions)}",
             len(captions),
             encoder.dimension,
             lambda start, stop: encoder.encode_texts(captions[start:stop]),
@@ -241,9 +244,9 @@ class Bench:
             self._texts[joined] = made, time.perf_counter() - began
         return self._texts[joined]
 
-    def _drawn(self, made: list[Reformulation]) -> Rows:
+    def _drawn(self, made: list[Reformulation], encoder: ImageEncoder) -> Rows:
         """Vectors of the generated images of every state; NaN where an image is missing."""
-        models, encoder = self.models, self.models.encoder
+        models = self.models
         generator = models.generator
         assert generator is not None
         wanted = [
@@ -268,7 +271,7 @@ class Bench:
             return vectors.reshape(stop - start, -1)
 
         rows = self._cache.rows(
-            f"drawn {encoder.fingerprint} {generator.fingerprint} {_digest(wanted)}",
+            f"drawn {encoder.fingerprint} {generator.fingerprint} {digest(wanted)}",
             len(wanted),
             models.images_per_turn * encoder.dimension,
             draw,
@@ -281,18 +284,9 @@ class Bench:
             rows.values[row] = draw(row, row + 1)[0]
         return rows
 
-    def _encode_pool(self, start: int, stop: int) -> Vectors:
-        encoder = self.models.encoder
-        # Read as in an ingest, so that the vectors are those of a real store.
-        side = Steps.of(encoder).side
-        paths = [self._dataset.path(place) for place in range(start, stop)]
-        return encoder.encode_images(
-            [decode(read_file(path), printable(path), side).image for path in paths]
-        )
+    def _pool_of(self, encoder: ImageEncoder) -> Vectors:
+        told = self._told("Encoding the pool")
+        return pool_vectors(self._dataset, encoder, self._cache, told)
 
     def _told(self, step: str) -> Callable[[int, int], None] | None:
         return self._progress(step) if self._progress else None
-
-
-def _digest(parts: object) -> str:
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -24,6 +24,7 @@ from dar_retriever.presets import preset
 
 _WEIGHTS: Final = "weights:"
 _RERANKED: Final = "reranked:"
+_VIEW: Final = "view:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Method:
         reranker: What orders the best images anew, one of ``RERANKERS``, or ``OWN`` for
             the preset's; empty for nothing.
         samples: Whether a prior's image vectors take the place of generated images.
+        view: The image-only model that compares the generated images with the best images once
+            more; empty for none.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Method:
     excludes: bool = False
     reranker: str = ""
     samples: bool = False
+    view: str = ""
 
 
 METHODS: Final = MappingProxyType(
@@ -77,8 +81,9 @@ def method(spec: str, default_preset: str) -> Method:
     Args:
         spec: One of ``METHODS``, or "weights:TEXT/IMAGES" with a pair of weights for each round,
             separated by commas; the last pair is used for all further rounds; or "reranked:NAME"
-            for "adaptive" with a re-ranker of ``RERANKERS`` after it. Add "@PRESET" to use that
-            preset's models.
+            for "adaptive" with a re-ranker of ``RERANKERS`` after it; or "view:MODEL" for
+            "adaptive" with the second view of an image-only model (hub id or folder). Add
+            "@PRESET" to use that preset's models.
         default_preset: The preset to use if the spec does not name one.
 
     Raises:
@@ -93,12 +98,15 @@ def method(spec: str, default_preset: str) -> Method:
     reranker = name.removeprefix(_RERANKED) if name.startswith(_RERANKED) else ""
     if reranker in RERANKERS:
         name = "adaptive"
+    view = name.removeprefix(_VIEW) if name.startswith(_VIEW) else ""
+    if view:
+        name = "adaptive"
     if name == "reranked":
         name, reranker = "adaptive", OWN
     if name not in METHODS:
         raise InvalidInputError(
             f"method {spec!r} is not one of {', '.join(METHODS)}, or such as weights:0.7/0.3, or "
-            f"reranked: with one of {', '.join(RERANKERS)}"
+            f"reranked: with one of {', '.join(RERANKERS)}, or view: with an image-only model"
         )
     fusions: dict[str, Callable[[Calibration], Fusion]] = {
         "images": lambda _: image_only(),
@@ -118,7 +126,7 @@ def method(spec: str, default_preset: str) -> Method:
         )
     draws = name in fusions and not samples
     return Method(
-        spec, name == "joined", fusion, draws, chosen, spending, excludes, reranker, samples
+        spec, name == "joined", fusion, draws, chosen, spending, excludes, reranker, samples, view
     )
 
 

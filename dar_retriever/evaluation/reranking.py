@@ -32,6 +32,7 @@ from dar_retriever.ranking import (
     Reranker,
 )
 from dar_retriever.ranking.base import Scores
+from dar_retriever.ranking.second_view import similarity, with_second_view
 from dar_retriever.reformulation.base import Reformulation
 from dar_retriever.stores.hits import Hit, uri_of
 from dar_retriever.trace import Trace
@@ -43,6 +44,33 @@ class Reranking:
 
     reranker: Reranker
     prior: ImagePrior | None = None
+
+
+class ViewedPool:
+    """Orders a pool by its second view, as ``SecondViewReranker`` orders hits.
+
+    Args:
+        vectors: The pool's vectors by the image-only encoder: float32 (P, e).
+    """
+
+    name = "second view"
+    depth = 100
+    reads_pictures = False
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+
+    def scores(self, candidates: Candidates) -> Scores:
+        """See ``Reranker``; the query's generated images are encoded by the same encoder.
+
+        Raises:
+            UndecidedError: Nothing was generated.
+        """
+        generated = candidates.query.image_vectors
+        if not len(generated):
+            raise UndecidedError("nothing was generated")
+        vectors = self._vectors[[int(hit.id) for hit in candidates.hits]]
+        return with_second_view(candidates.hits, similarity(vectors, generated))
 
 
 def _propositions(encoder: JointEncoder, pool: Neighbours) -> Reranker:

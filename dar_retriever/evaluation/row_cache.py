@@ -85,3 +85,8 @@ def _write(path: Path, text: str) -> None:
     part = path.with_suffix(".part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)
+
+
+def digest(parts: object) -> str:
+    """A short hash of what rows depend on, for their key."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from PIL import Image
 
-from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.ingest.in_step import ingest
 from dar_retriever.ingest.report import IngestReport
@@ -24,7 +24,7 @@ def ingest_images(
     images: Iterable[tuple[Image.Image, Metadata]],
     folder: str | Path,
     store: FillableStore,
-    encoder: JointEncoder,
+    encoder: ImageEncoder,
     **options: Any,
 ) -> IngestReport:
     """Store PIL images with their metadata; each is saved as a PNG file in a folder first.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import StoreError
 from dar_retriever.ingest.files import Source, files_of
 from dar_retriever.ingest.pipeline import Options, run
@@ -18,7 +18,7 @@ from dar_retriever.stores.hits import Metadata
 def ingest(
     source: Source,
     store: FillableStore,
-    encoder: JointEncoder,
+    encoder: ImageEncoder,
     *,
     metadata: Mapping[str, Metadata] | None = None,
     exif: bool = True,
@@ -74,7 +74,7 @@ def ingest(
 def sync(
     folder: str | Path,
     store: FillableStore,
-    encoder: JointEncoder,
+    encoder: ImageEncoder,
     *,
     prune: bool = True,
     root: str = "",

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
-from dar_retriever.encoders.base import JointEncoder, PreprocessingEncoder, Vectors
+from dar_retriever.encoders.base import ImageEncoder, PreprocessingEncoder, Vectors
 from dar_retriever.errors import DARError
 from dar_retriever.ingest.reader import Prepared, Preprocess, Unread
 from dar_retriever.ingest.report import LeftOut
@@ -38,7 +38,7 @@ class Steps:
     parallel_calls: int = 1
 
     @classmethod
-    def of(cls, encoder: JointEncoder) -> Steps:
+    def of(cls, encoder: ImageEncoder) -> Steps:
         """The steps of an encoder; one without separate steps does everything in ``encode``."""
         if isinstance(encoder, PreprocessingEncoder):
             return cls(

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import EncoderMismatchError, InvalidImageError
 from dar_retriever.ingest.report import LeftOut, Progress
 from dar_retriever.stores.base import WholeStore
@@ -37,7 +37,7 @@ class MigrationReport:
 
 
 def migrate(
-    old: WholeStore, new: WholeStore, encoder: JointEncoder, progress: Progress | None = None
+    old: WholeStore, new: WholeStore, encoder: ImageEncoder, progress: Progress | None = None
 ) -> MigrationReport:
     """Encode the images of a store into a store of another encoder.
 

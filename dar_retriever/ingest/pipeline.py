@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
-from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import InvalidInputError, StoreError
 from dar_retriever.ingest.files import FileState, FolderState, Listed
 from dar_retriever.ingest.mapper import Encode, Steps, images_of
@@ -74,7 +74,7 @@ class Options:
 
 
 def run(
-    source: FolderState | Listed, store: FillableStore, encoder: JointEncoder, options: Options
+    source: FolderState | Listed, store: FillableStore, encoder: ImageEncoder, options: Options
 ) -> IngestReport:
     """Store the images of a source that are new, then set right what is known of the others.
 

@@ -15,6 +15,7 @@ from dar_retriever.ranking.matching_ending import MatchingCloseness, MatchingEnd
 from dar_retriever.ranking.proposition_reranker import PropositionReranker
 from dar_retriever.ranking.reading import PropositionReader
 from dar_retriever.ranking.second_stage import Ordered, SecondStage
+from dar_retriever.ranking.second_view import SecondViewReranker
 from dar_retriever.ranking.sentence_transformers_matcher import SentenceTransformersMatcher
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "PropositionReranker",
     "Reranker",
     "SecondStage",
+    "SecondViewReranker",
     "SentenceTransformersMatcher",
     "StoreCloseness",
     "StoreEnding",

@@ -88,7 +88,11 @@ class Matcher(Protocol):
 
 def fit(candidates: Candidates, vector: Vectors) -> Scores:
     """How well each candidate fits a vector, in standard deviations among them: (N,)."""
-    scores = candidates.vectors @ vector
+    return standardised(candidates.vectors @ vector)
+
+
+def standardised(scores: Scores) -> Scores:
+    """Scores in standard deviations from their mean: (N,)."""
     result: Scores = (scores - scores.mean()) / max(float(scores.std()), FLAT)
     return result
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.encoders.base import ImageEncoder, Vectors
 from dar_retriever.stores.arguments import collection_name, hit_count, require_stored
 from dar_retriever.stores.chroma import Connection, FolderConnection, ServerConnection
 from dar_retriever.stores.chroma.catalogue import Catalogue
@@ -55,7 +55,7 @@ class ImageStore:
     def __init__(
         self,
         client: Any,
-        encoder: JointEncoder | None,
+        encoder: ImageEncoder | None,
         collection: str,
         *,
         roots: Folders = NOWHERE_ELSE,
@@ -84,7 +84,7 @@ class ImageStore:
         self._survey = ChromaSurvey(self._chroma, self.width)
 
     @classmethod
-    def in_memory(cls, encoder: JointEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
+    def in_memory(cls, encoder: ImageEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
         """A store in memory, which ends with the process."""
         import chromadb
 
@@ -96,7 +96,7 @@ class ImageStore:
     def on_disk(
         cls,
         folder: str | Path,
-        encoder: JointEncoder | None,
+        encoder: ImageEncoder | None,
         collection: str = DEFAULT_COLLECTION,
         *,
         roots: Folders = NOWHERE_ELSE,
@@ -115,7 +115,7 @@ class ImageStore:
     @classmethod
     def on_server(
         cls,
-        encoder: JointEncoder | None,
+        encoder: ImageEncoder | None,
         host: str = "localhost",
         port: int = 8000,
         collection: str = DEFAULT_COLLECTION,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.demo.gallery import picture_name
-from dar_retriever.encoders import JointEncoder, OpenClipEncoder, Vectors
+from dar_retriever.encoders import ImageOnlyEncoder, JointEncoder, OpenClipEncoder, Vectors
 from dar_retriever.errors import (
     GenerationError,
     InvalidImageError,
@@ -499,6 +499,32 @@ def test_another_method_draws_nothing_new(
     assert encoder.images == 0
     # Only the joined turns are new.
     assert len(encoder.texts) == TURNS
+
+
+def test_a_second_view_orders_the_best_images_anew(
+    tiny_encoder: OpenClipEncoder,
+    dataset: Dataset,
+    tmp_path: Path,
+    checkpoint: Callable[[str], str],
+):
+    generator, folder = DrawingGenerator(), checkpoint("dinov2")
+    models = Models(tiny_encoder, generator, 2)
+    plain, viewed = run(dataset, tmp_path, models, "adaptive", f"view:{folder}").outcomes
+
+    np.testing.assert_array_equal(viewed.queries, plain.queries)
+    viewer = ImageOnlyEncoder(folder)
+    shown = requests_to(generator)[2 * TURNS :]
+    drawn = viewer.encode_images([drawn_image(each.prompt, each.seed) for each in shown])
+    drawn = drawn.reshape(TURNS, 2, -1).mean(1)
+    second = drawn @ stored(dataset, viewer).T
+    first = plain.queries.reshape(TURNS, -1) @ stored(dataset, tiny_encoder).T
+    fused = sum(
+        weight * (scores - scores.mean(1, keepdims=True)) / scores.std(1, keepdims=True)
+        for weight, scores in ((1, first), (0.1, second))
+    )
+    targets = np.repeat(TARGETS, ROUNDS)
+    own = np.take_along_axis(fused, targets[:, None], 1)
+    np.testing.assert_array_equal(viewed.ranks.ravel(), (fused >= own).sum(1))
 
 
 @pytest.mark.parametrize("other", ["encoder", "generator", "number"])

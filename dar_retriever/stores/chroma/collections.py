@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.encoders.base import ImageEncoder, Vectors
 from dar_retriever.errors import EncoderMismatchError, StoreError
 from dar_retriever.stores.chroma.connection import Connection
 from dar_retriever.stores.chroma.index import INDEX, wider_search
@@ -38,7 +38,7 @@ class Opened:
     fingerprint: str
 
 
-def opened(chroma: Connection, name: str, encoder: JointEncoder | None) -> Opened:
+def opened(chroma: Connection, name: str, encoder: ImageEncoder | None) -> Opened:
     """Open a collection for an encoder, or create it; without an encoder, as it is.
 
     Raises:
@@ -65,12 +65,12 @@ def opened(chroma: Connection, name: str, encoder: JointEncoder | None) -> Opene
     return Opened(width, space, metadata, *told)
 
 
-def metadata_naming(encoder: JointEncoder) -> dict[str, str]:
+def metadata_naming(encoder: ImageEncoder) -> dict[str, str]:
     """The metadata by which a collection remembers its encoder."""
     return {_FINGERPRINT: encoder.fingerprint, _ENCODER: encoder.name}
 
 
-def require_same_encoder(collection: Any, encoder: JointEncoder) -> bool:
+def require_same_encoder(collection: Any, encoder: ImageEncoder) -> bool:
     """Refuse a collection of another encoder. Returns whether the collection names its encoder."""
     metadata = collection.metadata or {}
     fingerprint = metadata.get(_FINGERPRINT)
@@ -84,7 +84,7 @@ def require_same_encoder(collection: Any, encoder: JointEncoder) -> bool:
 
 
 def require_fitting_vectors(
-    collection: str, some: Vectors, space: str, encoder: JointEncoder
+    collection: str, some: Vectors, space: str, encoder: ImageEncoder
 ) -> None:
     """Refuse vectors of another program that cannot be compared with this encoder's queries."""
     if not some.size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from dar_retriever.encoders.base import JointEncoder
+from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import EncoderMismatchError, StoreError
 from dar_retriever.stores.engines.base import Engine
 
@@ -13,7 +13,7 @@ ENCODER: Final = "dar_encoder"
 WIDTH: Final = "dar_width"
 
 
-def opened(engine: Engine, encoder: JointEncoder | None) -> dict[str, str]:
+def opened(engine: Engine, encoder: ImageEncoder | None) -> dict[str, str]:
     """The settings of a collection, which is created if it is missing.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 
-from dar_retriever.encoders.base import JointEncoder, Vectors
+from dar_retriever.encoders.base import ImageEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.stores.arguments import hit_count, require_stored
 from dar_retriever.stores.copies import (
@@ -59,7 +59,7 @@ class AddressStore:
     """
 
     def __init__(
-        self, engine: Engine, encoder: JointEncoder | None, *, roots: Folders = NOWHERE_ELSE
+        self, engine: Engine, encoder: ImageEncoder | None, *, roots: Folders = NOWHERE_ELSE
     ) -> None:
         self._engine = engine
         self.encoder_name, self.fingerprint, self.width = "", "", 0
