@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
+from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.ranking.base import Explainer
@@ -23,7 +24,7 @@ from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
-from dar_retriever.stores.near_duplicates import best_of_each
+from dar_retriever.stores.near_duplicates import best_of_each, without_near_duplicates
 from dar_retriever.support.threads import in_thread, in_threads
 
 __all__ = ["DiffusionAugmentedRetriever", "SearchResult"]
@@ -241,7 +242,15 @@ class DiffusionAugmentedRetriever:
         stage = self.second_stage
         if stage is None or (stage.reranker.reads_pictures and not found.final):
             return found
-        ordered = stage.ordered(found.query, found.hits, self.store)
+        depth = stage.reranker.depth
+
+        def search(vector: Vectors) -> list[Hit]:
+            hits = self.store.search(vector, depth, found.where, found.exclude)
+            if not self.hide_near_duplicates:
+                return hits
+            return without_near_duplicates((*found.hits, *hits))[len(found.hits) :]
+
+        ordered = stage.ordered(found.query, found.hits, self.store, search)
         trace = dataclasses.replace(
             found.trace,
             timings=MappingProxyType({**found.trace.timings, "rank": ordered.seconds}),

@@ -64,6 +64,7 @@ from dar_retriever.ranking import (
     StoreCloseness,
     StoreEnding,
 )
+from dar_retriever.ranking.subjects import SubjectLevel
 from dar_retriever.reformulation import LLMReformulator, Reformulator
 from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
@@ -242,14 +243,16 @@ def from_preset(
     reader = PropositionReader(encoder, calibration)
     ending: Ending = StoreEnding(opened, reader)
     closeness: Closeness = StoreCloseness(opened, encoder, calibration)
+    subjects = SubjectLevel(opened, encoder) if beside else None
     if beside is not None:
-        ending = MatchingEnding(beside.matching, opened, encoder, ending)
-        closeness = MatchingCloseness(beside.matching, opened, encoder, closeness)
+        head = beside.matching
+        ending = MatchingEnding(head, opened, encoder, ending, subjects=subjects)
+        closeness = MatchingCloseness(head, opened, encoder, closeness, subjects=subjects)
     return DiffusionAugmentedRetriever(
         query_encoder,
         opened,
         closeness=closeness,
-        second_stage=SecondStage(reranker) if reranker else None,
+        second_stage=SecondStage(reranker, subjects=subjects) if reranker else None,
         ending=ending,
         explainer=beside.matching if beside else PropositionReranker(reader),
         hide_near_duplicates=hide_near_duplicates,
@@ -293,5 +296,5 @@ class Beside:
 
     def reranker(self, neighbours: Neighbours) -> Reranker:
         """The head decides; the spread of the samples tells apart what it leaves equal."""
-        spread = DensityRatioReranker(neighbours, text=0)
+        spread = DensityRatioReranker(neighbours, text=False)
         return CombinedReranker([(self.matching, 1.0), (spread, SPREAD)])

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import UndecidedError
 from dar_retriever.fusion.calibration import Neighbours
 from dar_retriever.query_encoder import EncodedQuery
-from dar_retriever.ranking.base import Candidates, fit, require_words_alone
+from dar_retriever.ranking.base import (
+    Candidates,
+    Scores,
+    fit,
+    require_words_alone,
+    standardised,
+)
 from dar_retriever.ranking.gaussian import Gaussian, centred, root
 
 # Chosen on dialogues of their own; see examples/benchmarks/spread.md.
-_TEXT: Final = 10.0
+_BOUND: Final = 1.5
+_SHARE: Final = 0.5
 _OWN: Final = 0.8
 _NOISE: Final = 0.05
 # Sixteen find less than the text alone: examples/benchmarks/spread.md.
@@ -53,22 +59,23 @@ class DensityRatioReranker:
     Args:
         neighbours: The store that is searched.
         depth: See ``Reranker``.
-        text: How much the text's own score counts, in units of the logarithm for each standard
-            deviation among the candidates. It holds against samples that are wrong about something
-            that was told. 0 for the samples alone, such as beside a matching head.
+        text: Whether the text's own score counts as well. Then the ratio, in standard deviations
+            among the candidates, counts half, and no more than 1.5 of them either way: samples that
+            are wrong about something that was told cannot move a hit far. Without it the samples
+            decide alone, such as beside a matching head.
     """
 
     name = "density ratio"
     reads_pictures = False
 
-    def __init__(self, neighbours: Neighbours, depth: int = 200, *, text: float = _TEXT) -> None:
+    def __init__(self, neighbours: Neighbours, depth: int = 200, *, text: bool = True) -> None:
         self._neighbours = neighbours
         self.depth = depth
         self._text = text
         self._anything: _Anything | None = None
         self._lock = Lock()
 
-    def scores(self, candidates: Candidates) -> NDArray[np.floating[Any]]:
+    def scores(self, candidates: Candidates) -> Scores:
         """See ``Reranker``.
 
         Raises:
@@ -88,9 +95,11 @@ class DensityRatioReranker:
         vectors = candidates.vectors
         ratio = meant.log_density(vectors) - anything.gaussian.log_density(vectors)
         text = candidates.query.text_vector
-        if self._text and text is not None:
-            ratio += self._text * fit(candidates, text)
-        return ratio
+        if not self._text or text is None:
+            return ratio
+        bounded = np.clip(standardised(ratio), -_BOUND, _BOUND)
+        scores: Scores = fit(candidates, text) + _SHARE * bounded
+        return scores
 
     def _stored(self) -> _Anything:
         sample = self._neighbours.sample()

@@ -44,6 +44,7 @@ class MatchingEnding:
         otherwise: Decides where pictures were shown or judged, or where the head understands
             nothing of the request; without it, that cannot be told.
         nothing: The logarithm of the probability that the best hit has to have.
+        subjects: Knows what the store's captions are about; opened here by default.
     """
 
     def __init__(
@@ -54,10 +55,11 @@ class MatchingEnding:
         otherwise: Ending | None = None,
         *,
         nothing: float = _NOTHING,
+        subjects: SubjectLevel | None = None,
     ) -> None:
         self._head = head
         self._nothing = nothing
-        self.subjects = SubjectLevel(store, encoder)
+        self.subjects = subjects or SubjectLevel(store, encoder)
         self._otherwise = otherwise
 
     def fitting(self, candidates: Candidates) -> int | None:
@@ -86,6 +88,7 @@ class MatchingCloseness:
         store: The store that is searched.
         encoder: The store's encoder.
         otherwise: Decides where the head cannot tell; see ``MatchingEnding``.
+        subjects: See ``MatchingEnding``.
     """
 
     def __init__(
@@ -94,8 +97,10 @@ class MatchingCloseness:
         store: SearchableStore,
         encoder: JointEncoder,
         otherwise: Closeness,
+        *,
+        subjects: SubjectLevel | None = None,
     ) -> None:
-        self._ending = MatchingEnding(head, store, encoder, nothing=_FAR)
+        self._ending = MatchingEnding(head, store, encoder, nothing=_FAR, subjects=subjects)
         self._depth = head.depth
         self._store = store
         self._otherwise = otherwise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from threading import Lock
@@ -23,6 +24,8 @@ SAMPLE: Final = 1024
 _CAPTIONED: Final = 2000
 _DESCRIBED: Final = 10_000
 _GROWN: Final = 0.1
+# A turn asks for the sample several times, and counting costs as much as a small search.
+_LOOK_AGAIN: Final = 1.0
 
 # Caption and metadata as they are stored.
 Description: TypeAlias = tuple[str | None, dict[str, Any] | None]
@@ -38,6 +41,7 @@ class Survey(ABC):
         self._sampling = Lock()
         self._sampled: tuple[int, Vectors] | None = None
         self._fields, self._writes = RememberedFields(), 0
+        self._counted_at = (-1, 0.0)
 
     @abstractmethod
     def count(self) -> int:
@@ -60,8 +64,15 @@ class Survey(ABC):
         self._writes += 1
 
     def sample(self) -> Vectors:
-        """Random vectors; the same array until the store has grown or shrunk by a tenth."""
+        """Random vectors; the same array until the store has grown or shrunk by a tenth.
+
+        What other processes write is noticed within a second.
+        """
         with self._sampling:
+            writes, when = self._counted_at
+            if self._sampled and writes == self._writes and time.monotonic() < when + _LOOK_AGAIN:
+                return self._sampled[1]
+            self._counted_at = self._writes, time.monotonic()
             count = self.count()
             if self._sampled is None or abs(count - self._sampled[0]) > _GROWN * self._sampled[0]:
                 self._sampled = count, self._chosen_vectors(count)

@@ -97,23 +97,26 @@ def understand(
         if not (told.caption or len(references) or len(liked)):
             # Nothing but "hm" and "no" was said, or nothing that a picture shows.
             said = told = own_words(dialogue)
-        words, before, text = _texts(encoder, said.caption, ", ".join(captions), told.caption)
+        unwanted = exclusion_texts(told.caption, told.exclusions)
+        words, before, text, *away = _texts(
+            encoder, said.caption, ", ".join(captions), told.caption, *unwanted
+        )
         if len(references):
             after = text if captions else None
             parts = Parts(references, words, before, after, dialogue.images, said.caption)
             vector = composition.compose(parts)
         else:
             vector = unit(liked.mean(0)) if text is None else text
-        excluded = _excluded(encoder, told, text)
+        excluded = _directions(away, text, encoder.dimension)
     told = replace(told, conditions=conditions)
     return Meaning(dialogue, told, captions, vector, text, references, liked, rejected, excluded)
 
 
-def _excluded(encoder: JointEncoder, told: Reformulation, text: Vectors | None) -> Vectors:
-    texts = exclusion_texts(told.caption, told.exclusions)
-    if not texts:
-        return np.empty((0, encoder.dimension), np.float32)
-    return directions(encoder.encode_texts(texts), text)
+def _directions(away: Sequence[Vectors | None], text: Vectors | None, width: int) -> Vectors:
+    unwanted = [vector for vector in away if vector is not None]
+    if not unwanted:
+        return np.empty((0, width), np.float32)
+    return directions(np.stack(unwanted), text)
 
 
 def _texts(encoder: JointEncoder, *texts: str) -> list[Vectors | None]:

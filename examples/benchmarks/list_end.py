@@ -35,9 +35,9 @@ from dar_retriever import (
     JointEncoder,
     MatchingEnding,
     PropositionReader,
+    RuleReformulator,
     StoredImage,
     StoreEnding,
-    TaggingReformulator,
     from_preset,
 )
 from dar_retriever.demo.captions import FIELDS, caption, description
@@ -130,13 +130,13 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100, help="of each size")
     parser.add_argument("--dialogues", type=int, default=50, help="of each sort")
     parser.add_argument("--seed", type=int, default=SEED)
-    parser.add_argument("--tagger", action="store_true", help="read with the trained tagger")
+    parser.add_argument("--rules", action="store_true", help="read by the rules alone")
     options = parser.parse_args()
     gallery, random = Gallery(options.gallery, options.seed), Random(options.seed)
     retriever = from_preset("demo", gallery.opened, word_filters=False)
     retriever.query_encoder.images_per_turn = 0
-    if options.tagger:
-        retriever.query_encoder.reformulator = TaggingReformulator()
+    if options.rules:
+        retriever.query_encoder.reformulator = RuleReformulator()
     closeness = retriever.closeness
     assert closeness is not None
     retriever.closeness = retriever.explainer = retriever.ending = None

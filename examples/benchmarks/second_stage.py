@@ -46,7 +46,7 @@ from dar_retriever.demo.products import sample_products
 from dar_retriever.evaluation import PoolNeighbours
 from dar_retriever.presets.opening import Beside
 
-DRAWN_ROUNDS = (0, 2, 4, 5, 6, 8, 10)
+DRAWN_ROUNDS = (2, 5, 8)
 PAIRS = 500
 
 
@@ -56,7 +56,8 @@ def main() -> None:
     parser.add_argument("--dialogues", type=int, default=500)
     parser.add_argument("--first", type=int, help="only so many of these dialogues")
     parser.add_argument("--gallery", type=int, default=5_000)
-    parser.add_argument("--drawn", type=int, default=100, help="dialogues with drawings")
+    parser.add_argument("--drawn", type=int, default=500, help="dialogues with drawings")
+    parser.add_argument("--pictures", type=int, default=1, help="drawings of each turn")
     parser.add_argument("--folder", type=Path, help="keeps all that was made")
     parser.add_argument("--figures", type=Path, help="JSON file for the chart of the demo's page")
     options = parser.parse_args()
@@ -92,15 +93,19 @@ def main() -> None:
             prior=beside.prior,
             fusion=AdaptiveFusion(calibration),
             exclusion=BoundedExclusion(calibration),
+            images_per_turn=options.pictures,
             negative_prompts=False,
         )
+        drawn = f"with {options.pictures} drawings"
         queries = simulation.queries(
-            drawing_encoder, DRAWN_ROUNDS, options.drawn, name="queries with drawings"
+            drawing_encoder, DRAWN_ROUNDS, options.drawn, name=f"queries {drawn}"
         )
         some = {"text, no exclusions": ranks["text, no exclusions"][: options.drawn, DRAWN_ROUNDS]}
         some |= {
             f"adaptive, then {name}": found
-            for name, found in ordered(simulation, queries, orders, DRAWN_ROUNDS, "drawn ").items()
+            for name, found in ordered(
+                simulation, queries, orders, DRAWN_ROUNDS, f"{drawn} "
+            ).items()
         }
         some["ceiling"] = ranks["ceiling"][: options.drawn, DRAWN_ROUNDS]
         report(some, "adaptive, then search", DRAWN_ROUNDS)

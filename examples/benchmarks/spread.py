@@ -123,7 +123,7 @@ def with_painted(
     ]
     print(f"with pictures of the painter, {len(pictures)} dialogues, rounds", *PAINTED)
     recall("text", simulation.ranks(chosen, None, PAINTED, text_of), 10, PAINTED)
-    orders = {"density ratio alone": DensityRatioReranker(neighbours, text=0), **orders}
+    orders = {"density ratio alone": DensityRatioReranker(neighbours, text=False), **orders}
     for count in (16, USUAL):
         few = [each[:count] for all_ in pictures for each in all_]
         compared(simulation, sampled(chosen, few), f"{count} of the painter", orders, PAINTED)
@@ -155,7 +155,7 @@ def compare(
             for query, n in zip(usual[:first], rounds, strict=False)
         ]
         compared(simulation, fused, name, {f"of {USUAL}": None})
-    alone = DensityRatioReranker(neighbours, text=0)
+    alone = DensityRatioReranker(neighbours, text=False)
     compared(simulation, usual, "density ratio alone", {f"of {USUAL}": alone})
     spread = DensityRatioReranker(neighbours)
     for count in (4, 16, USUAL, MOST) if large else (USUAL,):
@@ -169,7 +169,7 @@ def compare(
 
 def both(head: Reranker, neighbours: PoolNeighbours) -> Reranker:
     """The matching head and the spread, as in the demo's preset."""
-    return CombinedReranker([(head, 1.0), (DensityRatioReranker(neighbours, text=0), SPREAD)])
+    return CombinedReranker([(head, 1.0), (DensityRatioReranker(neighbours, text=False), SPREAD)])
 
 
 def compared(

@@ -14,6 +14,7 @@ from dar_retriever.errors import UndecidedError
 from dar_retriever.fusion.calibration import FLAT
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking import Candidates, DensityRatioReranker
+from dar_retriever.ranking.base import fit, standardised
 from dar_retriever.stores.hits import Hit
 from dar_retriever.trace import Trace
 
@@ -86,7 +87,7 @@ def test_what_the_samples_leave_open_does_not_count() -> None:
         [_scattered(20, chance, first=1, third=1), _scattered(20, chance, first=1, third=-1)]
     )
     wrong = _scattered(20, chance, first=-1, third=1)
-    reranker = DensityRatioReranker(Stored(), text=0)
+    reranker = DensityRatioReranker(Stored(), text=False)
     scores = reranker.scores(_candidates(samples, np.concatenate([vectors, wrong])))
     assert scores[20:40].min() > scores[40:].max()
     mean = np.concatenate([vectors, wrong]) @ samples.mean(0)
@@ -146,10 +147,12 @@ def test_samples_that_contradict_the_text_are_dropped(foreign: int, *, kept: boo
             reranker.scores(given)
 
 
-def test_the_text_counts_beside_the_samples() -> None:
+def test_beside_the_text_the_samples_move_hits_within_bounds() -> None:
     chance = np.random.default_rng(9)
     samples, vectors = _scattered(64, chance, first=1), _scattered(30, chance, first=1)
     given = _candidates(samples, vectors)
-    alone, both = (DensityRatioReranker(Stored(), text=n).scores(given) for n in (0, 10))
-    said = vectors @ samples.mean(0)
-    np.testing.assert_allclose(both - alone, 10 * (said - said.mean()) / said.std(), rtol=1e-4)
+    alone, both = (DensityRatioReranker(Stored(), text=n).scores(given) for n in (False, True))
+    moved = both - fit(given, samples.mean(0))
+    assert np.abs(moved).max() == pytest.approx(0.75)
+    within = np.abs(standardised(alone)) < 1.5
+    np.testing.assert_allclose(moved[within], standardised(alone)[within] / 2, atol=1e-4)

@@ -15,6 +15,7 @@ from dar_retriever import (
     ImageStore,
     MatchingCloseness,
     MatchingEnding,
+    SecondStage,
     StoredImage,
     Vectors,
 )
@@ -24,6 +25,7 @@ from dar_retriever.presets.data import preset
 from dar_retriever.presets.opening import Beside
 from dar_retriever.ranking.closeness import Verdict
 from dar_retriever.ranking.matching import MatchingReranker
+from dar_retriever.ranking.subjects import SubjectLevel
 
 PRODUCTS = gallery_products(120)
 
@@ -162,3 +164,25 @@ def test_before_nothing_is_close_the_thing_itself_is_searched_for(
     for text, close in (("a mug, please", True), ("a banana", False)):
         query = dataclasses.replace(text_only.query_encoder.encode(text), vector=away)
         assert judge.verdict(query).close is close
+
+
+def test_words_beside_a_thing_do_not_lead_the_second_stage_away_from_it(
+    text_only: DiffusionAugmentedRetriever, head: MatchingReranker
+) -> None:
+    few = copy.copy(head)
+    few.depth = 5
+    subjects = SubjectLevel(text_only.store, text_only.query_encoder.encoder)
+    stage = SecondStage(few, subjects=subjects)
+    retriever = DiffusionAugmentedRetriever(
+        text_only.query_encoder, text_only.store, second_stage=stage
+    )
+    asked = "a skirt, the kind that my neighbour wears to the garden"
+    before = text_only.search(asked, k=5).hits
+    assert not any("skirt" in hit.caption for hit in before)
+    found = retriever.search(asked, k=5)
+    assert all("skirt" in hit.caption for hit in found.hits)
+    assert any("looks like the thing" in reason for reason in found.trace.reasons)
+    left = found.hits[0].id
+    assert left not in [hit.id for hit in retriever.search(asked, k=5, exclude={left}).hits]
+    plain = retriever.search("a green skirt", k=5)
+    assert not any("looks like the thing" in reason for reason in plain.trace.reasons)
