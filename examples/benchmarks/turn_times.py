@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from rich.progress import track
@@ -35,7 +36,6 @@ from dar_retriever.demo.captions import description
 from dar_retriever.presets.data import preset
 from dar_retriever.presets.opening import Beside
 
-SEED = 95
 ROUNDS = (2, 4, 5, 6, 8)
 
 
@@ -70,9 +70,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dialogues", type=int, default=8)
     parser.add_argument("--gallery", type=int, default=5_000)
+    parser.add_argument("--folder", type=Path, help="keeps the gallery's vectors")
     options = parser.parse_args()
-    simulation = Simulation(open_encoder("demo"), options.dialogues, options.gallery, seed=SEED)
-    store = filled(simulation, open_encoder("demo"))
+    encoder = open_encoder("demo")
+    simulation = Simulation(encoder, options.dialogues, options.gallery, folder=options.folder)
+    store = filled(simulation, encoder)
     rows = rows_of(store)
     for number, said in enumerate(track(simulation.said, "Searching")):
         for n in ROUNDS:
