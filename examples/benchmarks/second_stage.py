@@ -20,7 +20,8 @@ from random import Random
 
 import numpy as np
 from rich.progress import track
-from simulated import ALL, SEED, Ranks, Simulation, gain, recall
+from simulated import ALL, SEED, Ranks, Remembered, Simulation, gain, recall
+from spread import both
 
 from dar_retriever import (
     PRESETS,
@@ -68,12 +69,13 @@ def main() -> None:
     simulation.said = simulation.said[: options.first]
     neighbours = PoolNeighbours(simulation.pool)
     calibration = Calibration(neighbours)
+    head = Remembered(beside.matching)
     orders: dict[str, Reranker | None] = {
         "search": None,
         "propositions": PropositionReranker(PropositionReader(encoder, calibration)),
-        "matching head": beside.matching,
+        "matching head": head,
         "spread of the samples": DensityRatioReranker(neighbours),
-        "head and spread, as in the preset": beside.reranker(neighbours),
+        "head and spread, as in the preset": both(head, neighbours),
     }
     text_encoder = DARQueryEncoder(
         encoder, prior=beside.prior, exclusion=BoundedExclusion(calibration)
@@ -85,7 +87,9 @@ def main() -> None:
     report(ranks, "text, no exclusions", ALL)
     if options.figures:
         options.figures.write_text(json.dumps(chart_of(ranks, options), indent=2) + "\n")
-    swapped(encoder, text_encoder, orders)
+    # Each of these pairs is a gallery of its own.
+    afresh = {"matching head": beside.matching, "head and spread": beside.reranker(neighbours)}
+    swapped(encoder, text_encoder, {"search": None, **afresh})
     if options.drawn:
         drawing_encoder = DARQueryEncoder(
             encoder,
@@ -136,12 +140,11 @@ def ordered(
     rounds: tuple[int, ...] = ALL,
     before: str = "",
 ) -> dict[str, Ranks]:
-    """The targets' ranks after each re-ranker; prints how long they take."""
-    ranks = {}
-    for name, reranker in orders.items():
-        ranks[name], spent = simulation.timed_ranks(before + name, queries, reranker, rounds)
-        print(f"{name}: {spent:.1f} ms of CPU a turn", flush=True)
-    return ranks
+    """The targets' ranks after each re-ranker."""
+    return {
+        name: simulation.timed_ranks(before + name, queries, reranker, rounds)[0]
+        for name, reranker in orders.items()
+    }
 
 
 def report(ranks: dict[str, Ranks], before: str, rounds: tuple[int, ...]) -> None:

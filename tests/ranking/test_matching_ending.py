@@ -65,7 +65,7 @@ def test_the_list_has_what_was_asked_for(
     text_only: DiffusionAugmentedRetriever, head: MatchingReranker
 ) -> None:
     judge, differences = ending(text_only, head), []
-    for product in PRODUCTS[::12]:
+    for product in PRODUCTS[::20]:
         right = sum((p.kind, p.background) == (product.kind, product.background) for p in PRODUCTS)
         text = f"a {product.kind}, {product.background} background"
         count = judge.fitting(candidates(text_only, text))
