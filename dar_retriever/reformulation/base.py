@@ -14,7 +14,7 @@ class Condition:
 
     Attributes:
         about: "price", "size", "date", "month" (1 to 12, of any year), "results" (how many are
-            wanted), or what else the user names, such as "brand".
+            wanted), or what else the user names, such as "brand"; empty where there is no telling.
         operator: "$eq", "$ne", "$in", "$nin", "$gt", "$gte", "$lt" or "$lte"; a range is two
             conditions.
         value: A number, a text, several texts for "$in" and "$nin"; of a date "2019-05-03".

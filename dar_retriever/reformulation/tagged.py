@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reformulation
@@ -23,6 +24,7 @@ class TaggingReformulator:
         count_tokens: Length of a text for the encoder in use; CLIP's own by default.
         max_tokens: The most tokens a caption may have; see ``RuleReformulator``.
         tagger: What tags the words; the embedded one by default.
+        today: What "last summer" is told from; the day of the call by default.
     """
 
     def __init__(
@@ -30,10 +32,11 @@ class TaggingReformulator:
         count_tokens: Callable[[str], int] = count_clip_tokens,
         max_tokens: int = CLIP_TOKENS,
         tagger: WordTagger | None = None,
+        today: date | None = None,
     ) -> None:
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
-        self._english = TaggedEnglish(tagger)
+        self._english = TaggedEnglish(tagger, today)
 
     def reformulate(self, dialogue: Dialogue) -> Reformulation:
         """See ``Reformulator``."""

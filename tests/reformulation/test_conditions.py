@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from dar_retriever import Dialogue, Reformulation, RuleReformulator
 from dar_retriever.reformulation.english import English
+from dar_retriever.reformulation.english.conditions import heard
 from dar_retriever.reformulation.english.conditions.amounts import number_of
+from dar_retriever.reformulation.english.conditions.marked import marked
 from dar_retriever.reformulation.english.conditions.periods import period_of
 
 TODAY = date(2026, 11, 26)
@@ -253,3 +255,36 @@ def test_last_is_over_and_this_is_not(today: date):
 @pytest.mark.parametrize("nothing", ["31 february 2019", "2019-13-40", "the other day"])
 def test_what_is_no_time_is_none(nothing: str):
     assert period_of(nothing, TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("phrase", "asked", "standing", "wanted"),
+    [
+        ("15 bucks", (), (), {"price": 15}),
+        ("not more then 30", (), (), {"price": 30}),
+        ("20", ("price",), (), {"price": 20}),
+        ("20", (), ("price",), {"price": 20}),
+        ("41 or 42", (), (), {"size": ("41", "42")}),
+        ("40 and 41", ("size",), (), {"size": ("40", "41")}),
+        ("siz 45", (), (), {"size": "45"}),
+        ("medium", (), (), {"size": "m"}),
+        ("2022 or later", (), (), {"date": "2022-01-01"}),
+        ("the pumas", (), (), {"": "the pumas"}),
+        ("7", (), (), {}),
+        ("20", (), ("price", "size"), {}),
+    ],
+)
+def test_what_is_known_to_be_a_condition_is_read_however_it_is_worded(
+    phrase: str, asked: tuple[str, ...], standing: tuple[str, ...], wanted: dict[str, object]
+):
+    found = marked(phrase, {*asked}, {*standing}, TODAY)
+    assert {each.about: each.value for each in found} == wanted
+
+
+def test_known_conditions_are_replaced_and_taken_back_like_others():
+    dialogue = Dialogue.from_text("boots, 60 bucks would do").say("hm, 80").say("size 41")
+    known = {0: ["60 bucks"], 1: ["80"]}
+    _, said = heard(dialogue, TODAY, known)
+    assert {(each.about, each.value) for _, each in said} == {("price", 80), ("size", "41")}
+    _, said = heard(dialogue.say("the price doesn't matter"), TODAY, known)
+    assert {(each.about, each.value) for _, each in said} == {("size", "41")}

@@ -18,6 +18,7 @@ from dar_retriever.reformulation.english.nouns import are_apart, kind_of
 from dar_retriever.reformulation.english.statement import Statement
 
 _ARTICLES = frozenset({"a", "an"})
+_SOME = _ARTICLES | {"some"}
 _KEPT = COLOURS | SHADES | TINTS | NUMBERS
 
 
@@ -80,21 +81,11 @@ def _renamed(kept: list[Statement], new: Statement) -> tuple[list[Statement], st
         for span in phrases.noun_phrases(kept[number].text):
             noun = old[span.stop - 1]
             if kind_of(noun) and kind_of(noun) == kind_of(tokens[-1]):
-                before = [word for word in old[span.start : span.stop - 1] if _stays(word)]
-                put = phrases.merged(before, list(tokens))
-                text = phrases.spelt([*old[: span.start], *put, *old[span.stop :]])
-                one = replace(kept[number], text=text)
+                one = replace(kept[number], text=_renoun(old, span, tokens))
                 gone = noun if are_apart(noun, tokens[-1]) else ""
                 return [*kept[:number], one, *kept[number + 1 :]], gone
-    beside = _beside(kept, tokens) if new.slip else None
-    if beside is not None:
-        return beside
-    alone = phrases.noun_phrases(kept[0].text) if len(kept) == 1 else ()
-    if len(alone) == 1 and alone[0] == (0, len(phrases.tokens_of(kept[0].text))):
-        same = phrases.tokens_of(kept[0].text)[0] in ("a", "an") and tokens[0] in ("a", "an")
-        if same and new.slip:
-            return [replace(kept[0], text=new.text)], ""
-    return [*kept, new], ""
+    slipped = (_beside(kept, tokens) or _subject(kept, tokens)) if new.slip else None
+    return slipped or ([*kept, new], "")
 
 
 def _beside(kept: list[Statement], tokens: tuple[str, ...]) -> tuple[list[Statement], str] | None:
@@ -117,6 +108,22 @@ def _beside(kept: list[Statement], tokens: tuple[str, ...]) -> tuple[list[Statem
                 out = "" if noun in tokens[-1] else phrases.spelt(gone)
                 return [*kept[:number], one, *kept[number + 1 :]], out
     return None
+
+
+def _subject(kept: list[Statement], tokens: tuple[str, ...]) -> tuple[list[Statement], str] | None:
+    """The statements with another subject: "a mug with dots" after "a lamp with dots"."""
+    spans = phrases.noun_phrases(kept[0].text)[:1] if kept else ()
+    old = phrases.tokens_of(kept[0].text) if spans else ()
+    if not spans or spans[0].start or old[0] not in _SOME or tokens[0] not in _ARTICLES:
+        return None
+    return [replace(kept[0], text=_renoun(old, spans[0], tokens)), *kept[1:]], ""
+
+
+def _renoun(old: tuple[str, ...], span: phrases.Span, tokens: tuple[str, ...]) -> str:
+    """A text with another thing in a place of it, of the colour and the number that were there."""
+    before = [word for word in old[span.start : span.stop - 1] if _stays(word)]
+    put = phrases.merged(before, list(tokens))
+    return phrases.spelt([*old[: span.start], *put, *old[span.stop :]])
 
 
 def _stays(word: str) -> bool:

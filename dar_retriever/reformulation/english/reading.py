@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
 from dar_retriever.conversation.dialogue import Dialogue
-from dar_retriever.reformulation.base import Reading
+from dar_retriever.reformulation.base import Condition, Reading
 from dar_retriever.reformulation.english.conditions import heard
 from dar_retriever.reformulation.english.exclusions import NO
 from dar_retriever.reformulation.english.leftovers import without_negations
-from dar_retriever.reformulation.english.lexicon import CONTRARIES, visibility
+from dar_retriever.reformulation.english.lexicon import ANY_COLOUR, CONTRARIES, visibility
 from dar_retriever.reformulation.english.phrases import says
 from dar_retriever.reformulation.english.revision import last_thing, revised
 from dar_retriever.reformulation.english.sayings import Saying, sayings
@@ -24,6 +25,12 @@ _EXCLUSIONS: Final = 40
 # More than any encoder reads.
 _STATEMENTS: Final = 64
 _NO_MORE_OF_IT: Final = frozenset(f"{NO}{it}" for it in ("that", "this", "it", "them", "those"))
+
+# What is said of the thing that is known already: "something green".
+_SOMETHING: Final = re.compile(
+    rf"^(?:maybe |perhaps )?(?:something|sth|smth) (?:in (?={ANY_COLOUR}\b)|"
+    r"(?=with |(?!(?:else|like|similar|in|on|at|behind|to|for|that|which|about)\b)[a-z]))"
+)
 
 
 class English:
@@ -38,7 +45,7 @@ class English:
 
     def read(self, dialogue: Dialogue) -> Reading:
         """See ``LanguageRules``."""
-        dialogue, conditions = heard(dialogue, self._today or datetime.now().astimezone().date())
+        dialogue, conditions = heard(dialogue, self._day())
         kept: list[Statement] = []
         excluded: list[str] = []
         since = 0
@@ -55,6 +62,8 @@ class English:
                 since = place
             text = f"{NO}{last_thing(kept)}" if saying.text in _NO_MORE_OF_IT else saying.text
             text = "" if done and not saying.question else text
+            if kept and not saying.question:
+                text = _SOMETHING.sub("", text)
             new = without_negations(statement_of(saying.question, text))
             kept, gone = revised(kept, new)
             kept = _most_visible(kept)
@@ -72,6 +81,22 @@ class English:
         caption = ", ".join(texts)
         unseen = dict.fromkeys(narrowed(what, caption) for what in excluded if _is_seen(what))
         return Reading(texts, tuple(unseen), since, still)
+
+    def conditions(
+        self, dialogue: Dialogue, since: int, known: Mapping[int, Sequence[str]]
+    ) -> tuple[Condition, ...]:
+        """What was said that no picture shows, with phrases that are known to say so.
+
+        Args:
+            dialogue: As for ``read``.
+            since: Place of the turn from which on it is about the present subject.
+            known: The phrases, by the place of their turn.
+        """
+        said = heard(dialogue, self._day(), known)[1]
+        return tuple(condition for place, condition in said if place >= since)
+
+    def _day(self) -> date:
+        return self._today or datetime.now().astimezone().date()
 
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""

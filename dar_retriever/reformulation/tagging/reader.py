@@ -14,7 +14,7 @@ from dar_retriever.reformulation.english.framing import plain
 from dar_retriever.reformulation.english.lexicon import stem, visibility
 from dar_retriever.reformulation.english.subjects import starts_over
 from dar_retriever.reformulation.english.wording import spoken, worded
-from dar_retriever.reformulation.tagging.phrases import phrases
+from dar_retriever.reformulation.tagging.phrases import conditions, phrases
 from dar_retriever.reformulation.tagging.spelling import spelt
 from dar_retriever.reformulation.tagging.tagger import Tagged, WordTagger, embedded
 from dar_retriever.reformulation.tagging.verdicts import settled
@@ -26,7 +26,7 @@ _TOO_LONG: Final = "the conversation is longer than the tagger reads: the rules 
 class TaggedEnglish:
     """Reads English with a tagger that is told what the rules make of it; see ``LanguageRules``.
 
-    Conditions, and words beside reference images, are read by the rules alone.
+    Words beside reference images are read by the rules alone.
 
     Args:
         tagger: What tags the words; the embedded one by default.
@@ -48,21 +48,24 @@ class TaggedEnglish:
         if tagged is None:
             return replace(ruled, notes=(*ruled.notes, _TOO_LONG))
         told = settled(tagged)
+        known = conditions(dialogue.turns, tagged)
         if starts_over(plain(dialogue.turns[ruled.since].text)) or _gone(told, ruled.since):
             told = [each for each in told if each.word.turn >= ruled.since]
         kept = phrases(dialogue.turns, told, Tag.KEEP)
         if not kept:
             return ruled
+        # What is kept of an earlier subject belongs to the present one.
+        since = ruled.since if kept[0][0] >= ruled.since else 0
         excluded = phrases(dialogue.turns, told, Tag.EXCLUDE)
         read = replace(
             ruled,
             phrases=tuple(dict.fromkeys(_completed(dialogue, ruled, *each) for each in kept)),
             excluded=tuple(dict.fromkeys(worded(phrase).strip() for _, phrase in excluded)),
-            # What is kept of an earlier subject belongs to the present one.
-            since=ruled.since if kept[0][0] >= ruled.since else 0,
         )
         # Where both say the same, the rules word it better.
-        return ruled if _content(read) == _content(ruled) else read
+        read = ruled if _content(read) == _content(ruled) else read
+        said = self._rules.conditions(dialogue, since, known) if known else ruled.conditions
+        return replace(read, since=since, conditions=said)
 
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""

@@ -24,7 +24,7 @@ _OR: Final = re.compile(
     r"\s*(?:,|(?:,\s*)?(?:(?:or|and|nor)\b|/|&)\s*(?:no |not |nor )?(?:by |from )?)\s*",
     re.IGNORECASE,
 )
-_TOO: Final = re.compile(r"\b(?:too|also|as well)\b", re.IGNORECASE)
+_TOO: Final = re.compile(r"\b(?:too|also|as well|either)\b", re.IGNORECASE)
 _OTHER: Final = r"\b(?:any|some|an)? ?other {0}s?\b"
 _UNWANTED: Final = frozenset(
     {"don't", "not", "avoid", "leave", "without", "skip", "exclude", "dislike", "hate"}
@@ -42,6 +42,7 @@ _OPERATORS: Final = {
     (True, False): "$ne",
     (True, True): "$nin",
 }
+_JOINED: Final = (frozenset({"$eq", "$in"}), frozenset({"$ne", "$nin"}))
 
 Placed = tuple[int, Condition]
 
@@ -224,11 +225,12 @@ def _values(condition: Condition) -> tuple[str, ...]:
 
 
 def _with(before: Condition, new: Condition, *, also: bool) -> Condition:
-    """The new condition, or one for either of two if both are wanted."""
-    if not (also and {before.operator, new.operator} <= {"$eq", "$in"}):
+    """The new condition, or one for either of two if both are wanted, or both are not."""
+    joined = next((each for each in _JOINED if {before.operator, new.operator} <= each), None)
+    if not (also and joined):
         return new
     values = tuple(dict.fromkeys((*_values(before), *_values(new))))
-    return replace(new, operator="$in", value=values)
+    return replace(new, operator="$in" if "$in" in joined else "$nin", value=values)
 
 
 def _opposite(condition: Condition, said: str) -> Condition:
@@ -243,6 +245,10 @@ def _forgotten(condition: Condition, text: str) -> re.Match[str] | None:
     values = (condition.value,) if isinstance(condition.value, str) else condition.value
     names = "|".join(re.escape(value) for value in values) if isinstance(values, tuple) else ""
     again = rf"\b(?:forget(?: about)?|never ?mind|scrap|not necessarily)(?: the)? (?:{names})\b"
+    if condition.operator in _JOINED[1]:
+        again += (
+            rf"|\b(?:{names}) (?:is|are|would be) (?:ok(?:ay)?|fine|alright|allowed)(?: too)?\b"
+        )
     return re.search(again, text, re.IGNORECASE) if names else None
 
 

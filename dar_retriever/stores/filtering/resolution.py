@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -58,6 +59,19 @@ def resolved(conditions: Sequence[Condition], fields: Fields) -> list[WordFilter
             continue
         made.append(_READERS.get(about, _named)(list(together), fields, said))
     return made
+
+
+def _maker(_: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
+    """A filter for a maker who is named without a word that says so: "the pumas".
+
+    Places and people are in pictures, too.
+    """
+    for field in fields.values():
+        makers = field.texts if kind_of(field.name) == "maker" else ()
+        named = [maker for maker in makers if _names(said, maker)]
+        if named:
+            return _one_of(field, named, f"{field.name} {' or '.join(named)}", said)
+    return LeftOut(said, "the store has no field for it")
 
 
 def _price(conditions: list[Condition], fields: Fields, said: str) -> WordFilter | LeftOut:
@@ -172,6 +186,10 @@ def _bounded(conditions: list[Condition], field: Field, said: str) -> WordFilter
     return WordFilter(where, f"{field.name} {' and '.join(texts)}", said)
 
 
+def _names(said: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}(?:'?s)?\b", said, re.IGNORECASE) is not None
+
+
 def _one_of(field: Field, known: Sequence[str], text: str, said: str) -> WordFilter | LeftOut:
     if not known:
         return LeftOut(said, f"no image of the store has {text}")
@@ -224,6 +242,7 @@ def _is_number(text: str) -> bool:
 
 
 _READERS: Final[Mapping[str, Callable[[list[Condition], Fields, str], WordFilter | LeftOut]]] = {
+    "": _maker,
     "price": _price,
     "size": _size,
     "date": _date,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from dar_retriever.conversation.dialogue import Dialogue, Turn
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.reformulation.english.conditions.dates import date_in
+from dar_retriever.reformulation.english.conditions.marked import marked
 from dar_retriever.reformulation.english.conditions.phrase import Found, without
 from dar_retriever.reformulation.english.conditions.prices import price_in
 from dar_retriever.reformulation.english.conditions.sizes import another_size, results_in, size_in
@@ -76,7 +78,9 @@ _NO: Final = re.compile(r"[\W_]*(?:yes|yeah|yep|sure|ok|okay)?[\W_]*", re.IGNORE
 Placed: TypeAlias = tuple[int, Condition]
 
 
-def heard(dialogue: Dialogue, today: date) -> tuple[Dialogue, tuple[Placed, ...]]:
+def heard(
+    dialogue: Dialogue, today: date, known: Mapping[int, Sequence[str]] = MappingProxyType({})
+) -> tuple[Dialogue, tuple[Placed, ...]]:
     """A conversation without what no picture shows, and that as conditions.
 
     What is said later of the same thing takes the place of what was said before; "any price" takes
@@ -85,6 +89,8 @@ def heard(dialogue: Dialogue, today: date) -> tuple[Dialogue, tuple[Placed, ...]
     Args:
         dialogue: In English.
         today: What "last summer" is told from; summer is the northern one.
+        known: Phrases that are known to be conditions, by the place of their turn; they are read
+            where the words alone do not say so.
 
     Returns:
         The conversation, and the conditions that hold at its end, each with the place of its turn.
@@ -93,21 +99,26 @@ def heard(dialogue: Dialogue, today: date) -> tuple[Dialogue, tuple[Placed, ...]
     turns: list[Turn] = []
     asked: frozenset[str] = frozenset()
     for place, turn in enumerate(dialogue.turns):
+        found: tuple[tuple[str, tuple[Condition, ...]], ...] = ()
         if turn.role == "assistant":
             rest, wanted = _question(turn.text)
             asked |= wanted
         else:
             begun = any(each.role == "user" for each in turns)
             rest, found = _message(turn.text, asked, frozenset(standing), today, begun=begun)
-            for about, conditions in found:
-                before = standing.pop(about, [])
-                if about == "size" and before and another_size(turn.text):
-                    standing[about] = [(place, _with(before[-1][1], conditions[0]))]
-                elif conditions:
-                    standing[about] = [(place, condition) for condition in conditions]
-                elif about == "all":
-                    standing.clear()
-            asked = frozenset()
+        for phrase in known.get(place, ()):
+            answers = asked if turn.role == "user" else frozenset()
+            more = marked(phrase, answers, {*standing}, today) if phrase in rest else ()
+            found += ((more[0].about or phrase, more),) if more else ()
+        for about, conditions in found:
+            before = standing.pop(about, [])
+            if about == "size" and before and another_size(turn.text):
+                standing[about] = [(place, _with(before[-1][1], conditions[0]))]
+            elif conditions:
+                standing[about] = [(place, condition) for condition in conditions]
+            elif about == "all":
+                standing.clear()
+        asked = frozenset() if turn.role == "user" else asked
         turns.append(turn if rest == turn.text else replace(turn, text=rest))
     said = tuple(placed for conditions in standing.values() for placed in conditions)
     return replace(dialogue, turns=tuple(turns)), said

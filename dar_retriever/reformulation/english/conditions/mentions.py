@@ -72,7 +72,7 @@ _ENDS: Final = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_ENDS: Final = re.compile(
-    r"\s*(?:$|[,.;!?)]|(?:please|only|brand|ones?|thanks|and|but|or)\b)", re.IGNORECASE
+    r"\s*(?:$|[,.;!?)]|(?:please|either|only|brand|ones?|thanks|and|but|or)\b)", re.IGNORECASE
 )
 _DETERMINER: Final = re.compile(
     r"(?<![\w'-])(?<!make )(?:an?|the|two|three|some|several|many|his|her|my|their|this|that|"
