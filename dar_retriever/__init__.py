@@ -123,6 +123,7 @@ from dar_retriever.reformulation import (
 )
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores import EngineStore, FillableStore, SearchableStore, StoreOpener
+from dar_retriever.stores.entry_parts import EntryPart, StoredPart
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, Shown, StoredImage
 from dar_retriever.stores.image_store import ImageStore
@@ -175,6 +176,7 @@ __all__ = [
     "EncoderMismatchError",
     "Ending",
     "EngineStore",
+    "EntryPart",
     "Exclusion",
     "Explainer",
     "FacetQuestions",
@@ -256,6 +258,7 @@ __all__ = [
     "StoreUnavailableError",
     "StoredImage",
     "StoredImageGenerator",
+    "StoredPart",
     "TaggingReformulator",
     "Trace",
     "TransformersEncoder",

@@ -39,7 +39,7 @@ LAYERS = [
     {"__main__"},
 ]
 # Plain values that protocols speak of, too many for the protocol's own file.
-VALUES = {"stores.copies", "stores.hits", "stores.filters", "stores.fields", "stores.roots"}
+VALUES = {f"stores.{n}" for n in ("copies", "entry_parts", "hits", "filters", "fields", "roots")}
 AT_THE_ROOT = {"__init__", "__main__", "errors", "trace", "query_encoder", "retriever"}
 # The drawn catalogue is ground as well: nothing of the method is needed to draw it.
 CATALOGUE = {f"demo.{name}" for name in ("products", "patterns", "shapes", "drawing", "captions")}

@@ -91,7 +91,8 @@ def reply_text(
     for rank, hit in enumerate(result.hits, 1):
         gone = _GONE * hit.missing
         shows = f" (shows: {', '.join(map(str, hit.shows))})" if hit.shows else ""
-        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {short(hit.title)}{shows}{gone}")
+        title = short(hit.title) + (f" [{hit.part}]" if hit.part else "")
+        lines.append(f"{rank}. id={hit.id} score={hit.score:.3f}: {title}{shows}{gone}")
     if question is not None:
         lines.append(f"To narrow it down, ask the user: {question}")
     # Captions and errors may have line breaks, and one of their lines could look like a hit.
@@ -126,6 +127,7 @@ def progress_events(result: SearchResult) -> Iterator[dict[str, Any]]:
         "close": result.close,
         "hits": [
             {"id": hit.id, "score": hit.score, "uri": hit.uri, "caption": hit.caption}
+            | ({"part": hit.part.as_json()} if hit.part else {})
             | ({"missing": True} if hit.missing else {})
             for hit in result.hits
         ],

@@ -35,6 +35,7 @@ def as_json(result: SearchResult) -> dict[str, Any]:
                 "uri": hit.uri,
                 "caption": hit.caption,
                 "metadata": dict(hit.metadata),
+                **({"part": hit.part.as_json()} if hit.part else {}),
                 **({"shows": list(map(str, hit.shows))} if hit.shows else {}),
                 **({"missing": True} if hit.missing else {}),
             }
@@ -58,6 +59,8 @@ def hits_table(hits: Sequence[Hit], marked: str = "") -> Table:
         lines = [Text(said, no_wrap=True, overflow="ellipsis")] if said else []
         if hit.shows:
             lines.append(Text(one_line(", ".join(map(str, hit.shows))), style="cyan"))
+        if hit.part:
+            lines.append(Text(f"matched: {hit.part}", style="magenta"))
         lines.append(Text(one_line(hit.uri or hit.id), style="dim", overflow="fold"))
         table.add_row(str(rank), f"{hit.score:.3f}", Group(*lines), style=style)
     return table

@@ -53,6 +53,12 @@ def index(
         bool,
         typer.Option("--near-duplicates", help="Mark bursts and the like (near-duplicates)."),
     ] = False,
+    parts: Annotated[  # noqa: FBT002
+        bool,
+        typer.Option(
+            "--parts", help="Find by pieces, frames and pages, too (extras for films: video, pdf)."
+        ),
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
     engine: Annotated[
         Literal["local", "ray"],
@@ -71,6 +77,8 @@ def index(
                 "one process only; start a server with 'chroma run --path FOLDER' and name it, "
                 "http://HOST:PORT"
             )
+        if parts:
+            raise InvalidInputError("--parts: Ray stores none; use --engine local")
         with progress_bar("Indexing") as progress:
             opener = partial(open_store, store)
             report = ingest_on_ray(
@@ -89,6 +97,7 @@ def index(
         exif=exif,
         location=location,
         near_duplicates=near_duplicates,
+        parts=parts,
         batch_size=batch_size,
     )
     with progress_bar("Indexing") as progress:

@@ -113,7 +113,7 @@ def _half(caption: str, chance: Random) -> str:
 def _first(query: EncodedQuery, reranker: Reranker, store: SearchableStore, own: Vectors) -> bool:
     """Whether an image is among the first ten, as the re-ranker orders them."""
     hits = store.search(query.vector, reranker.depth)
-    vectors = store.vectors_of([hit.id for hit in hits])
+    vectors = store.vectors_of([hit.vector_id for hit in hits])
     try:
         order: Sequence[int] = np.argsort(
             -np.nan_to_num(reranker.scores(Candidates(query, hits, vectors)), nan=-np.inf),

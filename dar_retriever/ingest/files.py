@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -14,6 +14,7 @@ from dar_retriever.errors import IngestError
 from dar_retriever.ingest.metadata import METADATA_FILES
 from dar_retriever.ingest.report import LeftOut
 from dar_retriever.support.image_kinds import SUFFIXES, is_image_by_content
+from dar_retriever.support.moving_pictures import DOCUMENT_SUFFIXES, FILM_SUFFIXES
 from dar_retriever.support.paths import is_folder_gone
 
 Source: TypeAlias = str | Path | Iterable[str | Path]
@@ -101,8 +102,12 @@ class Listed:
         return key not in self.files
 
 
-def files_of(source: Source) -> FolderState | Listed:
+def files_of(source: Source, *, parts: bool = False) -> FolderState | Listed:
     """The files of a folder or of a list.
+
+    Args:
+        source: The folder or list.
+        parts: Whether films and documents are taken too, of which the parts are pictures.
 
     Raises:
         IngestError: The folder is missing or holds no images, or the list is empty.
@@ -114,7 +119,7 @@ def files_of(source: Source) -> FolderState | Listed:
         return listed
     if is_folder_gone(source):
         raise IngestError(f"{str(source)!r} is not a folder; name the folder that holds the images")
-    folder = state_of(Path(source))
+    folder = state_of(Path(source), parts=parts)
     if not folder.files and not folder.left_out:
         raise IngestError(
             f"{str(source)!r} holds no images ({', '.join(sorted(SUFFIXES))}); check the path, and "
@@ -123,9 +128,10 @@ def files_of(source: Source) -> FolderState | Listed:
     return folder
 
 
-def state_of(folder: Path) -> FolderState:
-    """Look through a folder and its subfolders; no picture is read."""
+def state_of(folder: Path, *, parts: bool = False) -> FolderState:
+    """Look through a folder and its subfolders; no picture is read. See ``files_of``."""
     state, now = FolderState(folder.resolve()), time.time_ns()
+    suffixes = SUFFIXES | FILM_SUFFIXES | DOCUMENT_SUFFIXES if parts else SUFFIXES
     waiting = [""]
     while waiting:
         parent = waiting.pop()
@@ -147,7 +153,7 @@ def state_of(folder: Path) -> FolderState:
             if entry.is_dir(follow_symlinks=False):
                 folders.append(key)
             else:
-                _take(state, key, entry, now)
+                _take(state, key, entry, now, suffixes)
         waiting += reversed(folders)
     return state
 
@@ -157,13 +163,15 @@ def absolute(path: Path) -> str:
     return (path.parent.resolve() / path.name).as_posix()
 
 
-def _take(state: FolderState, key: str, entry: os.DirEntry[str], now: int) -> None:
+def _take(
+    state: FolderState, key: str, entry: os.DirEntry[str], now: int, suffixes: Collection[str]
+) -> None:
     """Note one entry of a folder that is not a folder."""
     path = state.path / key
     suffix = path.suffix.lower()
     if entry.name in METADATA_FILES:
         state.listings.append(path)
-    elif suffix not in SUFFIXES and (suffix or not is_image_by_content(path)):
+    elif suffix not in suffixes and (suffix or not is_image_by_content(path)):
         kind = "a link to a folder" if _is_folder(entry) else suffix or "no suffix"
         state.passed_over[kind] += 1
     elif reason := _why_not_followed(state.path, path) if entry.is_symlink() else "":

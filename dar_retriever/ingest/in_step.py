@@ -11,7 +11,7 @@ from dar_retriever.ingest.files import Source, files_of
 from dar_retriever.ingest.pipeline import Options, run
 from dar_retriever.ingest.reader import Facts
 from dar_retriever.ingest.report import IngestReport, Progress
-from dar_retriever.stores.base import FillableStore, TrackingStore
+from dar_retriever.stores.base import FillableStore, TrackingStore, has_parts
 from dar_retriever.stores.hits import Metadata
 
 
@@ -24,6 +24,7 @@ def ingest(
     exif: bool = True,
     location: bool = False,
     near_duplicates: bool = False,
+    parts: bool = False,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -53,6 +54,9 @@ def ingest(
         near_duplicates: Whether added images that are nearly the same as another one are marked,
             with "near_duplicate_of"; see ``without_near_duplicates``. This searches an
             store once for each, and needs the extra "near-duplicates".
+        parts: Whether pieces of pictures, frames of animations and films (extra: video) and pages
+            of PDFs (extra: pdf) are stored too; then an entry is found by its best part, and its
+            hit says which that is. A store that has parts keeps getting them.
         batch_size: Number of images that are encoded and written at once.
         workers: Number of threads that read and decode; one per core by default.
         progress: Called with the number of files done (stored, known or left out) and of all files.
@@ -65,10 +69,10 @@ def ingest(
         InvalidInputError: ``batch_size`` or ``workers`` is below 1.
         StoreError: The store cannot be written to. Files that ``progress`` has counted are stored.
     """
-    options = Options(
-        metadata, Facts(exif, location, near_duplicates), batch_size, workers, progress
-    )
-    return run(files_of(source), store, encoder, options)
+    parts = parts or has_parts(store)
+    facts = Facts(exif, location, near_duplicates)
+    options = Options(metadata, facts, batch_size, workers, progress, parts=parts)
+    return run(files_of(source, parts=parts), store, encoder, options)
 
 
 def sync(
@@ -82,6 +86,7 @@ def sync(
     exif: bool = True,
     location: bool = False,
     near_duplicates: bool = False,
+    parts: bool = False,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -103,6 +108,7 @@ def sync(
         exif: See ``ingest``.
         location: See ``ingest``.
         near_duplicates: See ``ingest``.
+        parts: See ``ingest``.
         batch_size: See ``ingest``.
         workers: See ``ingest``.
         progress: See ``ingest``.
@@ -117,6 +123,9 @@ def sync(
             f"{type(store).__name__} does not remember the files of its images, so it cannot be "
             "kept in step; fill it with ingest(...), or use an ImageStore"
         )
+    parts = parts or has_parts(store)
     facts = Facts(exif, location, near_duplicates)
-    options = Options(metadata, facts, batch_size, workers, progress, root=root, prune=prune)
-    return run(files_of(Path(folder)), store, encoder, options)
+    options = Options(
+        metadata, facts, batch_size, workers, progress, root=root, prune=prune, parts=parts
+    )
+    return run(files_of(Path(folder), parts=parts), store, encoder, options)

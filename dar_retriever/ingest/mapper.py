@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ from dar_retriever.errors import DARError
 from dar_retriever.ingest.reader import Prepared, Preprocess, Unread
 from dar_retriever.ingest.report import LeftOut
 from dar_retriever.stores.copies import PictureRecord
+from dar_retriever.stores.entry_parts import StoredPart
 from dar_retriever.stores.hits import StoredImage
 from dar_retriever.stores.kept import document_and_metadata, stored_image
 
@@ -51,28 +52,39 @@ class Steps:
 
 
 def images_of(
-    pictures: Sequence[Prepared], encode: Encode, record_of: RecordOf
+    pictures: Sequence[Prepared], encode: Encode, record_of: RecordOf, at_once: int
 ) -> tuple[list[StoredImage], list[Unread]]:
-    """Encode pictures.
+    """Encode pictures and their parts.
+
+    Args:
+        pictures: The pictures.
+        encode: The encoder's second step.
+        record_of: What is to be remembered of a picture.
+        at_once: How many pictures or parts are encoded in one call.
 
     Returns:
         The images to store, and the files that cannot be stored, with reasons.
     """
     if not pictures:
         return [], []
-    vectors = encode([picture.pixels for picture in pictures])
+    pixels = [picture.pixels for picture in pictures]
+    pixels += [part_pixels for picture in pictures for _, part_pixels in picture.parts]
+    starts = range(0, len(pixels), at_once)
+    vectors = np.concatenate([encode(pixels[start : start + at_once]) for start in starts])
+    of_parts = iter(vectors[len(pictures) :])
     images: list[StoredImage] = []
     unread: list[Unread] = []
-    for picture, vector in zip(pictures, vectors, strict=True):
+    for picture, vector in zip(pictures, vectors, strict=False):
         file = picture.file
-        image = stored_image(record_of(picture), vector)
+        parts = [StoredPart(part, next(of_parts)) for part, _ in picture.parts]
+        image = replace(stored_image(record_of(picture), vector), parts=parts)
         try:
             # A single invalid image would make the store refuse the whole batch.
             document_and_metadata(image)
         except DARError as error:
             unread.append(Unread(file.key, LeftOut(str(file.state.path), str(error))))
             continue
-        if np.isfinite(vector).all():
+        if np.isfinite([vector, *(part.vector for part in parts)]).all():
             images.append(image)
         else:
             reason = "the encoder's vector for it is not finite"

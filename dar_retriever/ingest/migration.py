@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
+from dar_retriever.conversation.image_access import local_path
 from dar_retriever.encoders.base import ImageEncoder
-from dar_retriever.errors import EncoderMismatchError, InvalidImageError
+from dar_retriever.errors import EncoderMismatchError, InvalidImageError, StoreError
+from dar_retriever.ingest.parts import taken_apart
 from dar_retriever.ingest.report import LeftOut, Progress
-from dar_retriever.stores.base import WholeStore
+from dar_retriever.stores.base import PartStore, WholeStore, has_parts
 from dar_retriever.stores.copies import PictureRecord
+from dar_retriever.stores.entry_parts import StoredPart
 from dar_retriever.stores.hits import Hit, StoredImage
 from dar_retriever.stores.kept import stored_image
 from dar_retriever.stores.moving import PAIRS
+from dar_retriever.support.images import printable, read_file
 
 _AT_ONCE: Final = 16
 
@@ -53,8 +57,14 @@ def migrate(
 
     Raises:
         EncoderMismatchError: Both stores are of the same encoder; copy the store instead.
-        StoreError: One of the stores failed.
+        StoreError: One of the stores failed, or the new one keeps no parts, and the old one does.
     """
+    parts = has_parts(old)
+    if parts and not isinstance(new, PartStore):
+        raise StoreError(
+            f"the old store holds parts of images, and {type(new).__name__} keeps none; name a "
+            "store on Chroma"
+        )
     if old.fingerprint == new.fingerprint:
         raise EncoderMismatchError(
             f"both stores are of {new.encoder_name!r}; 'dar store copy' copies one without "
@@ -79,7 +89,9 @@ def migrate(
             vectors = encoder.encode_images([image for _, _, image in opened])
             new.add(
                 [
-                    _moved(record, hit, vector)
+                    replace(
+                        _moved(record, hit, vector), parts=_parts(hit, encoder) if parts else ()
+                    )
                     for (record, hit, _), vector in zip(opened, vectors, strict=True)
                 ]
             )
@@ -107,6 +119,16 @@ def _image(hit: Hit, report: MigrationReport) -> Image.Image | None:
     except InvalidImageError as error:
         report.left_out.append(LeftOut(hit.uri, str(error)))
         return None
+
+
+def _parts(hit: Hit, encoder: ImageEncoder) -> list[StoredPart]:
+    """The parts of a picture that could be opened, encoded."""
+    path = local_path(hit.uri)
+    if path is None:
+        return []
+    _, apart = taken_apart(read_file(path), printable(path), None)
+    parts, images = zip(*apart, strict=True)
+    return list(map(StoredPart, parts, encoder.encode_images(images)))
 
 
 def _moved(record: PictureRecord, hit: Hit, vector: np.ndarray) -> StoredImage:

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import InvalidInputError, StoreError
 from dar_retriever.ingest.files import FileState, FolderState, Listed
+from dar_retriever.ingest.in_parts import InParts
 from dar_retriever.ingest.mapper import Encode, Steps, images_of
 from dar_retriever.ingest.metadata import Said, said_in, said_in_folder
 from dar_retriever.ingest.reader import (
@@ -37,6 +38,8 @@ from dar_retriever.stores.near_duplicates import mark_near_duplicates
 T = TypeVar("T")
 
 _MOST_WORKERS: Final = 16
+# So many times fewer files make a batch where each of them has parts.
+_PARTS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Options:
     Attributes:
         facts: What is kept of what the files tell.
         within: Of a list of files, the folder that their paths are to be relative to.
+        parts: Whether parts of the images are stored too.
 
     Raises:
         InvalidInputError: The size of a batch or the number of workers is below 1.
@@ -59,6 +63,7 @@ class Options:
     within: Path | None = None
     root: str = ""
     prune: bool = False
+    parts: bool = False
 
     def __post_init__(self) -> None:
         if min(self.batch_size, self.threads) < 1:
@@ -94,9 +99,17 @@ def run(
     said = said_of(source, options.metadata)
     within = source.path if isinstance(source, FolderState) else options.within
     target = target_of(store, source, said, within, options.root)
+    if options.parts:
+        target = InParts(target, store)
     steps = Steps.of(encoder)
-    reading = Reading(steps.preprocess, steps.side, options.facts)
-    work = _Run(store, target, len(source) + len(source.left_out), options.progress)
+    reading = Reading(steps.preprocess, steps.side, options.facts, options.parts)
+    work = _Run(
+        store,
+        target,
+        len(source) + len(source.left_out),
+        options.progress,
+        options.batch_size,
+    )
     work.ids |= target.unchanged()
     work.done = len(work.ids) + len(source.left_out)
     to_read = [item for item in source.files.items() if item[0] not in work.ids]
@@ -105,8 +118,9 @@ def run(
         ThreadPoolExecutor(1, "dar-write") as writer,
         encoding(steps) as encode,
     ):
-        files = _ahead(readers, identify, to_read, 2 * options.batch_size)
-        batches = _in_batches(files, options.batch_size)
+        size = max(1, options.batch_size // _PARTS) if options.parts else options.batch_size
+        files = _ahead(readers, identify, to_read, 2 * size)
+        batches = _in_batches(files, size)
         begun = (_Batch.begun(batch, target, readers, reading) for batch in batches)
         try:
             for batch in _one_ahead(begun):
@@ -175,6 +189,7 @@ class _Run:
     target: Target
     total: int
     progress: Progress | None
+    at_once: int
     report: IngestReport = field(default_factory=IngestReport)
     ids: dict[str, str] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
@@ -188,7 +203,7 @@ class _Run:
         prepared = {p.file.id: p for p in reversed(read) if isinstance(p, Prepared)}
         new = [p for id_, p in reversed(prepared.items()) if id_ not in self.added]
         began = time.monotonic()
-        images, unfit = images_of(new, encode, self.target.record_of)
+        images, unfit = images_of(new, encode, self.target.record_of, self.at_once)
         encoding = time.monotonic() - began
         for file in (*batch.files, *(p.file for p in read if isinstance(p, Prepared))):
             if isinstance(file, Identified):

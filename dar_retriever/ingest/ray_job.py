@@ -14,7 +14,7 @@ from dar_retriever.errors import IngestError, InvalidInputError
 from dar_retriever.ingest.files import FolderState, Listed, Source, files_of
 from dar_retriever.ingest.pipeline import Options, run, said_of
 from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
-from dar_retriever.stores.base import FillableStore
+from dar_retriever.stores.base import FillableStore, has_parts
 from dar_retriever.stores.hits import Metadata
 from dar_retriever.support.extras import needs_extra
 
@@ -135,6 +135,11 @@ class _Worker:
         metadata = {entry["file"]: entry["metadata"] for entry in entries}
         # Metadata are known for all files or for none.
         known = None if None in metadata.values() else metadata
-        options = Options(known, batch_size=self._batch_size, within=self._within)
+        options = Options(
+            known,
+            batch_size=self._batch_size,
+            within=self._within,
+            parts=has_parts(self._store),
+        )
         report = run(Listed.of(list(metadata)), self._store, self._encoder, options)
         return {"report": json.dumps(asdict(report)), "files": len(entries)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -11,7 +11,9 @@ from PIL import Image
 
 from dar_retriever.errors import DARError
 from dar_retriever.ingest.files import FileState
+from dar_retriever.ingest.parts import taken_apart
 from dar_retriever.ingest.report import LeftOut
+from dar_retriever.stores.entry_parts import EntryPart
 from dar_retriever.stores.near_duplicates import HASH
 from dar_retriever.support.decoding import Decoded, decode
 from dar_retriever.support.images import printable, read_file
@@ -46,11 +48,12 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A preprocessed picture and what its file tells."""
+    """A preprocessed picture, its parts, and what its file tells."""
 
     file: Identified
     pixels: Any
     facts: Mapping[str, Any] = field(default_factory=dict)
+    parts: Sequence[tuple[EntryPart, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,13 @@ class Reading:
         preprocess: Prepares an RGB image for the encoder.
         side: Pixels per side that the encoder makes use of; all by default.
         facts_of: What is kept of an image as its metadata.
+        parts: Whether its parts are read too.
     """
 
     preprocess: Preprocess
     side: int | None
     facts_of: FactsOf
+    parts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +109,16 @@ def identify(key: str, state: FileState) -> Identified | Unread:
 
 
 def prepare(file: Identified, reading: Reading) -> Prepared | Unread:
-    """Decode and preprocess a file; the decoded picture is not kept."""
+    """Decode and preprocess a file and its parts; the decoded pictures are not kept."""
     path = file.state.path
+    name = printable(path.name)
     try:
         content = read_file(path)
-        decoded = decode(content, printable(path.name), reading.side)
+        if reading.parts:
+            decoded, apart = taken_apart(content, name, reading.side)
+            parts = [(part, reading.preprocess(image)) for part, image in apart]
+        else:
+            decoded, parts = decode(content, name, reading.side), []
         pixels = reading.preprocess(decoded.image)
     except DARError as error:
         return Unread(file.key, LeftOut(str(path), str(error)))
@@ -116,7 +126,7 @@ def prepare(file: Identified, reading: Reading) -> Prepared | Unread:
     id_ = _id_of(content)
     if id_ != file.id:
         file = replace(file, id=id_, state=replace(file.state, modified=None))
-    return Prepared(file, pixels, reading.facts_of(decoded))
+    return Prepared(file, pixels, reading.facts_of(decoded), parts)
 
 
 def _id_of(content: bytes) -> str:

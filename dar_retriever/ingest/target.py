@@ -164,9 +164,10 @@ class Tracked:
         return asked & self._records.keys()
 
     def record_of(self, picture: Prepared) -> PictureRecord:
-        """See ``Target``."""
+        """See ``Target``. One that is stored already, without its parts, keeps its places."""
         key, state = picture.file.key, picture.file.state
-        return PictureRecord(picture.file.id, (self._copy(key, state),), picture.facts)
+        new = PictureRecord(picture.file.id, (self._copy(key, state),), picture.facts)
+        return self._records.get(picture.file.id, new)
 
     def settle(
         self,

@@ -83,7 +83,7 @@ class Trials:
         """
         query = _told(result.query)
         hits = self._store.search(query, _MOST, result.where, result.exclude)
-        vectors = self._store.vectors_of([hit.id for hit in hits])
+        vectors = self._store.vectors_of([hit.vector_id for hit in hits])
         explained = self._explained(query, vectors[0]) if len(vectors) else 1.0
         shares = self._shares(query, vectors, _temperature(result.query))
         return Candidates(hits, vectors, shares, explained)

@@ -84,7 +84,7 @@ class Judges:
                 return otherwise
 
         def candidates(some: Sequence[Hit]) -> Candidates:
-            return Candidates(query, some, store.vectors_of([hit.id for hit in some]))
+            return Candidates(query, some, store.vectors_of([hit.vector_id for hit in some]))
 
         closeness, ending, explainer = self.closeness, self.ending, self.explainer
         verdict, fitting, first = Verdict(), None, tuple(hits[:k])

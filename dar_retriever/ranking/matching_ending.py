@@ -119,5 +119,5 @@ class MatchingCloseness:
     def _fitting(self, query: EncodedQuery, near: Vectors, where: Filter | None) -> int | None:
         """How many of the images near to a vector fit the request."""
         hits = self._store.search(near, self._depth, where)
-        found = self._store.vectors_of([hit.id for hit in hits])
+        found = self._store.vectors_of([hit.vector_id for hit in hits])
         return self._ending.fitting(Candidates(query, hits, found)) if hits else None

@@ -91,13 +91,13 @@ class SecondStage:
         some, rest = tuple(hits[: self.reranker.depth]), tuple(hits[self.reranker.depth :])
         began, name, strayed = time.perf_counter(), self.reranker.name, ""
         try:
-            vectors = store.vectors_of([hit.id for hit in some])
+            vectors = store.vectors_of([hit.vector_id for hit in some])
             thing = self._missed(query, vectors) if search else None
             if search and thing is not None:
                 strayed = "no hit looks like the thing itself, so hits near it were looked for"
                 known = {hit.id for hit in hits}
                 further = [hit for hit in search(thing) if hit.id not in known]
-                theirs = store.vectors_of([hit.id for hit in further])
+                theirs = store.vectors_of([hit.vector_id for hit in further])
                 vectors = np.concatenate([vectors, theirs])
                 fits = theirs @ query.vector
                 some += tuple(

@@ -3,6 +3,7 @@
 from dar_retriever.stores.base import (
     DescribedStore,
     FillableStore,
+    PartStore,
     SearchableStore,
     StoreOpener,
     WholeStore,
@@ -23,6 +24,7 @@ __all__ = [
     "Field",
     "FillableStore",
     "MovingStore",
+    "PartStore",
     "Record",
     "SearchableStore",
     "SpaceMap",

@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any, Final
 
 from dar_retriever.errors import InvalidInputError, StoreError
+from dar_retriever.stores.hits import StoredImage
 
 _COLLECTION: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9._-]{1,510})[a-zA-Z0-9]")
 
@@ -34,6 +35,19 @@ def require_stored(ids: Iterable[str], found: Collection[str]) -> None:
     missing = [id_ for id_ in ids if id_ not in found]
     if missing:
         raise StoreError(f"{', '.join(missing)}: not stored, or deleted meanwhile; search again")
+
+
+def require_whole(images: Iterable[StoredImage], engine: str) -> None:
+    """Refuse images with parts in an engine that keeps one vector an image.
+
+    Raises:
+        InvalidInputError: An image has parts.
+    """
+    if any(image.parts for image in images):
+        raise InvalidInputError(
+            f"{engine} keeps one vector an image, and no parts; index without parts, or into a "
+            "store on Chroma"
+        )
 
 
 def collection_name(name: Any) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.stores.copies import PictureRecord
+from dar_retriever.stores.entry_parts import StoredPart
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, StoredImage
@@ -51,6 +52,29 @@ class TrackingStore(FillableStore, Protocol):
         ...
 
 
+@runtime_checkable
+class PartStore(TrackingStore, Protocol):
+    """A store that keeps the vectors of an image's parts too; an ``ImageStore`` on Chroma does."""
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether parts are stored."""
+        ...
+
+    def with_parts(self, ids: Iterable[str]) -> set[str]:
+        """The ids among these of images with parts."""
+        ...
+
+    def parts_of(self, ids: Sequence[str]) -> dict[str, list[StoredPart]]:
+        """The parts of images, by id; images without are left out."""
+        ...
+
+
+def has_parts(store: object) -> bool:
+    """Whether a store holds parts of images."""
+    return isinstance(store, PartStore) and store.has_parts
+
+
 class SearchableStore(FillableStore, Protocol):
     """A store that can be searched; as all stores can."""
 
@@ -82,6 +106,9 @@ class SearchableStore(FillableStore, Protocol):
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
         """The vectors of stored images: float32 (N, d) of unit length, in the order of the ids.
+
+        Args:
+            ids: Ids of images; for the vectors that hits matched by, their ``vector_id``.
 
         Raises:
             StoreError: There is no image with one of the ids.

@@ -13,7 +13,7 @@ import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.stores.arguments import hit_count, require_stored
+from dar_retriever.stores.arguments import hit_count, require_stored, require_whole
 from dar_retriever.stores.engine_failures import engine_errors
 from dar_retriever.stores.fields import (
     Field,
@@ -107,6 +107,7 @@ class EngineStore(ABC):
             InvalidInputError: A vector is not of the encoder's length, 0, or not finite.
             StoreError: The engine failed.
         """
+        require_whole(images, self._engine)
         # If an id is written again, some engines keep the old record and others refuse.
         by_id = {image.id: self._record(image) for image in images}
         if by_id:

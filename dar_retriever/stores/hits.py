@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -15,9 +15,11 @@ from dar_retriever.conversation.image_access import local_path
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidImageError
 from dar_retriever.stores.copies import RECORD, PictureRecord, record_of_text
+from dar_retriever.stores.entry_parts import EntryPart, StoredPart, part_id
 from dar_retriever.stores.roots import NO_ROOTS, Roots
 from dar_retriever.stores.values import is_unicode
-from dar_retriever.support.images import image_from_data_url, open_image
+from dar_retriever.support.images import image_from_data_url, printable, read_file
+from dar_retriever.support.moving_pictures import still_at
 from dar_retriever.support.paths import is_gone
 
 Metadata: TypeAlias = Mapping[str, Any]
@@ -35,6 +37,7 @@ _TAKEN: Final = (
     "size",
     "missing",
     "copies",
+    "part",
     "trace",
     "image",
 )
@@ -91,6 +94,8 @@ class Hit:
         copies: Where the same picture also lies.
         relevance: The re-ranker's score, higher is better; None if the hit was not re-ranked.
         shows: Which parts of the request it shows and which not; empty if that was not read.
+        part: The part of the entry that matched best; None if that was all of it, or if no parts
+            are stored.
     """
 
     id: str
@@ -101,6 +106,12 @@ class Hit:
     copies: tuple[str, ...] = ()
     relevance: float | None = None
     shows: tuple[Shown, ...] = ()
+    part: EntryPart | None = None
+
+    @property
+    def vector_id(self) -> str:
+        """What ``vectors_of`` of its store knows the vector by that matched."""
+        return self.id if self.part is None else part_id(self.id, self.part.number)
 
     @property
     def title(self) -> str:
@@ -129,7 +140,9 @@ class Hit:
 
         Returns:
             The stored metadata with "uri", "score" and "size" ([width, height] or None), "copies"
-            if there are any, "relevance" if the hit was re-ranked, "shows" ("blue: yes") and
+            if there are any, "part" if a part of the entry matched ({"box": [left, top, right,
+            bottom]}, {"second": ...} or {"page": ...}, see ``EntryPart``), "relevance" if the hit
+            was re-ranked, "shows" ("blue: yes") and
             "propositions" (the same as a list of plain data, see ``Shown``) if that was read, and
             "missing": True if the file is gone. Stored fields with one of these names, or named
             "id", "trace" or "image", which adapters add, are renamed to
@@ -139,6 +152,7 @@ class Hit:
         width, height = self.metadata.get("width"), self.metadata.get("height")
         size = [width, height] if width and height else None
         further: dict[str, Any] = {"copies": list(self.copies)} if self.copies else {}
+        further |= {} if self.part is None else {"part": self.part.as_json()}
         further |= {} if self.relevance is None else {"relevance": self.relevance}
         if self.shows:
             said = ", ".join(map(str, self.shows))
@@ -147,7 +161,7 @@ class Hit:
         return {**stored, "uri": self.uri, "score": self.score, "size": size, **further}
 
     def open(self) -> Image.Image:
-        """Read the image from its file or data URL.
+        """Read the image from its file or data URL; the frame or page, if one of them matched.
 
         Raises:
             InvalidImageError: The file is gone or not readable, or is on another machine.
@@ -166,7 +180,10 @@ class Hit:
                 f"{self.uri[:60]!r}: hits are not fetched from other machines; to fetch this one, "
                 "use ImageAccess(web=True).open(hit.uri)"
             )
-        return open_image(path)
+        content, name = read_file(path), printable(path)
+        if self.part is None:
+            return still_at(content, name)
+        return still_at(content, name, self.part.second, self.part.page)
 
 
 def _is_gone(uri: str) -> bool:
@@ -190,6 +207,7 @@ class StoredImage:
 
     Attributes:
         record: What a sync remembers of its files; None if nothing is to be kept in step.
+        parts: Its parts; an ``ImageStore`` on Chroma keeps them, other stores refuse them.
     """
 
     id: str
@@ -198,6 +216,7 @@ class StoredImage:
     caption: str = ""
     metadata: Metadata = field(default_factory=dict)
     record: PictureRecord | None = None
+    parts: Sequence[StoredPart] = ()
 
 
 def hit_of(

@@ -15,14 +15,15 @@ from dar_retriever.stores.chroma import Connection, FolderConnection, ServerConn
 from dar_retriever.stores.chroma.catalogue import Catalogue
 from dar_retriever.stores.chroma.check import lost_in, write_again
 from dar_retriever.stores.chroma.collections import opened
-from dar_retriever.stores.chroma.index import product_of
+from dar_retriever.stores.chroma.parts import Parts, part_record
 from dar_retriever.stores.chroma.records import PAGE, Upsert, once, pages_of, record_of, unit_rows
+from dar_retriever.stores.chroma.search import ChromaSearch
 from dar_retriever.stores.chroma.survey import ChromaSurvey
-from dar_retriever.stores.chroma.where import chroma_where
 from dar_retriever.stores.copies import PictureRecord
+from dar_retriever.stores.entry_parts import StoredPart
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter
-from dar_retriever.stores.hits import Hit, StoredImage, hit_of
+from dar_retriever.stores.hits import Hit, StoredImage
 from dar_retriever.stores.roots import NOWHERE_ELSE, Folders, Roots
 from dar_retriever.stores.survey import SAMPLE
 
@@ -77,11 +78,15 @@ class ImageStore:
         """
         self._chroma = client if isinstance(client, Connection) else Connection(client)
         found = opened(self._chroma, collection_name(collection), encoder)
-        self.width, self._space = found.width, found.space
-        self.encoder_name, self.fingerprint = found.encoder, found.fingerprint
+        self.width, self.encoder_name = found.width, found.encoder
+        self.fingerprint = found.fingerprint
         self.folder: Path | None = None
         self._catalogue = Catalogue(self._chroma, found.metadata, Roots.of(roots))
+        self._parts = Parts(self._chroma, collection, encoder)
         self._survey = ChromaSurvey(self._chroma, self.width)
+        self._search = ChromaSearch(
+            self._chroma, found.space, self._catalogue, self._parts, self._survey
+        )
 
     @classmethod
     def in_memory(cls, encoder: ImageEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:
@@ -158,7 +163,11 @@ class ImageStore:
             StoreError: Chroma refuses the images.
         """
         self._survey.changed()
-        for page in pages_of([record_of(image, self.width) for image in images]):
+        records = [record_of(image, self.width) for image in images]
+        parts = [part_record(image, part, self.width) for image in images for part in image.parts]
+        # An image counts as stored once its parts are.
+        self._parts.write([image.id for image in images], parts)
+        for page in pages_of(records):
             self._chroma.write(Upsert(page))
 
     def search(
@@ -168,28 +177,11 @@ class ImageStore:
         where: Filter | None = None,
         exclude: Collection[str] = (),
     ) -> list[Hit]:
-        """See ``SearchableStore``. Chroma's index finds the hits; their scores are exact."""
-        wanted = hit_count(k) + len(exclude)
-        norm = float(np.linalg.norm(vector))
-        plain = chroma_where(where, self._survey.holds_lists)
-        found = self._chroma.read(
-            lambda collection: collection.query(
-                query_embeddings=vector[None],
-                # Chroma cannot exclude ids, so ask for that many more.
-                n_results=wanted,
-                where=plain,
-                include=["metadatas", "documents", "distances"],
-            ),
-            where,
-        )
-        columns = [found[name][0] for name in ("ids", "distances", "documents", "metadatas")]
-        roots = self._catalogue.roots_for(columns[-1])
-        hits = [
-            hit_of(id_, product_of(float(distance), norm, self._space), document, metadata, roots)
-            for id_, distance, document, metadata in zip(*columns, strict=True)
-            if id_ not in exclude
-        ]
-        return hits[:k]
+        """See ``SearchableStore``. Chroma's index finds the hits; their scores are exact.
+
+        An entry with parts has the score of its best vector, and its hit names that part.
+        """
+        return self._search.hits(vector, hit_count(k), where, exclude)
 
     def get(self, ids: Sequence[str]) -> list[Hit]:
         """Images by id, with score 0, in the order of the ids; unknown ids are left out."""
@@ -200,6 +192,7 @@ class ImageStore:
         """Delete images from the store, but not their files; unknown ids are ignored."""
         if ids:
             self._survey.changed()
+            self._parts.delete(ids)
             self._chroma.write(lambda collection: collection.delete(once(ids)))
 
     @property
@@ -231,8 +224,21 @@ class ImageStore:
         found = self._chroma.read(lambda c: c.get(asked, include=[])["ids"]) if asked else []
         return set(found)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether parts of entries are stored."""
+        return bool(self._parts)
+
+    def with_parts(self, ids: Iterable[str]) -> set[str]:
+        """The ids among these of entries with parts."""
+        return self._parts.entries(ids)
+
+    def parts_of(self, ids: Sequence[str]) -> dict[str, list[StoredPart]]:
+        """The parts of entries, by id; entries without are left out."""
+        return self._parts.of(ids)
+
     def lost(self, *, repair: bool = False) -> list[str]:
-        """The ids of images that the index does not find by their own vectors.
+        """The ids of images and of their parts that the index does not find by their own vectors.
 
         Args:
             repair: Whether to write them again, which mends that.
@@ -240,7 +246,7 @@ class ImageStore:
         lost = self._chroma.read(lambda c: [id_ for page in lost_in(c) for id_ in page])
         if repair and lost:
             self._chroma.write(lambda collection: write_again(collection, lost))
-        return lost
+        return lost + self._parts.lost(repair=repair)
 
     def vectors(self) -> tuple[list[str], Vectors]:
         """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
@@ -267,15 +273,12 @@ class ImageStore:
         return self._survey.captions(most)
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
-        """The vectors of stored images: float32 (N, d) of unit length, in the order of the ids.
-
-        Raises:
-            StoreError: There is no image with one of the ids.
-        """
+        """See ``SearchableStore``."""
         if not ids:
             return np.empty((0, self.width), np.float32)
         found = self._chroma.read(lambda c: c.get(once(ids), include=["embeddings"]))
         rows = dict(zip(found["ids"], found["embeddings"], strict=True))
+        rows |= self._parts.vectors([id_ for id_ in ids if id_ not in rows])
         require_stored(ids, rows)
         return unit_rows(self.width, [rows[id_] for id_ in ids])
 

@@ -14,6 +14,7 @@ from dar_retriever.encoders.base import ImageEncoder, Vectors
 from dar_retriever.errors import InvalidImageError, StoreError
 from dar_retriever.stores.arguments import hit_count
 from dar_retriever.stores.base import WholeStore
+from dar_retriever.stores.entry_parts import entry_of
 from dar_retriever.stores.fields import Field
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, StoredImage
@@ -91,9 +92,9 @@ class MovingStore:
         Raises:
             StoreError: There is no image with one of the ids.
         """
-        there = self._new.known(ids)
-        moved = [id_ for id_ in ids if id_ in there]
-        waiting = [id_ for id_ in ids if id_ not in there]
+        there = self._new.known(map(entry_of, ids))
+        moved = [id_ for id_ in ids if entry_of(id_) in there]
+        waiting = [id_ for id_ in ids if entry_of(id_) not in there]
         rows = dict(zip(moved, self._new.vectors_of(moved), strict=True))
         mapped = self._bridged().map(self._old.vectors_of(waiting))
         rows |= {id_: self._exact.get(id_, row) for id_, row in zip(waiting, mapped, strict=True)}
@@ -102,7 +103,7 @@ class MovingStore:
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
         """The vectors with the highest scores, best first: float32 (k or fewer, d)."""
-        return self.vectors_of([hit.id for hit in self.search(vector, k)])
+        return self.vectors_of([hit.vector_id for hit in self.search(vector, k)])
 
     def sample(self) -> Vectors:
         """See ``SearchableStore``; of the new store, which begins with a random choice."""
@@ -133,7 +134,7 @@ class MovingStore:
         found = self._old.search(bridge.map.ranking(vector), asked, where, exclude)
         moved = self._new.known(hit.id for hit in found)
         waiting = [hit for hit in found if hit.id not in moved]
-        mapped = bridge.map(self._old.vectors_of([hit.id for hit in waiting]))
+        mapped = bridge.map(self._old.vectors_of([hit.vector_id for hit in waiting]))
         scale = bridge.scale(vector)
         scores = (scale(float(score)) for score in mapped @ vector)
         rated = [replace(hit, score=score) for hit, score in zip(waiting, scores, strict=True)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -68,8 +70,27 @@ def decode(content: bytes, name: str = "image", side: int | None = None) -> Deco
         raise InvalidImageError(f"{name}: the file is empty; replace it")
     if len(content) > MAX_BYTES:
         raise too_large(name, len(content))
-    try:
+    with _image_errors(name):
         return _decoded(_Metered(content, name), content, name, side)
+
+
+@contextmanager
+def opened_animation(content: bytes, name: str) -> Iterator[Image.Image]:
+    """An image whose frames can be read one by one, while the block lasts; see ``decode``.
+
+    Raises:
+        InvalidImageError: The content is not an image, or is beyond the limits.
+    """
+    with _image_errors(name):
+        image = _opened(_Metered(content, name), content, name)
+        _refuse_unfit(image, content, name)
+        yield image
+
+
+@contextmanager
+def _image_errors(name: str) -> Iterator[None]:
+    try:
+        yield
     except InvalidImageError:
         raise
     # Users may have turned warnings into errors.
@@ -89,6 +110,16 @@ def too_large(name: str, size: int) -> InvalidImageError:
     return InvalidImageError(
         f"{name}: {size:,} bytes are more than {MAX_BYTES:,}; save it smaller or compressed"
     )
+
+
+def require_few_pixels(name: str, width: int, height: int) -> None:
+    """Refuse a picture of more than ``MAX_PIXELS``.
+
+    Raises:
+        InvalidImageError: It has more.
+    """
+    if width * height > MAX_PIXELS:
+        raise _too_many_pixels(name, width, height)
 
 
 def _decoded(file: _Metered, content: bytes, name: str, side: int | None) -> Decoded:
@@ -125,8 +156,7 @@ def _opened(file: _Metered, content: bytes, name: str) -> Image.Image:
 def _refuse_unfit(image: Image.Image, content: bytes, name: str) -> None:
     width, height = image.size
     if image.format not in ("JPEG", "MPO"):
-        if width * height > MAX_PIXELS:
-            raise _too_many_pixels(name, width, height)
+        require_few_pixels(name, width, height)
         return
     if width * height > MAX_JPEG_PIXELS:
         raise _too_many_pixels(name, width, height)

@@ -14,7 +14,8 @@ from typing import Any, Final
 from dar_retriever import DARError, Hit, InvalidInputError, SearchableStore
 from dar_retriever.conversation.image_access import local_path
 from dar_retriever.stores.base import TrackingStore
-from dar_retriever.support.images import image_from_data_url, read_file, read_image
+from dar_retriever.support.images import image_from_data_url, read_file
+from dar_retriever.support.moving_pictures import still_at
 
 MOST: Final = 200
 FIELD: Final = "collection"
@@ -109,13 +110,13 @@ class _Pieces:
 
 
 def _content(hit: Hit) -> bytes:
-    """The bytes of a hit's file; a record may name any file, and only pictures are handed out."""
+    """The bytes of a hit's file; records may name any, and only what can be shown is handed out."""
     if hit.uri.startswith("data:"):
         image_from_data_url(hit.uri)
         return base64.b64decode(hit.uri.partition(",")[2])
     places = filter(None, map(local_path, (hit.uri, *hit.copies)))
     content = read_file(next(filter(os.path.isfile, places), hit.uri))
-    read_image(content, hit.file_name)
+    still_at(content, hit.file_name)
     return content
 
 

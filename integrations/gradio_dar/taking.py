@@ -29,6 +29,8 @@ class Taking:
         hit = talk.hit(field_of(event, "id"))
         if hit is None or talk.result is None:
             return ""
+        if hit.part is not None:
+            return json.dumps(hit.part.box or (0, 0, 1, 1))
         encoder, words = self._retriever.query_encoder.encoder, talk.result.trace.caption
         try:
             image = hit.open()

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from dar_retriever import DARError, Hit, IngestReport, Part, SearchableStore, SearchResult, Turn
+from dar_retriever.stores.entry_parts import EntryPart
 from dar_retriever.stores.filtering.names import words_of
 from dar_retriever.support.images import data_url
 from gradio_dar.examples import Example
@@ -238,14 +239,14 @@ def _tile(talk: Talk, hit: Hit, rank: int) -> _Tile:
         moved = talk.moved(hit)
         direction = "new" if moved is None else "up" if moved > 0 else "down" if moved else "same"
         places = str(abs(moved)) if moved else ""
-    url, ratio = _thumbnail_of(hit.id, hit.uri)
+    url, ratio = _thumbnail_of(hit.id, hit.uri, hit.part)
     return _Tile(hit, rank, url, direction, places, ratio)
 
 
 def _parts(result: SearchResult, hit: Hit, store: SearchableStore) -> list[tuple[str, float]]:
     """What each part of the query adds to a hit's score; together they are the score."""
     query, trace = result.query, result.trace
-    vector = store.vectors_of([hit.id])[0]
+    vector = store.vectors_of([hit.vector_id])[0]
     drawn = 0.0
     if len(query.image_vectors):
         count = len(query.image_vectors)
@@ -276,10 +277,10 @@ def _large(hit: Hit) -> str:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _thumbnail_of(id: str, uri: str) -> tuple[str, float]:
+def _thumbnail_of(id: str, uri: str, part: EntryPart | None) -> tuple[str, float]:
     """A hit's picture and its width by height; empty where its file is gone."""
     try:
-        image: Image.Image = Hit(id, 0.0, uri).open()
+        image: Image.Image = Hit(id, 0.0, uri, part=part).open()
     except DARError:
         return "", 1.0
     ratio = image.width / image.height

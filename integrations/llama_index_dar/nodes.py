@@ -27,7 +27,7 @@ def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> li
     Args:
         result: The result of a search.
         include_images: Whether a node holds its image in base64: "none", "thumbnail" (at most 256
-            pixels per side) or "full".
+            pixels per side) or "full". A frame or a page is always in it.
 
     Returns:
         Nodes with the hit's id and title, and its path or URL. The metadata are
@@ -51,14 +51,16 @@ def _node(hit: Hit, include_images: IncludeImages, trace: dict[str, object]) -> 
             excluded_llm_metadata_keys=_NOT_FOR_MODELS,
             excluded_embed_metadata_keys=_NOT_FOR_MODELS,
         )
-    picture = hit_picture(hit, include_images)
+    # By its path alone, a frame or page could not be shown.
+    inside = hit.part is not None and hit.part.box is None
+    picture = hit_picture(hit, "full" if inside and include_images == "none" else include_images)
     remote = "://" in hit.uri
     return ImageNode(
         id_=hit.id,
         text=hit.title,
         image=picture.partition(",")[2] if picture else None,
         image_mimetype="image/jpeg" if picture else None,
-        image_path=None if remote else hit.uri,
+        image_path=None if remote or inside else hit.uri,
         image_url=hit.uri if remote else None,
         metadata=metadata,
         excluded_llm_metadata_keys=_NOT_FOR_MODELS,

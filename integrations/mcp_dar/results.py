@@ -18,6 +18,7 @@ class FoundImage(BaseModel):
     title: str = Field(description="What it is called.")
     score: float = Field(description="How near it is to the query; higher is nearer.")
     shows: list[str] = Field(description="What of the request it shows, where that was judged.")
+    part: str = Field(description="The part that matched, such as a page; empty if it is all.")
     uri: str = Field(description="The resource that holds the image.")
     missing: bool = Field(description="Whether its file is gone, so that it cannot be shown.")
 
@@ -61,6 +62,7 @@ def found_of(result: SearchResult, question: Question | None, conversation: str)
                 title=short(hit.title),
                 score=hit.score,
                 shows=list(map(str, hit.shows)),
+                part=str(hit.part or ""),
                 uri=IMAGE_URI.replace("{id}", hit.id),
                 missing=hit.missing,
             )

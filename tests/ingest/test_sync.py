@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from files_of_images import photograph, save_photographs, write_lines
+from files_of_images import photograph, save_photographs, settle, write_lines
 from PIL import Image
 
 from dar_retriever import ImageStore, IngestReport, StoreError, ingest, sync
@@ -68,12 +68,6 @@ def folder(tmp_path: Path) -> Path:
 def keep(store: ImageStore, encoder: Any, folder: Path) -> Callable[..., IngestReport]:
     """Syncs the folder with the store."""
     return lambda where=folder, **options: sync(where, store, encoder, **options)
-
-
-def settle(folder: Path) -> None:
-    """Make files as old as they are in life."""
-    for number, path in enumerate(sorted(folder.rglob("*"))):
-        os.utime(path, ns=(10**18, 10**18 + number))
 
 
 def counts(report: IngestReport) -> dict[str, int]:

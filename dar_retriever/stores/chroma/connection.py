@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from dar_retriever.errors import StoreError, StoreUnavailableError
 from dar_retriever.stores.chroma.check import mend
@@ -48,6 +49,27 @@ class Connection:
         """
         with chroma_errors(self._server):
             return self._get_or_create(name, metadata, index)
+
+    def beside(self) -> Self:
+        """A connection to the same place, with which another collection can be opened."""
+        return copy.copy(self)
+
+    def has(self, name: str) -> bool:
+        """Whether the place of this collection also holds one of that name.
+
+        Raises:
+            StoreError: See ``chroma_errors``.
+        """
+        from chromadb.errors import NotFoundError
+
+        def there(_: Any) -> bool:
+            try:
+                self._current().get_collection(name, embedding_function=None)
+            except NotFoundError:
+                return False
+            return True
+
+        return self.read(there)
 
     def read(self, call: Call[T], where: Filter | None = None) -> T:
         """Call a function with the collection and return its result.

@@ -11,7 +11,7 @@ import numpy as np
 
 from dar_retriever.encoders.base import ImageEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.stores.arguments import hit_count, require_stored
+from dar_retriever.stores.arguments import hit_count, require_stored, require_whole
 from dar_retriever.stores.copies import (
     RECORD,
     PictureRecord,
@@ -82,6 +82,7 @@ class AddressStore:
                 none of the images is stored.
             StoreError: The engine failed.
         """
+        require_whole(images, self._engine.name)
         self._write(list({image.id: self._row(image) for image in images}.values()))
 
     def delete(self, ids: Sequence[str]) -> None:

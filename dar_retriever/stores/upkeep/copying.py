@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
 from dar_retriever.errors import EncoderMismatchError
-from dar_retriever.stores.base import WholeStore
+from dar_retriever.stores.base import PartStore, WholeStore
 from dar_retriever.stores.hits import StoredImage
 from dar_retriever.stores.kept import stored_image
 
@@ -18,10 +19,12 @@ def images_of(store: WholeStore) -> Iterator[list[StoredImage]]:
     """All images with their vectors, in pages."""
     records = store.records()
     while page := list(islice(records, _AT_ONCE)):
-        vectors = store.vectors_of([record.id for record in page])
+        ids = [record.id for record in page]
+        vectors = store.vectors_of(ids)
+        parts = store.parts_of(ids) if isinstance(store, PartStore) else {}
         others = [record.id for record in page if not record.tracked]
         hits = {hit.id: hit for hit in store.get(others)}
-        yield [
+        images = [
             stored_image(record, vector)
             if record.tracked
             else StoredImage(
@@ -33,6 +36,7 @@ def images_of(store: WholeStore) -> Iterator[list[StoredImage]]:
             )
             for record, vector in zip(page, vectors, strict=True)
         ]
+        yield [replace(image, parts=parts.get(image.id, ())) for image in images]
 
 
 def copy_store(

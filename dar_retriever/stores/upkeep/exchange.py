@@ -15,6 +15,7 @@ from dar_retriever.encoders.base import JointEncoder
 from dar_retriever.errors import EncoderMismatchError, InvalidInputError, StoreError
 from dar_retriever.stores.base import WholeStore
 from dar_retriever.stores.copies import record_of_text
+from dar_retriever.stores.entry_parts import EntryPart, StoredPart
 from dar_retriever.stores.hits import StoredImage
 from dar_retriever.stores.upkeep.copying import images_of
 from dar_retriever.stores.upkeep.recorded import RecordedEncoder
@@ -23,6 +24,8 @@ from dar_retriever.support.extras import needs_extra
 _FORMAT: Final = "dar-store"
 _VERSION: Final = 1
 _AT_ONCE: Final = 500
+# In Parquet, columns of JSON texts.
+_JSON: Final = ("metadata", "record", "parts")
 _TABLE: Final = ".parquet"
 _LINES: Final = ".jsonl"
 
@@ -31,8 +34,8 @@ def export_store(store: WholeStore, file: str | Path) -> int:
     """Write all images of a store, without their files, into a file; returns how many.
 
     Each row holds "id", "vector", "uri", "caption", "metadata" and "record" (what a sync remembers
-    of the files). In JSON lines, the first line tells of the store; in Parquet, the schema's
-    metadata does, and metadata and record are JSON texts.
+    of the files) and "parts". In JSON lines, the first line tells of the store; in Parquet, the
+    schema's metadata does, and metadata, record and parts are JSON texts.
 
     Args:
         store: The store.
@@ -136,6 +139,10 @@ def _row_of(image: StoredImage) -> dict[str, Any]:
         "caption": image.caption,
         "metadata": dict(image.metadata),
         "record": None if image.record is None else json.loads(image.record.as_text()),
+        "parts": [
+            {"part": stored.part.as_text(), "vector": [float(each) for each in stored.vector]}
+            for stored in image.parts
+        ],
     }
 
 
@@ -148,6 +155,11 @@ def _image_of(row: Mapping[str, Any]) -> StoredImage:
         row["caption"],
         row["metadata"],
         None if record is None else record_of_text(row["id"], json.dumps(record)),
+        # Files of earlier versions hold none.
+        [
+            StoredPart(EntryPart.of_text(each["part"]), np.asarray(each["vector"], np.float32))
+            for each in row.get("parts", ())
+        ],
     )
 
 
@@ -177,7 +189,7 @@ def _write_table(path: Path, header: Mapping[str, Any], pages: Iterable[list[Sto
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-    texts = [(name, pa.string()) for name in ("id", "uri", "caption", "metadata", "record")]
+    texts = [(name, pa.string()) for name in ("id", "uri", "caption", *_JSON)]
     fields = [*texts, ("vector", pa.list_(pa.float32()))]
     schema = pa.schema(fields, {_FORMAT: json.dumps(header)})
     count = 0
@@ -185,7 +197,7 @@ def _write_table(path: Path, header: Mapping[str, Any], pages: Iterable[list[Sto
         for page in pages:
             rows = [_row_of(image) for image in page]
             for row in rows:
-                row |= {name: json.dumps(row[name]) for name in ("metadata", "record")}
+                row |= {name: json.dumps(row[name]) for name in _JSON}
             writer.write_table(pa.Table.from_pylist(rows, schema))
             count += len(rows)
     return count
@@ -206,7 +218,7 @@ def _read_table(path: Path) -> tuple[Any, Iterator[dict[str, Any]]]:
     def rows() -> Iterator[dict[str, Any]]:
         for batch in table.iter_batches(_AT_ONCE):
             for row in batch.to_pylist():
-                decoded = {name: json.loads(row[name]) for name in ("metadata", "record")}
+                decoded = {name: json.loads(row[name]) for name in _JSON if name in row}
                 yield row | decoded
 
     return header, rows()

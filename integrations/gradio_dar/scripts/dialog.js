@@ -26,4 +26,5 @@ watch('value', () => {
   opener ??= document.activeElement;
   dialog.addEventListener('close', () => closed(dialog), {once: true});
   dialog.showModal();
+  dialog.querySelector('[data-matched]')?.click();
 });
