@@ -147,7 +147,7 @@ def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
         "details",
         tile=_tile(talk, hit, rank),
         large=_large(hit),
-        located=bool(talk.result.trace.caption),
+        located=bool(talk.result.trace.caption or (hit.part and hit.part.box)),
         before=ids[rank - 2] if rank > 1 else "",
         after=ids[rank] if rank < len(ids) else "",
         parts=_parts(talk.result, hit, store),
