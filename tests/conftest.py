@@ -40,7 +40,7 @@ from dar_retriever.demo.gallery import draw_gallery
 settings.register_profile(
     "dar",
     deadline=None,
-    max_examples=50,
+    max_examples=35,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("dar")

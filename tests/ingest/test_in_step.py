@@ -162,7 +162,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(life=st.lists(steps, min_size=4, max_size=14))
 def test_store_and_folder_agree_after_every_sync(
     life: list[tuple[Any, ...]], tmp_path_factory: pytest.TempPathFactory

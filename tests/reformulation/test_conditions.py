@@ -269,6 +269,7 @@ def test_what_is_no_time_is_none(nothing: str):
         ("siz 45", (), (), {"size": "45"}),
         ("medium", (), (), {"size": "m"}),
         ("2022 or later", (), (), {"date": "2022-01-01"}),
+        ("any December", (), (), {"month": 12}),
         ("the pumas", (), (), {"": "the pumas"}),
         ("7", (), (), {}),
         ("20", (), ("price", "size"), {}),

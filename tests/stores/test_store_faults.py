@@ -308,7 +308,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(texts, values, max_size=5), texts, st.text(min_size=1, max_size=20))
 @example({"a\x00b": "c\x00d"}, "e\x00f", "line\nbreak\x00")
 @example({"$and": "x"}, "", "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from collections.abc import Set as AbstractSet
 from datetime import date
@@ -12,10 +13,10 @@ from dar_retriever.reformulation.english.conditions.dates import date_in
 from dar_retriever.reformulation.english.conditions.prices import price_in
 from dar_retriever.reformulation.english.conditions.sizes import size_in
 
+_MONTHS: Final = [name.lower() for name in calendar.month_name[1:]]
+_MONTH: Final = re.compile(rf"\b(?:{'|'.join(_MONTHS)})\b", re.IGNORECASE)
 _DATE: Final = re.compile(
-    r"\b(?:(?:19|20)\d\d|january|february|march|april|may|june|july|august|september|october|"
-    r"november|december|days?|weeks?|months?|years?)\b",
-    re.IGNORECASE,
+    rf"{_MONTH.pattern}|\b(?:(?:19|20)\d\d|days?|weeks?|months?|years?)\b", re.IGNORECASE
 )
 _PRICE: Final = re.compile(
     r"[€$£]|\b(?:euros?|eur|dollars?|pounds?|bucks?|quid|under|below|less|more|than|over|above|most|least|"
@@ -47,6 +48,9 @@ def marked(
         phrase = slip.sub(meant, phrase)
     about = _about(phrase, asked, standing)
     if about == "date":
+        month = _MONTH.search(phrase)
+        if month and not _NUMBER.search(phrase):
+            return (Condition("month", "$eq", _MONTHS.index(month[0].lower()) + 1, phrase),)
         found = next(date_in(phrase, today, known=True, asked=True), None)
     elif about == "price":
         found = next(price_in(phrase, known=True, asked=True, begun=True), None)
