@@ -18,7 +18,7 @@ from dar_retriever.ranking.closeness import Closeness
 from dar_retriever.ranking.ending import Ending
 from dar_retriever.ranking.findings import Judges
 from dar_retriever.ranking.refining import lacking, shown_in_all
-from dar_retriever.ranking.result import SearchResult
+from dar_retriever.ranking.result import SearchResult, without_hits
 from dar_retriever.ranking.second_stage import SecondStage
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
@@ -135,7 +135,7 @@ class DiffusionAugmentedRetriever:
                 found = _with_query(found, query, heard)
             if not found.hits:
                 # There is nothing that a drawing could help to find.
-                yield _without_hits(found, empty=not len(self.store.sample()))
+                yield without_hits(found, empty=not len(self.store.sample()))
                 return
             result = self._judged(self._ordered(found), k)
             missing = lacking(result.hits) if self.refine and result.final else ()
@@ -293,14 +293,3 @@ def _with_query(found: SearchResult, query: EncodedQuery, heard: Heard) -> Searc
     )
     query = dataclasses.replace(query, dialogue=heard.said, conditions=found.query.conditions)
     return dataclasses.replace(found, trace=trace, query=query)
-
-
-def _without_hits(result: SearchResult, *, empty: bool) -> SearchResult:
-    if empty:
-        nothing = "The store is empty; index some images first."
-    elif result.where:
-        nothing = "No stored image matches the filter."
-    else:
-        nothing = "The store holds no further image."
-    query = dataclasses.replace(result.query, final=True)
-    return dataclasses.replace(result, query=query, close=False, nothing=nothing)

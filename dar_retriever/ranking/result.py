@@ -77,3 +77,15 @@ class SearchResult:
     def dialogue(self) -> Dialogue:
         """The dialogue of the search; add turns to it to continue."""
         return self.query.dialogue
+
+
+def without_hits(result: SearchResult, *, empty: bool) -> SearchResult:
+    """A result that found nothing, with the reason: whether the store is empty, or a filter."""
+    if empty:
+        nothing = "The store is empty; index some images first."
+    elif result.where:
+        nothing = "No stored image matches the filter."
+    else:
+        nothing = "The store holds no further image."
+    query = dataclasses.replace(result.query, final=True)
+    return dataclasses.replace(result, query=query, close=False, nothing=nothing)
