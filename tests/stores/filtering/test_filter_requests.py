@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shop import BRANDS, COUNTRIES, shop_of
+from shop import BRANDS, COUNTRIES, TODAY, shop_of
 
 from dar_retriever import (
     DARQueryEncoder,
@@ -19,13 +19,18 @@ from dar_retriever import (
     InvalidFilterError,
     LLMReformulator,
     SearchResult,
+    TaggingReformulator,
 )
 from dar_retriever.stores import matches, predicate
 
-REQUESTS = [
-    json.loads(line)
-    for line in (Path(__file__).parent / "requests.jsonl").read_text(encoding="utf-8").splitlines()
-]
+
+def requests(name: str) -> list[dict[str, Any]]:
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+REQUESTS = requests("requests.jsonl")
+STRANGERS = requests("requests_of_strangers.jsonl")
 CONDITIONS = [each for each in REQUESTS if not each["part"].startswith("plain")]
 PLAIN = [each["turns"] for each in REQUESTS if each["part"].startswith("plain")]
 ALL = 1200
@@ -83,6 +88,22 @@ def test_nearly_all_requests_become_their_filter(
         if found != wanted:
             wrong.append((request["turns"], result.trace.only, result.trace.left_out))
     assert len(wrong) <= 0.05 * len(CONDITIONS), wrong
+
+
+def test_the_tagger_hears_conditions_of_strangers(
+    shop: DiffusionAugmentedRetriever, offered: Mapping[str, Mapping[str, Any]]
+):
+    reads = TaggingReformulator(today=TODAY)
+    encoder = DARQueryEncoder(shop.query_encoder.encoder, reformulator=reads)
+    retriever = DiffusionAugmentedRetriever(encoder, shop.store)
+    right = 0
+    for request in STRANGERS:
+        filter_ = retriever.search(dialogue_of(request["turns"]), k=1).word_filter
+        holds = predicate(filter_) if filter_ else lambda _: True
+        asked = [fits(each) for each in request["filters"]]
+        found = {id_ for id_ in offered if holds(offered[id_])}
+        right += found == {id_ for id_ in offered if all(each(offered[id_]) for each in asked)}
+    assert right >= 0.7 * len(STRANGERS)
 
 
 @pytest.mark.parametrize("turns", PLAIN, ids=" ".join)
