@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator
 from types import MappingProxyType
 
 import numpy as np
@@ -25,6 +25,7 @@ from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
 from dar_retriever.stores.near_duplicates import best_of_each, without_near_duplicates
+from dar_retriever.support.spans import note, span, spanned
 from dar_retriever.support.threads import in_thread, in_threads
 
 __all__ = ["DiffusionAugmentedRetriever", "SearchResult"]
@@ -125,6 +126,15 @@ class DiffusionAugmentedRetriever:
     ) -> Iterator[SearchResult]:
         """Like ``search``, but first yields the hits by text, and then the final result."""
         _require_hits(k)
+        yield from spanned("dar.retrieve", self._stream(dialogue, k, where, exclude))
+
+    def _stream(
+        self,
+        dialogue: DialogueLike,
+        k: int,
+        where: Filter | None,
+        exclude: Collection[str],
+    ) -> Generator[SearchResult, None, None]:
         heard = self._heard(dialogue)
         most = max(k, self.second_stage.reranker.depth) if self.second_stage else k
         found: SearchResult | None = None
@@ -138,6 +148,7 @@ class DiffusionAugmentedRetriever:
                 yield without_hits(found, empty=not len(self.store.sample()))
                 return
             result = self._judged(self._ordered(found), k)
+            _note(result)
             missing = lacking(result.hits) if self.refine and result.final else ()
             if not missing or self.query_encoder.generator is None:
                 yield result
@@ -217,7 +228,8 @@ class DiffusionAugmentedRetriever:
             return best_of_each(search, wanted) if self.hide_near_duplicates else search(wanted)
 
         conditions = heard.conditions(query) if self.word_filters else ()
-        found = filtered_search(conditions, heard.fields, where, find)
+        with span("dar.search"):
+            found = filtered_search(conditions, heard.fields, where, find)
         timings = {**trace.timings, "search": time.perf_counter() - began}
         trace = dataclasses.replace(
             trace,
@@ -250,7 +262,8 @@ class DiffusionAugmentedRetriever:
                 return hits
             return without_near_duplicates((*found.hits, *hits))[len(found.hits) :]
 
-        ordered = stage.ordered(found.query, found.hits, self.store, search)
+        with span("dar.rank"):
+            ordered = stage.ordered(found.query, found.hits, self.store, search)
         trace = dataclasses.replace(
             found.trace,
             timings=MappingProxyType({**found.trace.timings, "rank": ordered.seconds}),
@@ -265,7 +278,8 @@ class DiffusionAugmentedRetriever:
         # Only the final result is judged, so that the first hits appear at once.
         if not found.final or judges == Judges():
             return dataclasses.replace(found, hits=found.hits[:k])
-        told = judges.findings(found.query, found.hits, k, self.store, found.where)
+        with span("dar.judge"):
+            told = judges.findings(found.query, found.hits, k, self.store, found.where)
         trace = dataclasses.replace(
             found.trace,
             timings=MappingProxyType({**found.trace.timings, "judge": told.seconds}),
@@ -275,6 +289,18 @@ class DiffusionAugmentedRetriever:
         return dataclasses.replace(
             found, hits=told.hits, trace=trace, close=told.verdict.close, fitting=told.fitting
         )
+
+
+def _note(result: SearchResult) -> None:
+    """What is told of a result where searches are watched."""
+    trace = result.trace
+    note(
+        hits=len(result.hits),
+        close=result.close,
+        drawn=len(trace.generated),
+        cached=trace.cached_count,
+        fallbacks=len(trace.fallbacks),
+    )
 
 
 def _require_hits(k: int) -> None:

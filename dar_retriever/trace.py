@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dar_retriever.generation.base import GeneratedImage
+from dar_retriever.support.spans import span
 from dar_retriever.support.threads import stop_requested
 
 
@@ -143,7 +144,8 @@ class Recorder:
         """Measure a block and add its duration to the step's time."""
         began = time.perf_counter()
         try:
-            yield
+            with span(f"dar.{step}"):
+                yield
         finally:
             self.timings[step] = self.timings.get(step, 0.0) + time.perf_counter() - began
 
