@@ -49,11 +49,12 @@ class Caller(FunctionChatModel):
     arguments: Callable[[str], dict[str, Any]]
     answer: Callable[[list[BaseMessage]], AIMessage] = lambda _: AIMessage("")
     tool: str = "search_images"
+    says: str = "Here they are. What should be different?"
     _numbers: Iterator[int] = PrivateAttr(default_factory=count)
 
     def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
         self.given.append(messages)
-        message = AIMessage("Here they are. What should be different?")
+        message = AIMessage(self.says)
         # Pictures of a tool may come as a message of the user, after the tool's own.
         pictures = len(messages) > 1 and messages[-2].type == "tool"
         if messages[-1].type == "human" and not pictures:

@@ -35,6 +35,7 @@ from dar_retriever.cli import APP
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "examples" / "guides").glob("*.md"))]
+SERVING = ROOT / "examples" / "serving"
 NOT_RUN = re.compile(r"<!-- not run: (?P<why>.+) -->")
 REQUEST = "a dress with dots"
 
@@ -191,8 +192,24 @@ def check(command: list[str]) -> None:
         extra = re.fullmatch(r"\.\[(.+)\]", arguments[-1])
         assert extra
         assert extra[1] in extras["optional-dependencies"]
+    elif program == "docker" and arguments[0] == "run":
+        in_it = arguments[arguments.index("dar") + 1 :]
+        check(["dar", *in_it] if in_it else [])
     else:
-        assert program in ("", "export", "chroma")
+        assert program in ("", "export", "chroma", "docker", "sudo")
+
+
+def test_what_serves_the_page_for_others_names_what_there_is() -> None:
+    unit = (SERVING / "dar-page.service").read_text()
+    (started,) = re.findall("^ExecStart=.*/bin/(dar .+)$", unit, re.MULTILINE)
+    check(shlex.split(started))
+    image = (SERVING / "Dockerfile").read_text()
+    (command,) = re.findall(r"^CMD (\[.+\])$", image, re.MULTILINE)
+    check(["dar", *json.loads(command)])
+    for copied in re.findall("^COPY (.+) [^ ]+$", image, re.MULTILINE):
+        assert all((ROOT / name).exists() for name in copied.split())
+    (extras,) = re.findall(r'"\.\[(.+)\]"', image)
+    check(["pip", "install", *(f".[{extra}]" for extra in extras.split(","))])
 
 
 @pytest.mark.parametrize("page", pages_with("json"), ids=name_of)

@@ -98,6 +98,7 @@ def open_retriever(
     runtime: str = "torch",
     keep_drawings: bool = True,
     hide_near_duplicates: bool = False,
+    models_of: DiffusionAugmentedRetriever | None = None,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset over a store that is there, and a language model if one is named.
 
@@ -117,6 +118,7 @@ def open_retriever(
             language_model=model,
             acceleration=acceleration,
             hide_near_duplicates=hide_near_duplicates,
+            models_of=models_of,
         )
     if preset == "demo":
         # The pictures of its catalogue can be put into words by the encoder that knows them.

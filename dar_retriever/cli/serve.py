@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -27,7 +28,7 @@ from dar_retriever.cli.common import (
     open_retriever,
     parse_labels,
 )
-from dar_retriever.demo.examples import opening_examples
+from dar_retriever.demo.examples import example_turns, opening_examples
 from dar_retriever.demo.gallery import picture_name
 from dar_retriever.demo.retriever import FOLDER, PRODUCTS, demo_retriever
 from dar_retriever.errors import InvalidInputError
@@ -35,7 +36,10 @@ from dar_retriever.questions import FacetQuestions
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.support.extras import needs_extra
 from dar_retriever.support.images import open_image
+from dar_retriever.support.spans import send_spans
 from dar_retriever.support.web_access import is_loopback
+
+_NAME: Final = re.compile("[A-Za-z0-9_-]+")
 
 AllowedHosts = Annotated[
     list[str], typer.Option("--allowed-host", help="A further name it answers to; repeatable.")
@@ -128,6 +132,12 @@ def page(
     users: Annotated[
         Path | None, typer.Option(help="Ask for a password: a file of lines of 'dar user NAME'.")
     ] = None,
+    also: Annotated[
+        list[str], typer.Option(help="A further store, NAME=PLACE, with a page at /NAME/.")
+    ] = [],  # noqa: B006
+    rights: Annotated[
+        Path | None, typer.Option(help="With --also: a file of lines 'WHO: STORE, STORE'.")
+    ] = None,
     user_header: Annotated[
         str, typer.Option(help="Only for those whom a proxy names in this header.")
     ] = "",
@@ -137,6 +147,9 @@ def page(
     metrics: Annotated[
         int, typer.Option(help="Prometheus metrics of the turns at this port of 127.0.0.1.")
     ] = 0,
+    spans: Annotated[
+        str, typer.Option(help="Send OpenTelemetry spans of the searches to this collector.")
+    ] = "",
     log_json: Annotated[  # noqa: FBT002 (an option of the command, never a position)
         bool, typer.Option("--log-json", help="Logs as JSON, with a line for each turn.")
     ] = False,
@@ -147,11 +160,10 @@ def page(
     """Serve the page: talk, see what was understood, pick (extra: app)."""
     from gradio_dar import (
         AgentResponder,
-        Metrics,
         ProxyHeader,
         SearchResponder,
         create_app,
-        log_as_json,
+        read_rights,
         read_users,
         serve,
     )
@@ -162,51 +174,95 @@ def page(
             "leave one of the two out"
         )
 
+    if (demo and also) or (rights and not also):
+        raise InvalidInputError("--also and --rights are for several stores, and the demo has one")
+    named = _named([store, *also], several=bool(also))
+    names, places = list(named), list(named.values())
     sign_in = ProxyHeader(user_header, tuple(proxy)) if user_header else None
-    if log_json:
-        log_as_json()
-    counted = Metrics() if metrics else None
-    if counted is not None:
-        counted.serve(metrics)
+    counted = _watching(metrics, spans, log_json=log_json)
     labels = parse_labels(label)
-    retriever = (
-        demo_retriever(folder, products, language_model=local_model(language_model, device))
-        if demo
-        else open_retriever(
+
+    def opened(place: str, first: DiffusionAugmentedRetriever | None) -> Any:
+        return open_retriever(
             preset,
-            store,
+            place,
             device,
             language_model,
             runtime=runtime,
             keep_drawings=False,
             hide_near_duplicates=hide_near_duplicates,
+            models_of=first,
         )
-    )
-    responder = (
-        AgentResponder(retriever, partial(_agent, llm, k))
-        if llm
-        else SearchResponder(retriever, k, FacetQuestions(retriever, labels))
-    )
-    served = create_app(
-        retriever,
-        responder=responder,
-        k=k,
-        indexing=index_,
-        examples=_demo_examples(folder) if demo else None,
-        # Paths are for those who sit at this machine.
-        paths=is_loopback(host) and not (users or allowed_host or sign_in),
-        collections=collections,
-        metrics=counted,
-    )
+
+    def page_of(retriever: DiffusionAugmentedRetriever, name: str = "") -> Any:
+        agent = AgentResponder(retriever, partial(_agent, llm, k)) if llm else None
+        return create_app(
+            retriever,
+            responder=agent or SearchResponder(retriever, k, FacetQuestions(retriever, labels)),
+            k=k,
+            indexing=index_,
+            examples=_demo_examples(folder) if demo else None,
+            scenes=_scenes(retriever, demo=demo),
+            # Paths are for those who sit at this machine.
+            paths=is_loopback(host) and not (users or allowed_host or sign_in),
+            collections=collections,
+            metrics=counted,
+            name=name,
+        )
+
+    if demo:
+        model = local_model(language_model, device)
+        pages = page_of(demo_retriever(folder, products, language_model=model))
+    elif not also:
+        pages = page_of(opened(store, None))
+    else:
+        first = opened(places[0], None)
+        retrievers = [first, *(opened(place, first) for place in places[1:])]
+        pages = {n: page_of(one, n) for n, one in zip(names, retrievers, strict=True)}
     serve(
-        served,
+        pages,
         host=host,
         port=port,
         allowed_hosts=allowed_host,
         users=read_users(users) if users else None,
         sign_in=sign_in,
+        rights=read_rights(rights, names) if rights else None,
         allow_anyone=allow_anyone,
     )
+
+
+def _watching(metrics: int, spans: str, *, log_json: bool) -> Any:
+    """Log, send spans and serve metrics as asked for; what counts turns, if anything does."""
+    from gradio_dar import Metrics, log_as_json
+
+    if log_json:
+        log_as_json()
+    if spans:
+        send_spans(spans)
+    counted = Metrics() if metrics else None
+    if counted is not None:
+        counted.serve(metrics)
+    return counted
+
+
+def _named(stores: list[str], *, several: bool) -> dict[str, str]:
+    """Places of stores by name: "NAME=PLACE", or a place that is named by its last part.
+
+    Raises:
+        InvalidInputError: Two have the same name, or a name is no part of an address.
+    """
+    named: dict[str, str] = {}
+    for each in stores:
+        name, equals, place = each.partition("=")
+        if not equals or not _NAME.fullmatch(name):
+            name, place = Path(each.partition("?")[0]).name, each
+        if several and (name in named or not _NAME.fullmatch(name)):
+            raise InvalidInputError(
+                f"store {each!r}: write NAME=PLACE, with a name of its own of letters, digits, - "
+                "and _"
+            )
+        named[name] = place
+    return named
 
 
 def _demo_examples(folder: Path) -> list[Any]:
@@ -216,6 +272,15 @@ def _demo_examples(folder: Path) -> list[Any]:
         Example.of(example.text, open_image(folder / "gallery" / picture_name(example.number)))
         for example in opening_examples()
     ]
+
+
+def _scenes(retriever: DiffusionAugmentedRetriever, *, demo: bool) -> Any:
+    """The conversation that plays itself; only the demo's drawings cost nothing."""
+    from gradio_dar import play, turns_of, without_costs
+
+    if demo:
+        return play(retriever, example_turns())
+    return play(without_costs(retriever), turns_of(retriever))
 
 
 def _agent(model: str, k: int, retriever: DiffusionAugmentedRetriever) -> Any:

@@ -163,6 +163,7 @@ def from_preset(
     hide_near_duplicates: bool = False,
     word_filters: bool = True,
     refine: bool = False,
+    models_of: DiffusionAugmentedRetriever | None = None,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset's models and a store.
 
@@ -180,6 +181,8 @@ def from_preset(
         hide_near_duplicates: Whether of nearly the same images only the best hit is shown.
         word_filters: Whether "under 50 euros" and the like filter by the store's metadata.
         refine: Whether what none of the first hits shows is drawn and searched once more.
+        models_of: A retriever of the same preset, whose encoder and generator are used for this
+            store as well. Such a retriever cannot be pickled.
 
     Raises:
         InvalidInputError: There is no preset of that name, or the device or the pipeline does not
@@ -198,11 +201,13 @@ def from_preset(
         "refine": refine,
     }
     # A generator of one's own may not be one that can be opened again.
-    alone = store is None or generator is not None
+    alone = store is None or generator is not None or models_of is not None
     reopen = None if alone else partial(from_preset, name, store, **options)
-    encoder = open_encoder(name, device=device)
+    encoder = models_of.query_encoder.encoder if models_of else open_encoder(name, device=device)
     beside = Beside(chosen.encoder) if chosen.reranker == "beside" else None
-    if generator is not None:
+    if models_of is not None:
+        generator = models_of.query_encoder.generator
+    elif generator is not None:
         generator = CachedGenerator(generator, cache_folder)
     else:
         generator = open_generator(
@@ -211,7 +216,7 @@ def from_preset(
             cache_folder=cache_folder,
             acceleration=acceleration,
         )
-    if tries > 1 and generator is not None:
+    if tries > 1 and generator is not None and models_of is None:
         chooser = beside.faithfulness(encoder) if beside else EncodedFaithfulness(encoder)
         generator = SelectingGenerator(generator, chooser, tries)
     opened = open_store(store, encoder)
@@ -239,7 +244,12 @@ def from_preset(
         images_per_turn=chosen.images_per_turn,
         negative_prompts=chosen.negative_prompts,
     )
-    reranker = beside.reranker(opened) if beside else reader_of_pictures(chosen, encoder, device)
+    if beside is not None:
+        reranker: Reranker | None = beside.reranker(opened)
+    elif models_of is not None:
+        reranker = models_of.second_stage.reranker if models_of.second_stage else None
+    else:
+        reranker = reader_of_pictures(chosen, encoder, device)
     reader = PropositionReader(encoder, calibration)
     ending: Ending = StoreEnding(opened, reader)
     closeness: Closeness = StoreCloseness(opened, encoder, calibration)

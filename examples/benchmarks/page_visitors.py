@@ -1,6 +1,6 @@
 """Many people on one page: do they meet, how long do they wait, and does the memory grow?
 
-    python examples/benchmarks/page_visitors.py [--people 32] [--turns 1000]
+    python examples/benchmarks/page_visitors.py [--people 32] [--turns 1000] [--hits 24]
 
 Visitors speak to the page's server as its own scripts do, without a browser. First all of them talk
 at once and each has to find just their own words; then they take turns, in conversations of ten
@@ -107,11 +107,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--people", type=int, default=32)
     parser.add_argument("--turns", type=int, default=1000)
+    parser.add_argument("--hits", type=int, default=24)
     parser.add_argument("--folder", type=Path, default=Path("page-visitors"))
     options = parser.parse_args()
     demo = demo_retriever(options.folder, 120)
     words = DARQueryEncoder(demo.query_encoder.encoder)
-    page: Any = create_app(DiffusionAugmentedRetriever(words, demo.store))
+    page: Any = create_app(DiffusionAugmentedRetriever(words, demo.store), k=options.hits)
     calls = {getattr(each.fn, "__name__", ""): number for number, each in page.fns.items()}
     out = sys.stdout
     with serving(page, port=0) as address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,11 +17,13 @@ from gradio_dar.examples import Example, examples_of
 from gradio_dar.files import as_file
 from gradio_dar.indexing import FolderIndexer, add_indexing
 from gradio_dar.opening import opening_of
+from gradio_dar.playing import Scene
 from gradio_dar.session import Session
 from gradio_dar.taking import Taking
 from gradio_dar.talk import MOST_CHARACTERS, Responder, SearchResponder, Talk
 from gradio_dar.turns import Metrics
 from gradio_dar.uploads import Uploads, visitor_of
+from gradio_dar.warming import warm
 
 TITLE: Final = "Find images by talking"
 _HOUR: Final = 3600
@@ -37,9 +40,11 @@ def create_app(
     users: int = 4,
     indexing: bool = False,
     examples: Sequence[Example] | None = None,
+    scenes: Sequence[Scene] = (),
     paths: bool = False,
     collections: bool = False,
     metrics: Metrics | None = None,
+    name: str = "",
 ) -> gr.Blocks:
     """Make the page.
 
@@ -53,15 +58,18 @@ def create_app(
         users: Turns that are worked on at once; others wait and see their place in the queue.
         indexing: Whether folders of the machine can be indexed from the page.
         examples: What may be said first; by default some of the store's captions.
+        scenes: A conversation that plays itself when the page is opened; see ``play``.
         paths: Whether the paths of ticked hits can be listed, which tells them to all visitors.
         collections: Whether ticked hits can be put into collections, which writes to the store.
         metrics: Where turns are counted; nowhere by default.
+        name: The store's name, where a server has several; the page then leads to their list.
 
     Returns:
         The page, to be started with ``serve``.
     """
     uploads = Uploads()
-    opening = opening_of(retriever.store, examples_of(retriever) if examples is None else examples)
+    begun = examples_of(retriever) if examples is None else examples
+    opening = opening_of(retriever.store, begun, scenes)
     page = Events(retriever, responder or SearchResponder(retriever, k), opening, uploads, metrics)
     taking = Taking(retriever)
     app: gr.Blocks = gr.Blocks(
@@ -71,7 +79,7 @@ def create_app(
         session = gr.State(Session(), time_to_live=_DAY)
         with gr.Column(elem_classes="dar-page"):
             with gr.Row(elem_classes="dar-top"):
-                gr.HTML(f"<h1>{TITLE}</h1>", elem_id="title")
+                gr.HTML(view.title(TITLE, name), elem_id="title")
                 tools = _tools()
             with gr.Row(elem_classes="dar-panes"):
                 with gr.Column(scale=0, min_width=280, elem_classes="dar-talking"):
@@ -109,6 +117,7 @@ def create_app(
             (question.click, page.answer),
             (chat.click, page.answer),
             (hits.say, page.answer),
+            (understood.say, page.answer),
             (hits.judge, page.judge),
             (dialog.judge, page.judge),
             (understood.alter, page.change),
@@ -127,8 +136,8 @@ def create_app(
         ):
             if offered:
                 asked(told, [session], shows, **quick)
-        for name, at_once in (("stop", page.stop), ("undo", page.undo), ("start", page.start_over)):
-            tools[name].click(at_once, [session], shown, **quick)
+        for tool, at_once in (("stop", page.stop), ("undo", page.undo), ("start", page.start_over)):
+            tools[tool].click(at_once, [session], shown, **quick)
         for happens, make, through, script in (
             (tools["save"].click, _saved, saved, "save"),
             (tools["export"].click, _exported, saved, "save"),
@@ -138,9 +147,8 @@ def create_app(
             made.then(None, [through], None, js=_script(script))
         _when_left(app, _forgetting(uploads))
     app.queue(max_size=_WAITING)
-    # What serves the page has to hold uploads to their limits.
-    app.uploads = uploads  # type: ignore[attr-defined]
-    app.store = retriever.store  # type: ignore[attr-defined]
+    # What serves the page has to hold uploads to their limits, and opens models ahead.
+    vars(app).update(uploads=uploads, store=retriever.store, warm=partial(warm, retriever))
     return app
 
 

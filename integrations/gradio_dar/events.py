@@ -214,7 +214,8 @@ class Events:
     def understanding(self, talk: Talk) -> str:
         """See ``view.understanding``."""
         encoder = self.retriever.query_encoder
-        return view.understanding(talk, encoder.images_per_turn if encoder.generator else 0)
+        images = encoder.images_per_turn if encoder.generator else 0
+        return view.understanding(talk, images, self.opening.examples)
 
     def _picture(self, talk: Talk, id: str) -> Hit | None:
         """The hit, drawing or sample of an id."""
@@ -258,7 +259,8 @@ class Events:
             return "Searching…"
         if talk.stage == "pending":
             return f"{found} by your words; drawing what you mean…"
-        return f"{found}."
+        close = talk.result is None or talk.result.close
+        return f"{found}." if close else "Nothing is close; these are the nearest."
 
     def _shown(self, session: Session, status: str, *, problem: bool = False) -> Shown:
         stamp, talk = session.stamp(), session.talk

@@ -11,6 +11,7 @@ import numpy as np
 from dar_retriever import DARError, Hit, SearchableStore
 from dar_retriever.stores.filtering.names import is_seen, words_of
 from gradio_dar.examples import Example
+from gradio_dar.playing import Scene
 
 _SAMPLES: Final = 24
 _FACETS: Final = 3
@@ -26,23 +27,27 @@ class Opening:
         count: The number of pictures in the store; None if the store cannot tell.
         samples: Some of them.
         facets: Some of their fields in words, with values that may be asked for.
+        scenes: A conversation that plays itself.
     """
 
     examples: tuple[Example, ...] = ()
     count: int | None = None
     samples: tuple[Hit, ...] = ()
     facets: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    scenes: tuple[Scene, ...] = ()
 
     def sample(self, id: str) -> Hit | None:
         """The sample with an id."""
         return next((hit for hit in self.samples if hit.id == id), None)
 
 
-def opening_of(store: SearchableStore, examples: Sequence[Example]) -> Opening:
+def opening_of(
+    store: SearchableStore, examples: Sequence[Example], scenes: Sequence[Scene] = ()
+) -> Opening:
     """What to show of a store first; the examples alone if it cannot be read."""
     try:
         count = len(store) if isinstance(store, Sized) else None
-        return Opening(tuple(examples), count, _samples(store), _facets(store))
+        return Opening(tuple(examples), count, _samples(store), _facets(store), tuple(scenes))
     # The page opens; searching tells what is wrong with the store.
     except DARError:
         return Opening(tuple(examples))

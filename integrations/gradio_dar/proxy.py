@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dar_retriever import InvalidInputError
+from gradio_dar.rights import Rights
 
 HEALTH: Final = "/health"
 
@@ -49,10 +50,12 @@ class SignedIn:
     Args:
         app: What only they may use.
         header: Where the proxy names them.
+        rights: Which of several stores each of them may open; all by default.
     """
 
-    def __init__(self, app: ASGIApp, header: ProxyHeader) -> None:
+    def __init__(self, app: ASGIApp, header: ProxyHeader, rights: Rights | None = None) -> None:
         self._app = app
+        self._rights = rights
         self._name = header.name.strip().lower().encode()
         self._proxies = {ipaddress.ip_address(proxy) for proxy in header.proxies}
 
@@ -80,4 +83,8 @@ class SignedIn:
         named = [value for name, value in scope["headers"] if name == self._name]
         if len(named) != 1 or not named[0].strip():
             return PlainTextResponse("Sign in at the proxy first.\n", 401)
+        store = scope["path"].strip("/").partition("/")[0]
+        person = named[0].decode("utf-8", "replace").strip()
+        if self._rights is not None and store and not self._rights.may(person, store):
+            return PlainTextResponse("This store is not open to you.\n", 403)
         return None

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import gradio as gr
 import uvicorn
@@ -22,15 +22,25 @@ from starlette.types import ASGIApp
 
 from dar_retriever import InvalidInputError
 from dar_retriever.support.web_access import AccessGuard, is_loopback, require_protection
+from gradio_dar.lobby import lobby
 from gradio_dar.passwords import checking
+from gradio_dar.policy import OwnScripts
 from gradio_dar.proxy import ProxyHeader, SignedIn
-from gradio_dar.routes import add_download, add_health
+from gradio_dar.rights import Rights
+from gradio_dar.routes import add_download, add_health, is_healthy
 from gradio_dar.uploads import Uploads, Visitors
 
+Pages: TypeAlias = gr.Blocks | Mapping[str, gr.Blocks]
+
 _STYLE: Final = Path(__file__).parent / "page.css"
+_FONTS: Final = ("ui-sans-serif", "system-ui", "sans-serif")
 _MOST_UPLOADED: Final = "32mb"
 # Each holds what its tab shows; the one that was used longest ago goes first.
 _MOST_SESSIONS: Final = 256
+# Gradio's own file of the weight 600 has Cyrillic letters alone.
+_THEME: Final = gr.themes.Default(
+    font=[gr.themes.LocalFont("Source Sans Pro", (400, 700)), *_FONTS]
+)
 # How Gradio names its cookies.
 _SIGNED_IN: Final = ("access-token", "access-token-unsecure")
 _PROTECTION: Final = (
@@ -39,37 +49,70 @@ _PROTECTION: Final = (
 )
 _STARTING_SECONDS: Final = 60.0
 _CLEANING_SECONDS: Final = 5.0
-# Gradio's page is built by inline scripts, and makes functions of texts.
-_POLICY: Final = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; object-src 'none'; "
-    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
-)
 _HEADERS: Final = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
-    ("Content-Security-Policy", _POLICY),
 )
 
 
 def page_app(
-    page: gr.Blocks,
+    page: Pages,
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
     allowed_hosts: Sequence[str] = (),
     users: Mapping[str, str] | None = None,
     sign_in: ProxyHeader | None = None,
+    rights: Rights | None = None,
 ) -> ASGIApp:
     """The page as an ASGI application, with everything that guards it; see ``serve``."""
+    if rights is not None and not (users or sign_in):
+        raise InvalidInputError(
+            "rights are of people who sign in; add passwords (--users FILE) or a proxy's sign-in "
+            "(--user-header NAME)"
+        )
+    pages = _named(page)
+
+    def may(store: str) -> Mapping[str, str]:
+        held = users or {}
+        return {n: h for n, h in held.items() if rights is None or rights.may(n, store)}
+
+    # Nobody but whom the rights name; without any, a page would ask for no password.
+    apis = {
+        name: _api(each, host, port, may(name) or {"": ""} if users else None)
+        for name, each in pages.items()
+    }
+    visited: dict[str, ASGIApp] = {
+        name: Visitors(OwnScripts(api), _uploads_of(pages[name])) for name, api in apis.items()
+    }
+
+    def open_to(request: Request) -> list[str]:
+        person = request.headers.get(sign_in.name, "") if sign_in else ""
+        return [n for n in pages if not (sign_in and rights) or rights.may(person.strip(), n)]
+
+    def healthy() -> bool:
+        return all(is_healthy(getattr(each, "store", None)) for each in pages.values())
+
+    app = visited[""] if "" in visited else lobby(visited, apis, open_to, healthy)
+    if sign_in is not None:
+        app = SignedIn(app, sign_in, rights)
+    return AccessGuard(app, host=host, allowed_hosts=allowed_hosts, headers=_HEADERS)
+
+
+def _named(page: Pages) -> Mapping[str, gr.Blocks]:
+    """Pages by name; a single one has none."""
+    return {"": page} if isinstance(page, gr.Blocks) else page
+
+
+def _api(page: gr.Blocks, host: str, port: int, users: Mapping[str, str] | None) -> FastAPI:
+    """A page with its own routes."""
     api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     page.state_session_capacity = _MOST_SESSIONS
 
     def signed_in(request: Request) -> bool:
         held = [request.cookies.get(f"{name}-{mounted.cookie_id}") for name in _SIGNED_IN]
-        return not users or any(token in mounted.tokens for token in held)
+        return users is None or any(token in mounted.tokens for token in held)
 
     store = getattr(page, "store", None)
     if store is not None:
@@ -82,7 +125,7 @@ def page_app(
         server_name=host,
         server_port=port,
         footer_links=[],
-        auth=checking(users) if users else None,
+        auth=None if users is None else checking(users),
         allowed_paths=[],
         show_error=False,
         max_file_size=_MOST_UPLOADED,
@@ -91,15 +134,13 @@ def page_app(
         pwa=False,
         mcp_server=False,
         css_paths=[_STYLE],
+        theme=_THEME,
     )
     # As Gradio's own launch does: until then it lets anybody name files of the machine.
     page.has_launched = True
     mounted: Any = next(route.app for route in api.routes if isinstance(route, Mount))
     page.app = mounted
-    visited: ASGIApp = Visitors(api, _uploads_of(page))
-    if sign_in is not None:
-        visited = SignedIn(visited, sign_in)
-    return AccessGuard(visited, host=host, allowed_hosts=allowed_hosts, headers=_HEADERS)
+    return api
 
 
 def _uploads_of(page: gr.Blocks) -> Uploads:
@@ -113,13 +154,14 @@ def _uploads_of(page: gr.Blocks) -> Uploads:
 
 @contextmanager
 def serving(
-    page: gr.Blocks,
+    page: Pages,
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
     allowed_hosts: Sequence[str] = (),
     users: Mapping[str, str] | None = None,
     sign_in: ProxyHeader | None = None,
+    rights: Rights | None = None,
     allow_anyone: bool = False,
 ) -> Iterator[str]:
     """Serve a page until the end of the block; see ``serve``.
@@ -144,6 +186,7 @@ def serving(
             allowed_hosts=allowed_hosts,
             users=users,
             sign_in=sign_in,
+            rights=rights,
         )
         config = uvicorn.Config(
             app,
@@ -157,7 +200,8 @@ def serving(
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        stack.enter_context(_removing_old(_uploads_of(page)))
+        for each in _named(page).values():
+            stack.enter_context(_removing_old(_uploads_of(each)))
         deadline = time.monotonic() + _STARTING_SECONDS
         while not server.started and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -170,24 +214,26 @@ def serving(
 
 
 def serve(
-    page: gr.Blocks,
+    page: Pages,
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
     allowed_hosts: Sequence[str] = (),
     users: Mapping[str, str] | None = None,
     sign_in: ProxyHeader | None = None,
+    rights: Rights | None = None,
     allow_anyone: bool = False,
 ) -> None:
     """Serve a page until it is interrupted; never through a tunnel.
 
     Args:
-        page: See ``create_app``.
+        page: See ``create_app``. Several by name are served at /NAME/ each, with a list at /.
         host: Where it listens: by default only programs of this machine reach it.
         port: Where it listens; 0 for any that is free.
         allowed_hosts: Further names that it answers to, such as those of a reverse proxy.
         users: Passwords, hashed, by name; see ``read_users``. By default nobody is asked.
         sign_in: The header in which a proxy names whom it has let in; others are refused.
+        rights: Which of several pages each person may open; all by default.
         allow_anyone: Whether it may listen off loopback without protection.
 
     Raises:
@@ -200,9 +246,13 @@ def serve(
         allowed_hosts=allowed_hosts,
         users=users,
         sign_in=sign_in,
+        rights=rights,
         allow_anyone=allow_anyone,
     ) as address:
         print(f"The page: {address}  (Ctrl-C ends it)", flush=True)  # noqa: T201
+        # Whoever comes first does not wait for what a first search opens.
+        for each in _named(page).values():
+            Thread(target=getattr(each, "warm", int), daemon=True).start()
         print(_who(host, users, sign_in, allowed_hosts), flush=True)  # noqa: T201
         try:
             while True:
@@ -259,12 +309,13 @@ def _removing_old(uploads: Uploads) -> Iterator[None]:
 
 
 @contextmanager
-def _own_folder_for_uploads(page: gr.Blocks) -> Iterator[None]:
+def _own_folder_for_uploads(page: Pages) -> Iterator[None]:
     """Uploads lie in a folder of their own that is gone with the server."""
     before = os.environ.get("GRADIO_TEMP_DIR")
     with tempfile.TemporaryDirectory(prefix="dar-page-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
-        page.GRADIO_CACHE = folder
+        for each in _named(page).values():
+            each.GRADIO_CACHE = folder
         try:
             yield
         finally:

@@ -139,7 +139,7 @@ class Visitors:
         visitor = visitor_of(Headers(scope=scope))
         if scope["path"].endswith(_UPLOAD):
             await self._upload(scope, receive, send, visitor)
-        elif scope["path"] in {"", "/"}:
+        elif scope["path"].removeprefix(scope.get("root_path", "")) in {"", "/"}:
             # A browser may bring a name already: cookies know no ports.
             name = visitor or secrets.token_urlsafe(16)
             self._uploads.first = self._uploads.first or name

@@ -18,6 +18,7 @@ from dar_retriever.support.images import data_url
 from gradio_dar.examples import Example
 from gradio_dar.meant import Meant, said_in
 from gradio_dar.opening import Opening
+from gradio_dar.playing import Scene
 from gradio_dar.talk import Talk, drawing_id
 
 _TILE: Final = 256
@@ -84,12 +85,13 @@ def chat(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
     return _render("chat", lines=list(map(_line, turns)), examples=examples)
 
 
-def understanding(talk: Talk, images: int) -> str:
+def understanding(talk: Talk, images: int, examples: Sequence[Example] = ()) -> str:
     """What was found in words, what was understood in parts, and the generated images.
 
     Args:
         talk: What is shown.
         images: How many are being generated while better hits are still to come.
+        examples: What may be said instead if nothing is close.
     """
     result = talk.result
     if result is None or talk.stage == "empty":
@@ -104,11 +106,16 @@ def understanding(talk: Talk, images: int) -> str:
         )
         for place, (image, share) in enumerate(zip(trace.generated, shares, strict=True))
     ]
+    chips = _chips(talk, result)
+    far = talk.stage == "final" and not result.close
     return _render(
         "understanding",
         result=result,
         trace=trace,
-        chips=_chips(talk, result),
+        chips=chips,
+        far=far,
+        offers=_offers(chips) if far else (),
+        examples=examples,
         drawings=sorted(drawings, key=lambda each: -each.weight),
         stage=talk.stage,
         images=images,
@@ -121,7 +128,8 @@ def hits(talk: Talk, opening: Opening) -> str:
     """The hits and their movement; before anything was said, some of what is in the store."""
     if talk.stage == "empty" and not talk.dialogue.turns:
         samples = [_tile(talk, hit, place) for place, hit in enumerate(opening.samples, 1)]
-        return _render("opening", opening=opening, tiles=samples)
+        scenes = list(map(_scene, opening.scenes))
+        return _render("opening", opening=opening, tiles=samples, scenes=scenes)
     tiles = [_tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
     result = talk.result
     return _render(
@@ -168,6 +176,16 @@ def picked(*, paths: bool, collections: bool) -> str:
 def paths(places: Sequence[str]) -> str:
     """A list of paths to copy."""
     return _render("paths", places=places)
+
+
+def title(text: str, store: str) -> str:
+    """The page's heading; of one of several stores with the way to the others."""
+    return _render("title", text=text, store=store)
+
+
+def stores(names: Sequence[str]) -> str:
+    """A list of stores to open."""
+    return _render("stores", names=names)
 
 
 def trouble(problem: str) -> str:
@@ -222,6 +240,14 @@ def _chips(talk: Talk, result: SearchResult) -> list[_Chip]:
     return chips
 
 
+def _offers(chips: Sequence[_Chip]) -> list[tuple[int, str]]:
+    """The parts that could be left out where nothing is close, by place; never the only one."""
+    asked = [(place, chip) for place, chip in enumerate(chips) if chip.part.kind != "unwanted"]
+    if len(asked) < 2:
+        return []
+    return [(place, chip.part.phrase) for place, chip in asked if not chip.locked]
+
+
 def _in_words(hit: Hit) -> list[tuple[str, str]]:
     """What is stored with a hit, its fields called as people call them."""
     fields = {" ".join(words_of(name)) or name: _text(v) for name, v in hit.metadata.items()}
@@ -231,6 +257,12 @@ def _in_words(hit: Hit) -> list[tuple[str, str]]:
 
 def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _scene(scene: Scene) -> dict[str, Any]:
+    found = [_thumbnail_of(hit.id, hit.uri, hit.part)[0] for hit in scene.hits]
+    drawing = data_url(scene.drawing, _TILE) if scene.drawing else ""
+    return {"said": scene.said, "understood": scene.understood, "drawing": drawing, "found": found}
 
 
 def _tile(talk: Talk, hit: Hit, rank: int) -> _Tile:

@@ -249,6 +249,8 @@ def test_what_a_question_says_is_no_markup(capsys: pytest.CaptureFixture[str]) -
         (["chat", "--label", "Farbe", "--store", "nowhere"], ["Farbe", "FIELD=NAME"]),
         (["app", "--label", "=colour", "--store", "nowhere"], ["=colour", "FIELD=NAME"]),
         (["app", "--demo", "--language-model", "./nowhere"], ["./nowhere"]),
+        (["app", "--demo", "--also", "shop=my-shop"], ["--also", "the demo has one"]),
+        (["app", "--store", "a/shop", "--also", "b/shop"], ["'b/shop'", "NAME=PLACE"]),
         (["index", "nowhere"], ["nowhere"]),
         (["search", " ", "--store", "nowhere"], ["describe the wanted image"]),
         (["search", "x", "--where", "{", "--store", "nowhere"], ["no JSON"]),

@@ -18,8 +18,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browsing import DESKTOP, PHONE, WIDE, Person, chromium, png, served
 from chat_models import Caller
-from fakes import FailingGenerator, HangingGenerator, drawn_image
-from gradio_dar import AgentResponder, create_app
+from fakes import HangingGenerator, drawn_image
+from gradio_dar import AgentResponder, create_app, play
 from langchain.agents import create_agent
 from langchain_dar import DARRetriever, create_image_search_tool
 from playwright.sync_api import Browser, BrowserContext, ViewportSize
@@ -47,6 +47,15 @@ SAID = [
 ]
 PICTURE = png(drawn_image("a picture", 1))
 VIOLENT = "<img src=x onerror=alert(1)><b>bold</b> ${alert(2)} {{constructor}} `\\"
+
+# What a handler in the page meets: which rule of the policy refused it.
+_UNESCAPED = """
+() => new Promise((done) => {
+  document.addEventListener('securitypolicyviolation', (no) => done(no.effectiveDirective));
+  window.ran = () => done('it ran');
+  document.body.insertAdjacentHTML('beforeend', '<img src="data:," onerror="ran()">');
+})
+"""
 
 Opener = Callable[..., Person]
 
@@ -91,7 +100,7 @@ def shots(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def address(demo: DiffusionAugmentedRetriever) -> Iterator[str]:
-    with served(create_app(demo)) as address:
+    with served(create_app(demo, scenes=play(searching(demo, None), SAID[:3]))) as address:
         yield address
 
 
@@ -111,6 +120,7 @@ def test_five_turns_lead_to_the_target(
 
     sent = [person.asks(turn, text) for turn, text in enumerate(SAID, 1)]
 
+    assert person.page.locator("#folder, #index").count() == 0
     best = demo.store.get(person.ids[:1])[0]
     assert best.file_name == picture_name(TARGET)
     person.has_said(SAID)
@@ -218,28 +228,26 @@ def test_hits_are_judged_by_keyboard_and_judgements_taken_back(address: str, ope
     person.reads("nothing to undo")
 
 
-def test_the_question_is_answered_by_its_buttons(address: str, opens: Opener):
-    person = opens(address)
-    person.asks(1, "a handbag")
-    question = person.sees("[data-testid=question]").inner_text()
-    choice = person.sees("#question button").inner_text()
-
-    person.presses("#question button")
-    person.waits(2)
-
-    assert person.page.locator(".dar-assistant > p").inner_text() == question
-    assert person.said[-1].endswith(choice)
-    assert choice in person.caption
-
-
-def test_an_example_begins_the_conversation(address: str, opens: Opener):
+def test_where_nothing_is_close_the_page_says_what_could_be_changed(
+    address: str, opens: Opener, shots: Path
+):
     person = opens(address)
     example = person.sees("#chat button").inner_text()
-
     person.presses("#chat button")
     person.waits(1)
-
     assert example.split(" with ")[0].split(",")[0] in person.titles[0]
+    assert person.page.locator(".dar-offers button").count() == 0
+
+    person.asks(2, "something else: a blue capybara")
+    person.reads("Nothing is close")
+    assert person.page.locator(".dar-far figure img").count() > 0
+    person.page.screenshot(path=shots / "nothing-close.png")
+    person.presses(".dar-offers [data-place='1']")
+    person.understands("capybara")
+    # Alone it cannot be left out; what there is can be asked for instead.
+    person.presses(".dar-offers [data-say]")
+    person.waits(4)
+    assert person.titles[0].split(",")[0] in example
 
 
 def test_hits_are_walked_looked_at_and_judged_by_keyboard(address: str, opens: Opener):
@@ -343,7 +351,7 @@ def test_what_was_understood_is_changed_part_by_part(address: str, opens: Opener
 def test_nothing_that_comes_late_is_shown_over_a_new_conversation(
     demo: DiffusionAugmentedRetriever, opens: Opener
 ):
-    runs = int(os.environ.get("DAR_RACES", "3"))
+    runs = int(os.environ.get("DAR_RACES", "2"))
     with served(create_app(searching(demo, None))) as address:
         person = opens(address)
         for run in range(runs):
@@ -356,25 +364,25 @@ def test_nothing_that_comes_late_is_shown_over_a_new_conversation(
             assert person.said == [], run
 
 
-@pytest.mark.parametrize("way", ["chosen", "paste", "drop"])
-def test_a_picture_is_shown_as_a_reference(
-    demo: DiffusionAugmentedRetriever, address: str, opens: Opener, way: str
+def test_pictures_that_are_chosen_pasted_and_dropped_are_references(
+    demo: DiffusionAugmentedRetriever, address: str, opens: Opener
 ):
     person = opens(address)
     wanted = next(hit for hit in demo.store.get(demo_ids(demo)) if "skirt" in hit.title)
     content = Path(wanted.uri).read_bytes()
-    if way == "chosen":
-        file = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": content}
-        person.page.locator("#message input[type=file]").set_input_files(file)
-    else:
+    shown = person.page.locator("#message .thumbnail-item")
+    file = {"name": "mine.jpg", "mimeType": "image/jpeg", "buffer": content}
+    person.page.locator("#message input[type=file]").set_input_files(file)
+    for number, way in enumerate(("paste", "drop"), 1):
+        shown.nth(number - 1).wait_for()
         person.hands_over(way, content)
-    person.sees("#message .thumbnails img, #message .thumbnail-item")
+    shown.nth(2).wait_for()
     person.box.press("Enter")
     person.waits(1)
 
-    assert person.page.get_by_alt_text("a picture that you showed").count() == 1
+    assert person.page.get_by_alt_text("a picture that you showed").count() == 3
     assert wanted.id in person.ids[:3]
-    assert person.page.locator("#message .thumbnail-item").count() == 0
+    assert shown.count() == 0
 
 
 def demo_ids(demo: DiffusionAugmentedRetriever) -> list[str]:
@@ -464,25 +472,6 @@ def test_a_reload_keeps_the_conversation_and_earlier_ones_are_listed(address: st
     opens(f"{address}/#talk=0123456789abcdef").reads("does not keep that conversation")
 
 
-def test_two_people_do_not_meet(address: str, browser: Browser):
-    one, other = (Person(browser.new_context().new_page(), address) for _ in range(2))
-
-    for turn, (text, another) in enumerate([("a handbag", "a mug"), ("in red", "in yellow")], 1):
-        one.say(text)
-        other.say(another)
-        one.waits(turn)
-        other.waits(turn)
-
-    one.has_said(["a handbag", "in red"])
-    other.has_said(["a mug", "in yellow"])
-    assert "handbag" in one.titles[0]
-    assert "mug" in other.titles[0]
-    assert "handbag" in one.caption
-    assert "mug" in other.caption
-    for person in (one, other):
-        person.page.context.close()
-
-
 def test_who_waits_sees_the_place_in_the_queue(
     demo: DiffusionAugmentedRetriever, opens: Opener, shots: Path
 ):
@@ -518,18 +507,6 @@ def test_a_reload_in_the_middle_of_a_turn_takes_it_up_again(
         person.asks(2, "in red")
 
         person.has_said(["a handbag", "in red"])
-
-
-def test_a_generator_that_fails_leaves_what_the_words_found(
-    demo: DiffusionAugmentedRetriever, opens: Opener
-):
-    broken = FailingGenerator(RuntimeError("out of memory"))
-    with served(create_app(searching(demo, broken))) as address:
-        person = opens(address)
-        person.asks(1, "a handbag")
-
-        assert "out of memory" in person.page.get_by_test_id("fallback").first.inner_text()
-        assert "handbag" in person.titles[0]
 
 
 def test_a_store_that_fails_is_said_and_nothing_is_lost(
@@ -591,6 +568,14 @@ def test_nothing_that_is_said_or_stored_becomes_part_of_the_page(
         assert exported.get_by_text(VIOLENT).count() >= 4
         assert exported.locator("b, [onerror]").count() == 0
         exported.close()
+        with person.page.expect_download() as saving:
+            person.presses("#save")
+        person.loads(saving.value.path())
+        person.reads("hits")
+        person.has_said([VIOLENT])
+        assert person.page.locator("b, [onerror]").count() == 0
+        # Even what is not escaped does not run.
+        assert person.page.evaluate(_UNESCAPED) == "script-src-attr"
 
         (tmp_path / picture_name(0)).unlink()
         gone = next(hit.id for hit in store.get(person.ids) if hit.file_name == picture_name(0))
@@ -605,7 +590,7 @@ def test_nothing_that_is_said_or_stored_becomes_part_of_the_page(
 
 
 def test_an_agent_answers_on_the_page(demo: DiffusionAugmentedRetriever, opens: Opener):
-    model = Caller(arguments=lambda said: {"request": said})
+    model = Caller(arguments=lambda said: {"request": said}, says=f"{VIOLENT} What else?")
 
     def build(retriever: DiffusionAugmentedRetriever) -> Any:
         return create_agent(
@@ -618,7 +603,8 @@ def test_an_agent_answers_on_the_page(demo: DiffusionAugmentedRetriever, opens: 
         person.sees(".dar-assistant")
 
         assert person.titles[0].split()[1].startswith("handbag")
-        assert "What should be different?" in person.page.locator(".dar-assistant").inner_text()
+        assert f"{VIOLENT} What else?" in person.page.locator(".dar-assistant").inner_text()
+        assert person.page.locator("b, [onerror]").count() == 0
         liked = person.ids[2]
         person.presses(f'[data-hit="{liked}"] [data-action=like]')
         person.waits(2)
@@ -724,12 +710,6 @@ def test_what_a_closed_tab_held_is_given_up(demo: DiffusionAugmentedRetriever, o
         assert kept() == before - 1
 
 
-def test_the_page_offers_no_indexing_unless_told_to(address: str, opens: Opener):
-    person = opens(address)
-
-    assert person.page.locator("#folder, #index").count() == 0
-
-
 def test_no_file_of_the_machine_is_served(address: str, gallery_folder: Path):
     picture = str(gallery_folder / picture_name(0))
     paths = [picture, "/etc/passwd", f"{gallery_folder}/../x", "../../etc/passwd", "pyproject.toml"]
@@ -770,8 +750,8 @@ def joined(session: str, folder: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("size", "theme"),
-    [(DESKTOP, "light"), (PHONE, "light"), (PHONE, "dark"), (WIDE, "dark")],
-    ids=["desktop", "phone", "phone-dark", "wide-dark"],
+    [(DESKTOP, "light"), (PHONE, "dark"), (WIDE, "dark")],
+    ids=["desktop", "phone-dark", "wide-dark"],
 )
 def test_the_page_is_accessible_and_fits(
     address: str, opens: Opener, shots: Path, size: ViewportSize, theme: str
@@ -794,12 +774,25 @@ def test_the_page_is_accessible_and_fits(
         assert box is not None
         assert 0 <= box["y"] < size["height"] - box["height"], "the box is out of sight"
 
+    scenes = "document.querySelector('.dar-player').getAnimations({subtree: true})"
+    # A slow machine may have seen its end already.
+    person.page.evaluate(f"{scenes}.forEach((one) => {{ one.currentTime = 0; one.play(); }})")
+    person.presses("[data-play]")
+    person.sees("[data-play] >> text=/^Play$/")
+    person.page.evaluate(f"{scenes}.forEach((one) => one.finish())")
+    person.sees("[data-play] >> text=Play again")
+    assert person.page.locator(".dar-lines li").all_inner_texts() == SAID[:3]
+    assert person.page.locator(".dar-last img").count() == 6
     checked("empty")
     person.asks(1, "a handbag")
-    person.sees("[data-testid=question]")
+    question = person.sees("[data-testid=question]").inner_text()
+    choice = person.sees("#question button").inner_text()
     person.presses("#question button")
     person.waits(2)
     checked("hits")
+    assert person.page.locator(".dar-assistant > p").inner_text() == question
+    assert person.said[-1].endswith(choice)
+    assert choice in person.caption
     first = person.page.locator("#hits [data-hit]").first.bounding_box()
     assert first is not None
     assert first["y"] < size["height"] * 0.55

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import threading
 import time
 import zipfile
@@ -17,7 +18,15 @@ import pytest
 import uvicorn
 from browsing import chromium, served
 from files_of_images import encoded, photograph
-from gradio_dar import ProxyHeader, create_app, line_for, read_users, serving
+from gradio_dar import (
+    ProxyHeader,
+    Rights,
+    create_app,
+    line_for,
+    read_rights,
+    read_users,
+    serving,
+)
 from gradio_dar.proxy import SignedIn
 from gradio_dar.uploads import UploadLimits, Uploads
 from mcp_dar import create_server, http_app, serve_http
@@ -108,8 +117,20 @@ def test_everything_is_answered_with_the_headers_that_keep_others_out(address: s
         assert headers["referrer-policy"] == "no-referrer"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert "http" not in headers["content-security-policy"]
+        assert "script-src 'self' 'unsafe-inline'" not in headers["content-security-policy"]
         for cookie in headers.get_list("set-cookie"):
             assert "samesite=strict" in cookie.lower() or "samesite=lax" in cookie.lower()
+
+
+def test_only_the_scripts_of_the_template_are_marked_anew_each_time(address: str):
+    marks = set()
+    for _ in range(2):
+        answer = httpx.get(f"{address}/", headers={"Accept": "text/html"})
+        policy = answer.headers["content-security-policy"]
+        (mark,) = re.findall("script-src 'self' 'nonce-([^']+)' 'unsafe-eval';", policy)
+        assert answer.text.count("<script") == answer.text.count(f'<script nonce="{mark}"') > 3
+        marks.add(mark)
+    assert len(marks) == 2
 
 
 @contextmanager
@@ -282,6 +303,63 @@ async def test_only_those_whom_the_proxy_names_are_let_in():
             assert (await client.get(path, headers=headers)).status_code == status
     with pytest.raises(InvalidInputError, match=r"10\.0\.0\.0/8"):
         ProxyHeader("X-Forwarded-User", ("10.0.0.0/8",))
+
+
+def test_several_stores_are_open_to_those_who_may(
+    demo: DiffusionAugmentedRetriever, tmp_path: Path
+):
+    file = tmp_path / "rights"
+    file.write_text("# who\nada: photos\nbob: photos, shop\n")
+    rights = read_rights(file, ["photos", "shop"])
+    pages = {name: create_app(demo, name=name, examples=()) for name in ("photos", "shop")}
+    header = ProxyHeader("X-User")
+    with (
+        serving(pages, port=0, sign_in=header, rights=rights) as address,
+        httpx.Client(base_url=address, cookies={"dar-visitor": "me"}) as client,
+    ):
+        assert client.get("/health").text == "ok\n"
+        assert client.get("/").status_code == 401
+        for person, opened in (("ada", ["photos"]), ("bob", ["photos", "shop"]), ("eve", [])):
+            headers = {"X-User": person}
+            listed = client.get("/", headers=headers).text
+            assert re.findall('href="([a-z]+)/"', listed) == opened
+            for store in ("photos", "shop"):
+                status = 200 if store in opened else 403
+                for path in ("", "config", "static/img/logo.svg"):
+                    place = f"/{store}/{path}"
+                    assert client.get(place, headers=headers).status_code == status, place
+                asked = client.post(f"/{store}/selected.zip", headers=headers, data={"ids": ""})
+                assert asked.status_code == (400 if status == 200 else 403)
+        settings = client.get("/shop/config", headers={"X-User": "bob"}).json()
+        assert settings["root"].endswith("/shop")
+
+
+def test_a_password_opens_only_the_stores_of_its_owner(demo: DiffusionAugmentedRetriever):
+    users = {name: line_for(name, "secret").partition(":")[2] for name in ("ada", "eve")}
+    pages = {name: create_app(demo, name=name, examples=()) for name in ("photos", "shop")}
+    rights = Rights({"ada": ["photos"]})
+    with serving(pages, port=0, users=users, rights=rights) as address:
+        for person, store, status in (
+            ("ada", "photos", 200),
+            ("ada", "shop", 400),
+            ("eve", "photos", 400),
+        ):
+            with httpx.Client(base_url=f"{address}{store}/") as client:
+                form = {"username": person, "password": "secret"}
+                assert client.post("login", data=form).status_code == status
+                assert client.get("config").status_code == (200 if status == 200 else 401)
+    with pytest.raises(InvalidInputError, match="--users"), serving(pages, port=0, rights=rights):
+        pass
+
+
+@pytest.mark.parametrize("line", ["ada", ": photos", "ada: garden"])
+def test_rights_that_name_nobody_or_no_store_are_refused(tmp_path: Path, line: str):
+    file = tmp_path / "rights"
+    file.write_text(line)
+    with pytest.raises(InvalidInputError, match="line 1: write NAME"):
+        read_rights(file, ["photos"])
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        read_rights(tmp_path / "none", ["photos"])
 
 
 def test_health_and_ticked_pictures_are_answered(

@@ -15,7 +15,17 @@ import gradio as gr
 import pytest
 from chat_models import Caller
 from fakes import DrawingGenerator, FailingGenerator, drawn_image
-from gradio_dar import AgentResponder, Metrics, SearchResponder, Talk, create_app, view
+from gradio_dar import (
+    AgentResponder,
+    Metrics,
+    SearchResponder,
+    Talk,
+    create_app,
+    play,
+    turns_of,
+    view,
+    without_costs,
+)
 from gradio_dar.examples import Example, spoken
 from gradio_dar.files import as_file, from_file
 from gradio_dar.meant import Meant
@@ -24,6 +34,7 @@ from gradio_dar.selecting import ids_of, put_into, zipped
 from gradio_dar.session import Session
 from gradio_dar.talk import readable
 from gradio_dar.turns import JsonLines, watched
+from gradio_dar.warming import warm
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain.agents import create_agent
@@ -39,6 +50,7 @@ from dar_retriever import (
     ImageStore,
     InvalidImageError,
     InvalidInputError,
+    LLMReformulator,
     NoQuestions,
     Part,
     Shown,
@@ -145,14 +157,14 @@ def test_starting_over_can_be_taken_back(responder: SearchResponder):
     assert session.talk == before
 
 
-def test_fifty_turns_are_searched_and_the_last_thirty_can_be_taken_back(
+def test_of_many_turns_the_last_thirty_can_be_taken_back(
     responder: SearchResponder,
 ):
     session = Session()
-    for turn in range(50):
+    for turn in range(32):
         say(session, responder, f"a handbag with {turn} dots")
 
-    assert len(session.talk.dialogue.turns) == 50
+    assert len(session.talk.dialogue.turns) == 32
     assert len(session.talk.hits) == 5
     undone = 0
     while session.undo():
@@ -322,6 +334,35 @@ def test_a_store_opens_with_its_number_some_pictures_and_what_to_ask_for(
     shown = view.hits(Talk(), opening)
     assert "120 pictures" in shown
     assert shown.count("data-hit=") == len(opening.samples)
+
+
+def test_a_conversation_that_plays_itself_is_a_real_search(
+    demo: DiffusionAugmentedRetriever, words: DiffusionAugmentedRetriever
+):
+    turns = turns_of(words)
+    scenes = play(words, turns)
+
+    assert 1 < len(turns) == len(scenes)
+    assert [scene.said for scene in scenes] == list(turns)
+    assert all(len(scene.hits) == 6 for scene in scenes)
+    shown = view.hits(Talk(), opening_of(words.store, (), scenes))
+    assert shown.count("understood: <q>") == len(scenes)
+    assert play(without_costs(demo), ["a capybara on a skateboard"]) == ()
+
+
+def test_what_is_opened_ahead_costs_nothing(demo: DiffusionAugmentedRetriever):
+    costs = FailingGenerator(RuntimeError("that cost something"))
+    queries = DARQueryEncoder(
+        demo.query_encoder.encoder, costs, reformulator=LLMReformulator(lambda _: 1 / 0)
+    )
+    retriever = DiffusionAugmentedRetriever(queries, demo.store, explainer=demo.explainer)
+
+    warm(retriever)
+    found = without_costs(retriever).search("a handbag", 3)
+
+    assert costs.calls == []
+    assert not found.trace.fallbacks
+    assert found.hits[0].shows
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 // Examples and earlier conversations are buttons; what was said last stays in view.
-const keptOf = (id) => JSON.parse(localStorage.getItem(`dar-talk-${id}`) ?? 'null');
+// Several stores in one server keep theirs apart.
+const room = location.pathname === '/' ? '' : location.pathname;
+const keptOf = (id) => JSON.parse(localStorage.getItem(`${room}dar-talk-${id}`) ?? 'null');
 const earlier = () => {
   const list = element.querySelector('.dar-earlier ul');
   if (!list || list.children.length) return;
-  const ids = JSON.parse(localStorage.getItem('dar-talks') ?? '[]');
+  const ids = JSON.parse(localStorage.getItem(`${room}dar-talks`) ?? '[]');
   for (const id of ids) {
     const kept = keptOf(id);
     if (!kept) continue;
@@ -24,7 +26,7 @@ element.addEventListener('click', (event) => {
   if (!button) return;
   const {id, kept, forget} = button.dataset;
   if (forget) {
-    localStorage.removeItem(`dar-talk-${forget}`);
+    localStorage.removeItem(`${room}dar-talk-${forget}`);
     button.closest('li').remove();
     return;
   }
@@ -34,7 +36,7 @@ element.addEventListener('click', (event) => {
 });
 window.addEventListener('hashchange', () => {
   const id = new URLSearchParams(location.hash.slice(1)).get('talk');
-  if (id && id !== sessionStorage.getItem('dar-talk')) trigger('resume', {kept: keptOf(id)?.file ?? 'missing'});
+  if (id && id !== sessionStorage.getItem(`${room}dar-talk`)) trigger('resume', {kept: keptOf(id)?.file ?? 'missing'});
 });
 const shown = () => {
   const chat = element.querySelector('.dar-chat');

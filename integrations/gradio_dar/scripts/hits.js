@@ -2,8 +2,9 @@
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
-  const {action, id, look, say} = button.dataset;
+  const {action, id, look, say, play} = button.dataset;
   if (look) trigger('look', {id: look});
+  else if (play !== undefined) playing(button);
   else if (say) { pressed(button); trigger('say', {id: say}); }
   else if (action) {
     pressed(button);
@@ -11,6 +12,20 @@ element.addEventListener('click', (event) => {
     trigger('judge', {action, id});
   }
 });
+// The example on opening plays itself; it can be paused, and played again.
+const scenes = (button) => button.closest('.dar-player').getAnimations({subtree: true});
+const playing = (button) => {
+  const all = scenes(button), runs = all.filter((one) => one.playState === 'running');
+  const paused = all.filter((one) => one.playState === 'paused');
+  for (const one of runs) one.pause();
+  if (!runs.length) for (const one of paused.length ? paused : all) one.play();
+  button.textContent = runs.length ? 'Play' : 'Pause';
+  if (!runs.length) ending(button);
+};
+const ending = (button) => Promise.all(scenes(button).map((one) => one.finished)).then(
+  () => { button.textContent = 'Play again'; }, () => {});
+const player = element.querySelector('[data-play]');
+if (player) { if (scenes(player).length) ending(player); else player.hidden = true; }
 const tiles = () => [...element.querySelectorAll('[data-hit]')];
 const middle = (tile) => tile.offsetLeft + tile.offsetWidth / 2;
 // The tile in the next row, or the one before, that is straight below or above.
