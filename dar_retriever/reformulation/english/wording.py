@@ -110,6 +110,11 @@ _BRACKETS: Final = re.compile(r"\s*[()\[\]{}]+\s*")
 _PAUSES: Final = re.compile(r"\s*,(?:\s*,)+\s*")
 _PROHIBITED: Final = "\U0001f6ab"
 _BEYOND_LETTERS: Final = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff]")
+# Who doubts that there is one asks for it: "no way you have a picture of a capybara".
+_NO_WAY: Final = re.compile(
+    r"^no (?:way|chance) (?:that )?(?:you(?:'ve| have|\u2019ve)|there(?:'s| is|\u2019s)) (?:got )?",
+    re.IGNORECASE,
+)
 
 
 def worded(text: str) -> str:
@@ -122,7 +127,7 @@ def worded(text: str) -> str:
         The same with short forms written out, emoji as words, and what an operator rules out as
         "no ...".
     """
-    text = spoken(text)
+    text = _NO_WAY.sub("", spoken(text))
     text = _LAUGHTER.sub("", _SMILEYS.sub("", text.lower().replace("\u2019", "'")))
     text = _PAUSES.sub(", ", _BRACKETS.sub(", ", text))
     text = _DRAWN_OUT.sub(lambda found: found.lastgroup or "", text)

@@ -12,6 +12,8 @@ from dar_retriever.reformulation.tagging.words import Tag
 
 # Chosen on 900 chats that were written for it, and that the tagger had not seen.
 _SURE: Final = 0.7
+_EITHER: Final = frozenset(("or", "nor"))
+_LISTING: Final = _EITHER | {",", "a", "an", "the"}
 
 
 def settled(tagged: Sequence[Tagged]) -> list[Tagged]:
@@ -21,7 +23,7 @@ def settled(tagged: Sequence[Tagged]) -> list[Tagged]:
     replaced. What the rules read as a condition is none of the caption's. Of a thing that is wanted
     in one place and ruled out in another, what was said last counts.
     """
-    return _last_said(_recoloured([_between(each) for each in tagged]))
+    return _last_said(_recoloured(_listed([_between(each) for each in tagged])))
 
 
 def _between(each: Tagged) -> Tagged:
@@ -32,6 +34,31 @@ def _between(each: Tagged) -> Tagged:
     unsaid = each.hint == Tag.DROP and each.tag == Tag.EXCLUDE
     doubtful = each.certainty < _SURE and (ruled_out or wanted or unsaid)
     return replace(each, tag=each.hint) if doubtful else each
+
+
+def _listed(told: list[Tagged]) -> list[Tagged]:
+    """With all of a list that the rules rule out where its first is: "not leather, grey or beige".
+
+    Only lists with "or": after "no dots, blue" blue is wanted.
+    """
+    place = 0
+    while place < len(told):
+        end = place
+        while end < len(told) and _continues(told[place], told[end]):
+            end += 1
+        either = any(each.word.text.lower() in _EITHER for each in told[place:end])
+        if either and told[place].tag == told[place].hint == Tag.EXCLUDE:
+            told[place:end] = [
+                replace(each, tag=Tag.EXCLUDE) if each.hint == Tag.EXCLUDE else each
+                for each in told[place:end]
+            ]
+        place = max(end, place + 1)
+    return told
+
+
+def _continues(first: Tagged, each: Tagged) -> bool:
+    listed = each.hint == Tag.EXCLUDE or each.word.text.lower() in _LISTING
+    return listed and first.hint == Tag.EXCLUDE and each.word.turn == first.word.turn
 
 
 def _recoloured(told: list[Tagged]) -> list[Tagged]:

@@ -61,6 +61,20 @@ def tagged(dialogue: Dialogue, *tags: tuple[Tag, float, Tag]) -> list[Tagged]:
         (("\N{DOG FACE} on a sofa",), {"dog", "sofa"}, set()),
         (("a velvte sofa",), {"velvet", "sofa"}, set()),
         (("sunset -people",), {"sunset"}, {"people"}),
+        (("no way you have a picture of a capybara",), {"capybara"}, set()),
+        (("a sofa that is not leather, grey or beige",), {"sofa"}, {"leather", "grey", "beige"}),
+        (
+            (
+                "a mug",
+                "A: Which background?",
+                "something green",
+                "A: Which background?",
+                "make it orange",
+            ),
+            {"mug", "orange"},
+            set(),
+        ),
+        (("some lamp with dots", "no sorry, i meant a mug"), {"mug", "dots"}, set()),
         (("my aunt wants a lamp, i'd say brass, she's so picky",), {"lamp", "brass"}, set()),
     ],
 )
