@@ -18,14 +18,14 @@ from dar_retriever.ranking.closeness import Closeness
 from dar_retriever.ranking.ending import Ending
 from dar_retriever.ranking.findings import Judges
 from dar_retriever.ranking.refining import lacking, shown_in_all
-from dar_retriever.ranking.result import SearchResult, without_hits
+from dar_retriever.ranking.result import SearchResult, noted, with_query, without_hits
 from dar_retriever.ranking.second_stage import SecondStage
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
 from dar_retriever.stores.hits import Hit
 from dar_retriever.stores.near_duplicates import best_of_each, without_near_duplicates
-from dar_retriever.support.spans import note, span, spanned
+from dar_retriever.support.spans import span, spanned
 from dar_retriever.support.threads import in_thread, in_threads
 
 __all__ = ["DiffusionAugmentedRetriever", "SearchResult"]
@@ -142,13 +142,13 @@ class DiffusionAugmentedRetriever:
             if found is None or not np.array_equal(query.vector, found.query.vector):
                 found = self._found(query, heard, most, where, exclude)
             else:
-                found = _with_query(found, query, heard)
+                found = with_query(found, query, heard.said)
             if not found.hits:
                 # There is nothing that a drawing could help to find.
                 yield without_hits(found, empty=not len(self.store.sample()))
                 return
             result = self._judged(self._ordered(found), k)
-            _note(result)
+            noted(result)
             missing = lacking(result.hits) if self.refine and result.final else ()
             if not missing or self.query_encoder.generator is None:
                 yield result
@@ -291,31 +291,6 @@ class DiffusionAugmentedRetriever:
         )
 
 
-def _note(result: SearchResult) -> None:
-    """What is told of a result where searches are watched."""
-    trace = result.trace
-    note(
-        hits=len(result.hits),
-        close=result.close,
-        drawn=len(trace.generated),
-        cached=trace.cached_count,
-        fallbacks=len(trace.fallbacks),
-    )
-
-
 def _require_hits(k: int) -> None:
     if k < 1:
         raise InvalidInputError(f"k={k}: ask for at least 1 hit")
-
-
-def _with_query(found: SearchResult, query: EncodedQuery, heard: Heard) -> SearchResult:
-    """The hits of a search with a later query of the same vector."""
-    trace = dataclasses.replace(
-        found.trace,
-        generated=query.trace.generated,
-        reasons=tuple(dict.fromkeys((*query.trace.reasons, *found.trace.reasons))),
-        timings=MappingProxyType({**found.trace.timings, **query.trace.timings}),
-        fallbacks=tuple(dict.fromkeys((*query.trace.fallbacks, *found.trace.fallbacks))),
-    )
-    query = dataclasses.replace(query, dialogue=heard.said, conditions=found.query.conditions)
-    return dataclasses.replace(found, trace=trace, query=query)

@@ -20,8 +20,9 @@ from dar_retriever.evaluation.ranking import top
 from dar_retriever.evaluation.sampling import samples_of
 from dar_retriever.fusion import Calibration, Neighbours
 from dar_retriever.generation.base import ImagePrior
+from dar_retriever.presets.beside import Beside
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside, reader_of_pictures
+from dar_retriever.presets.opening import reader_of_pictures
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.ranking import (
     BlipMatcher,

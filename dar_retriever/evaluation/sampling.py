@@ -9,8 +9,8 @@ import numpy as np
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.generation.base import SAMPLES, ImagePrior
+from dar_retriever.presets.beside import Beside
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside
 from dar_retriever.reformulation.base import Reformulation
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 from dar_retriever.encoders import (
@@ -18,7 +17,6 @@ from dar_retriever.fusion import (
     AdaptiveFusion,
     BoundedExclusion,
     Calibration,
-    Neighbours,
     UncertaintySpending,
     paper_schedule,
 )
@@ -28,14 +26,13 @@ from dar_retriever.generation import (
     CachedGenerator,
     DialogueLimit,
     DiffusersGenerator,
-    Faithfulness,
-    FlowPrior,
     HostedGenerator,
     ImageGenerator,
     SelectingGenerator,
 )
 from dar_retriever.language_models.base import LanguageModel
 from dar_retriever.language_models.local import LocalLanguageModel
+from dar_retriever.presets.beside import Beside
 from dar_retriever.presets.choice import (
     AUTO,
     DRAWING_KEY,
@@ -47,15 +44,11 @@ from dar_retriever.query_encoder import DARQueryEncoder
 from dar_retriever.ranking import (
     BlipMatcher,
     Closeness,
-    CombinedReranker,
     CrossEncoderReranker,
-    DensityRatioReranker,
     EncodedFaithfulness,
     Ending,
-    MatchedFaithfulness,
     MatchingCloseness,
     MatchingEnding,
-    MatchingReranker,
     PropositionReader,
     PropositionReranker,
     Reranker,
@@ -70,12 +63,9 @@ from dar_retriever.reformulation.checked import CheckedReformulator
 from dar_retriever.retriever import DiffusionAugmentedRetriever
 from dar_retriever.stores.base import StoreOpener
 from dar_retriever.stores.opening import open_store
-from dar_retriever.support.caption_reader import CaptionReader
 from dar_retriever.support.machine import this_machine
 
 _LOGGER: Final = logging.getLogger(__name__)
-# Chosen on dialogues of their own: examples/benchmarks/second_stage.md.
-SPREAD: Final = 0.02
 
 
 def preset_name(name: str, device: str | None = None) -> str:
@@ -281,30 +271,3 @@ def reader_of_pictures(
     if chosen.reranker == "blip" and isinstance(encoder, TransformersEncoder):
         return CrossEncoderReranker(BlipMatcher(encoder))
     return CrossEncoderReranker(SentenceTransformersMatcher(chosen.reranker, device=device))
-
-
-class Beside:
-    """The models in the folders beside an encoder's."""
-
-    def __init__(self, encoder: str) -> None:
-        self._folder = Path(encoder.removeprefix("local-dir:")).parent
-        self._reader = CaptionReader(self._folder / "reader")
-
-    @cached_property
-    def prior(self) -> FlowPrior:
-        """The prior, opened when it is first asked for."""
-        return FlowPrior(self._folder / "prior", self._reader)
-
-    @cached_property
-    def matching(self) -> MatchingReranker:
-        """The matching head, opened when it is first asked for."""
-        return MatchingReranker(self._folder / "matching", self._reader)
-
-    def faithfulness(self, encoder: JointEncoder) -> Faithfulness:
-        """Chooses among drawings of one prompt."""
-        return MatchedFaithfulness(encoder, self.matching)
-
-    def reranker(self, neighbours: Neighbours) -> Reranker:
-        """The head decides; the spread of the samples tells apart what it leaves equal."""
-        spread = DensityRatioReranker(neighbours, text=False)
-        return CombinedReranker([(self.matching, 1.0), (spread, SPREAD)])

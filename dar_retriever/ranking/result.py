@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit
+from dar_retriever.support.spans import note
 from dar_retriever.trace import Trace
 
 
@@ -89,3 +91,28 @@ def without_hits(result: SearchResult, *, empty: bool) -> SearchResult:
         nothing = "The store holds no further image."
     query = dataclasses.replace(result.query, final=True)
     return dataclasses.replace(result, query=query, close=False, nothing=nothing)
+
+
+def noted(result: SearchResult) -> None:
+    """Tell of a result where searches are watched."""
+    trace = result.trace
+    note(
+        hits=len(result.hits),
+        close=result.close,
+        drawn=len(trace.generated),
+        cached=trace.cached_count,
+        fallbacks=len(trace.fallbacks),
+    )
+
+
+def with_query(found: SearchResult, query: EncodedQuery, said: Dialogue) -> SearchResult:
+    """The hits of a search with a later query of the same vector."""
+    trace = dataclasses.replace(
+        found.trace,
+        generated=query.trace.generated,
+        reasons=tuple(dict.fromkeys((*query.trace.reasons, *found.trace.reasons))),
+        timings=MappingProxyType({**found.trace.timings, **query.trace.timings}),
+        fallbacks=tuple(dict.fromkeys((*query.trace.fallbacks, *found.trace.fallbacks))),
+    )
+    query = dataclasses.replace(query, dialogue=said, conditions=found.query.conditions)
+    return dataclasses.replace(found, trace=trace, query=query)

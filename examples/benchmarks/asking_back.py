@@ -43,7 +43,7 @@ from dar_retriever.demo.gallery import gallery_products, picture_name
 from dar_retriever.demo.products import Product
 from dar_retriever.demo.simulated_user import SimulatedDialogue, simulate
 from dar_retriever.evaluation.demo_dataset import demo_dataset
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.described import metadata_facets
 from dar_retriever.questions.facet import question_about

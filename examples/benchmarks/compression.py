@@ -37,8 +37,8 @@ from dar_retriever import (
     open_encoder,
 )
 from dar_retriever.demo.captions import description
+from dar_retriever.presets.beside import Beside
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside
 
 SEED = 57
 ROUNDS = (0, 2, 4, 6, 8, 10)

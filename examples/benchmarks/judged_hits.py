@@ -29,7 +29,7 @@ from dar_retriever import (
     open_encoder,
 )
 from dar_retriever.evaluation import PoolNeighbours
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 from dar_retriever.ranking import Candidates
 from dar_retriever.stores.hits import Hit
 

@@ -44,8 +44,8 @@ from dar_retriever.demo.captions import FIELDS, caption, description
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import Product, sample_products
 from dar_retriever.demo.simulated_user import ROUNDS, simulate
+from dar_retriever.presets.beside import Beside
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside
 
 SEED: Final = 91
 SIZES: Final = {0: (0, 0), 1: (1, 1), 5: (4, 6), 20: (16, 25)}

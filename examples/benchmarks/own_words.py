@@ -17,7 +17,7 @@ from simulated import Simulation, gain
 from dar_retriever import PRESETS, DARQueryEncoder, Dialogue, open_encoder
 from dar_retriever.demo.products import PATTERNS, Product
 from dar_retriever.evaluation import PoolNeighbours
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 
 SEED = 34
 ROUNDS = (0, 1, 2, 3)

@@ -45,7 +45,7 @@ from dar_retriever.demo.captions import description
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import sample_products
 from dar_retriever.evaluation import PoolNeighbours
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 
 DRAWN_ROUNDS = (2, 5, 8)
 PAIRS = 500

@@ -47,7 +47,7 @@ from dar_retriever import (
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import BACKGROUNDS, COLOURS, KINDS, PATTERNS, Product
 from dar_retriever.evaluation import PoolNeighbours
-from dar_retriever.presets.opening import SPREAD, Beside
+from dar_retriever.presets.beside import SPREAD, Beside
 from dar_retriever.ranking import CombinedReranker
 
 ROUNDS: Final = (0, 2, 4, 5, 6, 8, 10)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from dar_retriever import PRESETS, Vectors, open_encoder
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 
 CAPTIONS: Final = {"a mug": "#1b6ca8", "a mug, blue, white dots, rose background": "#c2410c"}
 SAMPLES, SIDE = 128, 420

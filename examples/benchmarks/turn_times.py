@@ -33,8 +33,8 @@ from dar_retriever import (
     open_encoder,
 )
 from dar_retriever.demo.captions import description
+from dar_retriever.presets.beside import Beside
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside
 
 ROUNDS = (2, 4, 5, 6, 8)
 

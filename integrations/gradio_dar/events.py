@@ -24,6 +24,7 @@ from dar_retriever.support.images import read_file, read_image
 from dar_retriever.trace import of_error
 from gradio_dar import view
 from gradio_dar.files import as_file, from_file
+from gradio_dar.hit_facts import can_be_opened
 from gradio_dar.meant import NO_LONGER, Change, Locking, Meant
 from gradio_dar.opening import Opening
 from gradio_dar.session import Session
@@ -111,7 +112,7 @@ class Events:
         like = field_of(event, "action") == "like"
         if hit is None:
             yield self._shown(session, _GONE, problem=True)
-        elif not view.can_be_opened(hit):
+        elif not can_be_opened(hit):
             yield self._shown(session, f"The file of {hit.title!r} is gone.", problem=True)
         else:
             yield from self._steps(

@@ -9,147 +9,24 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from threading import Event, Thread
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-import gradio as gr
 import uvicorn
-from fastapi import FastAPI
-from starlette.requests import Request
-from starlette.routing import Mount
-from starlette.types import ASGIApp
 
 from dar_retriever import InvalidInputError
-from dar_retriever.support.web_access import AccessGuard, is_loopback, require_protection
-from gradio_dar.lobby import lobby
-from gradio_dar.passwords import checking
-from gradio_dar.policy import OwnScripts
-from gradio_dar.proxy import ProxyHeader, SignedIn
+from dar_retriever.support.web_access import is_loopback, require_protection
+from gradio_dar.application import Pages, named, page_app, uploads_of
+from gradio_dar.proxy import ProxyHeader
 from gradio_dar.rights import Rights
-from gradio_dar.routes import add_download, add_health, is_healthy
-from gradio_dar.uploads import Uploads, Visitors
+from gradio_dar.uploads import Uploads
 
-Pages: TypeAlias = gr.Blocks | Mapping[str, gr.Blocks]
-
-_STYLE: Final = Path(__file__).parent / "page.css"
-_FONTS: Final = ("ui-sans-serif", "system-ui", "sans-serif")
-_MOST_UPLOADED: Final = "32mb"
-# Each holds what its tab shows; the one that was used longest ago goes first.
-_MOST_SESSIONS: Final = 256
-# Gradio's own file of the weight 600 has Cyrillic letters alone.
-_THEME: Final = gr.themes.Default(
-    font=[gr.themes.LocalFont("Source Sans Pro", (400, 700)), *_FONTS]
-)
-# How Gradio names its cookies.
-_SIGNED_IN: Final = ("access-token", "access-token-unsecure")
 _PROTECTION: Final = (
     "passwords (--users FILE), with a proxy's sign-in (--user-header NAME), or with a proxy that "
     "you name (--allowed-host NAME)"
 )
 _STARTING_SECONDS: Final = 60.0
 _CLEANING_SECONDS: Final = 5.0
-_HEADERS: Final = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
-)
-
-
-def page_app(
-    page: Pages,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    allowed_hosts: Sequence[str] = (),
-    users: Mapping[str, str] | None = None,
-    sign_in: ProxyHeader | None = None,
-    rights: Rights | None = None,
-) -> ASGIApp:
-    """The page as an ASGI application, with everything that guards it; see ``serve``."""
-    if rights is not None and not (users or sign_in):
-        raise InvalidInputError(
-            "rights are of people who sign in; add passwords (--users FILE) or a proxy's sign-in "
-            "(--user-header NAME)"
-        )
-    pages = _named(page)
-
-    def may(store: str) -> Mapping[str, str]:
-        held = users or {}
-        return {n: h for n, h in held.items() if rights is None or rights.may(n, store)}
-
-    # Nobody but whom the rights name; without any, a page would ask for no password.
-    apis = {
-        name: _api(each, host, port, may(name) or {"": ""} if users else None)
-        for name, each in pages.items()
-    }
-    visited: dict[str, ASGIApp] = {
-        name: Visitors(OwnScripts(api), _uploads_of(pages[name])) for name, api in apis.items()
-    }
-
-    def open_to(request: Request) -> list[str]:
-        person = request.headers.get(sign_in.name, "") if sign_in else ""
-        return [n for n in pages if not (sign_in and rights) or rights.may(person.strip(), n)]
-
-    def healthy() -> bool:
-        return all(is_healthy(getattr(each, "store", None)) for each in pages.values())
-
-    app = visited[""] if "" in visited else lobby(visited, apis, open_to, healthy)
-    if sign_in is not None:
-        app = SignedIn(app, sign_in, rights)
-    return AccessGuard(app, host=host, allowed_hosts=allowed_hosts, headers=_HEADERS)
-
-
-def _named(page: Pages) -> Mapping[str, gr.Blocks]:
-    """Pages by name; a single one has none."""
-    return {"": page} if isinstance(page, gr.Blocks) else page
-
-
-def _api(page: gr.Blocks, host: str, port: int, users: Mapping[str, str] | None) -> FastAPI:
-    """A page with its own routes."""
-    api = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    page.state_session_capacity = _MOST_SESSIONS
-
-    def signed_in(request: Request) -> bool:
-        held = [request.cookies.get(f"{name}-{mounted.cookie_id}") for name in _SIGNED_IN]
-        return users is None or any(token in mounted.tokens for token in held)
-
-    store = getattr(page, "store", None)
-    if store is not None:
-        add_download(api, store, signed_in)
-        add_health(api, store)
-    gr.mount_gradio_app(
-        api,
-        page,
-        "/",
-        server_name=host,
-        server_port=port,
-        footer_links=[],
-        auth=None if users is None else checking(users),
-        allowed_paths=[],
-        show_error=False,
-        max_file_size=_MOST_UPLOADED,
-        ssr_mode=False,
-        enable_monitoring=False,
-        pwa=False,
-        mcp_server=False,
-        css_paths=[_STYLE],
-        theme=_THEME,
-    )
-    # As Gradio's own launch does: until then it lets anybody name files of the machine.
-    page.has_launched = True
-    mounted: Any = next(route.app for route in api.routes if isinstance(route, Mount))
-    page.app = mounted
-    return api
-
-
-def _uploads_of(page: gr.Blocks) -> Uploads:
-    """Those that the page knows of, if it was made by ``create_app``."""
-    uploads = getattr(page, "uploads", None)
-    if not isinstance(uploads, Uploads):
-        uploads = Uploads()
-        page.uploads = uploads  # type: ignore[attr-defined]
-    return uploads
 
 
 @contextmanager
@@ -200,8 +77,8 @@ def serving(
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
-        for each in _named(page).values():
-            stack.enter_context(_removing_old(_uploads_of(each)))
+        for each in named(page).values():
+            stack.enter_context(_removing_old(uploads_of(each)))
         deadline = time.monotonic() + _STARTING_SECONDS
         while not server.started and thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -251,7 +128,7 @@ def serve(
     ) as address:
         print(f"The page: {address}  (Ctrl-C ends it)", flush=True)  # noqa: T201
         # Whoever comes first does not wait for what a first search opens.
-        for each in _named(page).values():
+        for each in named(page).values():
             Thread(target=getattr(each, "warm", int), daemon=True).start()
         print(_who(host, users, sign_in, allowed_hosts), flush=True)  # noqa: T201
         try:
@@ -314,7 +191,7 @@ def _own_folder_for_uploads(page: Pages) -> Iterator[None]:
     before = os.environ.get("GRADIO_TEMP_DIR")
     with tempfile.TemporaryDirectory(prefix="dar-page-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
-        for each in _named(page).values():
+        for each in named(page).values():
             each.GRADIO_CACHE = folder
         try:
             yield

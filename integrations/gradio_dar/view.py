@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, Final
 
-import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from dar_retriever import DARError, Hit, IngestReport, Part, SearchableStore, SearchResult, Turn
 from dar_retriever.stores.entry_parts import EntryPart
-from dar_retriever.stores.filtering.names import words_of
 from dar_retriever.support.images import data_url
 from gradio_dar.examples import Example
+from gradio_dar.hit_facts import in_words, large, parts_of
 from gradio_dar.meant import Meant, said_in
 from gradio_dar.opening import Opening
 from gradio_dar.playing import Scene
@@ -23,7 +22,6 @@ from gradio_dar.talk import Talk, drawing_id
 
 _TILE: Final = 256
 _SMALL: Final = 96
-_FULL: Final = 1600
 # Panoramas are cut to this shape on the wall.
 _LONGEST: Final = 2.2
 _ORIGIN: Final = 120
@@ -154,18 +152,18 @@ def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
     return _render(
         "details",
         tile=_tile(talk, hit, rank),
-        large=_large(hit),
+        large=large(hit),
         located=bool(talk.result.trace.caption or (hit.part and hit.part.box)),
         before=ids[rank - 2] if rank > 1 else "",
         after=ids[rank] if rank < len(ids) else "",
-        parts=_parts(talk.result, hit, store),
-        metadata=_in_words(hit),
+        parts=parts_of(talk.result, hit, store),
+        metadata=in_words(hit),
     )
 
 
 def full_size(hit: Hit) -> str:
     """A sample or a drawing as large as a screen."""
-    return _render("full", hit=hit, large=_large(hit))
+    return _render("full", hit=hit, large=large(hit))
 
 
 def picked(*, paths: bool, collections: bool) -> str:
@@ -248,17 +246,6 @@ def _offers(chips: Sequence[_Chip]) -> list[tuple[int, str]]:
     return [(place, chip.part.phrase) for place, chip in asked if not chip.locked]
 
 
-def _in_words(hit: Hit) -> list[tuple[str, str]]:
-    """What is stored with a hit, its fields called as people call them."""
-    fields = {" ".join(words_of(name)) or name: _text(v) for name, v in hit.metadata.items()}
-    file = [("file", hit.file_name)] if hit.file_name else []
-    return [*file, *sorted(fields.items())]
-
-
-def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
 def _scene(scene: Scene) -> dict[str, Any]:
     found = [_thumbnail_of(hit.id, hit.uri, hit.part)[0] for hit in scene.hits]
     drawing = data_url(scene.drawing, _TILE) if scene.drawing else ""
@@ -273,39 +260,6 @@ def _tile(talk: Talk, hit: Hit, rank: int) -> _Tile:
         places = str(abs(moved)) if moved else ""
     url, ratio = _thumbnail_of(hit.id, hit.uri, hit.part)
     return _Tile(hit, rank, url, direction, places, ratio)
-
-
-def _parts(result: SearchResult, hit: Hit, store: SearchableStore) -> list[tuple[str, float]]:
-    """What each part of the query adds to a hit's score; together they are the score."""
-    query, trace = result.query, result.trace
-    vector = store.vectors_of([hit.vector_id])[0]
-    drawn = 0.0
-    if len(query.image_vectors):
-        count = len(query.image_vectors)
-        shares = np.asarray(trace.shares or (1 / count,) * count)
-        drawn = float(trace.image_weight * (shares @ (query.image_vectors @ vector)))
-    alone = not any(
-        map(len, (query.reference_vectors, query.liked_vectors, query.rejected_vectors))
-    )
-    rest = "your words" if alone else "your words, the pictures you showed, your judgements"
-    return [(rest, hit.score - drawn), ("the generated images", drawn), ("the score", hit.score)]
-
-
-def can_be_opened(hit: Hit) -> bool:
-    """Whether a picture's file is there and can be read."""
-    try:
-        hit.open()
-    except DARError:
-        return False
-    return True
-
-
-def _large(hit: Hit) -> str:
-    """A picture as large as a screen; empty where its file is gone."""
-    try:
-        return data_url(hit.open(), _FULL)
-    except DARError:
-        return ""
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -24,7 +24,7 @@ from dar_retriever.generation import (
     SelectingGenerator,
 )
 from dar_retriever.presets import PRESETS
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 from dar_retriever.ranking import EncodedFaithfulness, MatchedFaithfulness
 
 REQUESTS = [ImageRequest("a red dress", seed=4), ImageRequest("a blue mug", seed=5)]

@@ -28,6 +28,7 @@ from gradio_dar import (
 )
 from gradio_dar.examples import Example, spoken
 from gradio_dar.files import as_file, from_file
+from gradio_dar.hit_facts import can_be_opened, in_words
 from gradio_dar.meant import Meant
 from gradio_dar.opening import Opening, opening_of
 from gradio_dar.selecting import ids_of, put_into, zipped
@@ -388,9 +389,9 @@ def test_a_hit_whose_file_is_gone_offers_nothing_that_fails():
 
     assert "the file is gone" in shown
     assert "data-action" not in shown
-    assert not view.can_be_opened(hit)
+    assert not can_be_opened(hit)
     assert "nowhere" not in view.full_size(hit)
-    assert ("second colour", "red") in view._in_words(hit)
+    assert ("second colour", "red") in in_words(hit)
 
 
 def test_what_is_shown_later_has_the_larger_stamp():

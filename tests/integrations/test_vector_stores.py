@@ -61,7 +61,7 @@ from dar_retriever import (
     ingest,
 )
 from dar_retriever.presets import PRESETS
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 from dar_retriever.ranking import MatchingCloseness, SecondStage
 from dar_retriever.stores import Record, matches, text_of, vector_of
 

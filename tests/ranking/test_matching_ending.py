@@ -10,19 +10,21 @@ import pytest
 
 from dar_retriever import (
     Candidates,
+    DARQueryEncoder,
     Dialogue,
     DiffusionAugmentedRetriever,
     ImageStore,
     MatchingCloseness,
     MatchingEnding,
+    RuleReformulator,
     SecondStage,
     StoredImage,
     Vectors,
 )
 from dar_retriever.demo.captions import description
 from dar_retriever.demo.gallery import gallery_products
+from dar_retriever.presets.beside import Beside
 from dar_retriever.presets.data import preset
-from dar_retriever.presets.opening import Beside
 from dar_retriever.ranking.closeness import Verdict
 from dar_retriever.ranking.matching import MatchingReranker
 from dar_retriever.ranking.subjects import SubjectLevel
@@ -173,11 +175,11 @@ def test_words_beside_a_thing_do_not_lead_the_second_stage_away_from_it(
     few.depth = 5
     subjects = SubjectLevel(text_only.store, text_only.query_encoder.encoder)
     stage = SecondStage(few, subjects=subjects)
-    retriever = DiffusionAugmentedRetriever(
-        text_only.query_encoder, text_only.store, second_stage=stage
-    )
+    # The tagger leaves such words out.
+    led = DARQueryEncoder(text_only.query_encoder.encoder, reformulator=RuleReformulator())
+    retriever = DiffusionAugmentedRetriever(led, text_only.store, second_stage=stage)
     asked = "a skirt, the kind that my neighbour wears to the garden"
-    before = text_only.search(asked, k=5).hits
+    before = DiffusionAugmentedRetriever(led, text_only.store).search(asked, k=5).hits
     assert not any("skirt" in hit.caption for hit in before)
     found = retriever.search(asked, k=5)
     assert all("skirt" in hit.caption for hit in found.hits)

@@ -35,7 +35,7 @@ from dar_retriever.generation import (
     SelectingGenerator,
 )
 from dar_retriever.presets import PRESETS, open_encoder
-from dar_retriever.presets.opening import Beside
+from dar_retriever.presets.beside import Beside
 
 _NAMES: Final = ("kind", *FIELDS)
 _SEED: Final = 2026

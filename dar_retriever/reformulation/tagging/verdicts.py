@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from dar_retriever.reformulation.english.lexicon import COLOURS, stem, visibility
+from dar_retriever.reformulation.english.lexicon import COLOURS, NUMBERS, stem, visibility
 from dar_retriever.reformulation.tagging.tagger import Tagged
 from dar_retriever.reformulation.tagging.words import Tag
 
 # Chosen on 900 chats that were written for it, and that the tagger had not seen.
 _SURE: Final = 0.7
+_BEFORE_PLACES: Final = frozenset(("number", "no", "nr", "#", "like"))
 _EITHER: Final = frozenset(("or", "nor"))
 _LISTING: Final = _EITHER | {",", "a", "an", "the"}
 
@@ -23,7 +24,8 @@ def settled(tagged: Sequence[Tagged]) -> list[Tagged]:
     replaced. What the rules read as a condition is none of the caption's. Of a thing that is wanted
     in one place and ruled out in another, what was said last counts.
     """
-    return _last_said(_recoloured(_listed([_between(each) for each in tagged])))
+    told = _without_places([_between(each) for each in tagged])
+    return _last_said(_recoloured(_listed(told)))
 
 
 def _between(each: Tagged) -> Tagged:
@@ -34,6 +36,19 @@ def _between(each: Tagged) -> Tagged:
     unsaid = each.hint == Tag.DROP and each.tag == Tag.EXCLUDE
     doubtful = each.certainty < _SURE and (ruled_out or wanted or unsaid)
     return replace(each, tag=each.hint) if doubtful else each
+
+
+def _without_places(told: list[Tagged]) -> list[Tagged]:
+    """Without the numbers of hits that the rules found: "like 2", "number three"."""
+    return [
+        replace(each, tag=Tag.DROP)
+        if before is not None
+        and before.word.text.lower() in _BEFORE_PLACES
+        and each.hint == Tag.DROP
+        and (each.word.text.isdecimal() or each.word.text.lower() in NUMBERS)
+        else each
+        for before, each in zip([None, *told], told, strict=False)
+    ]
 
 
 def _listed(told: list[Tagged]) -> list[Tagged]:
