@@ -92,9 +92,10 @@ class MovingStore:
         Raises:
             StoreError: There is no image with one of the ids.
         """
-        there = self._new.known(map(entry_of, ids))
-        moved = [id_ for id_ in ids if entry_of(id_) in there]
-        waiting = [id_ for id_ in ids if entry_of(id_) not in there]
+        # An image's own id may end like that of a part.
+        there = self._new.known({*ids, *map(entry_of, ids)})
+        moved = [id_ for id_ in ids if {id_, entry_of(id_)} & there]
+        waiting = [id_ for id_ in ids if not {id_, entry_of(id_)} & there]
         rows = dict(zip(moved, self._new.vectors_of(moved), strict=True))
         mapped = self._bridged().map(self._old.vectors_of(waiting))
         rows |= {id_: self._exact.get(id_, row) for id_, row in zip(waiting, mapped, strict=True)}
