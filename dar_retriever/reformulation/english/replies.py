@@ -43,7 +43,7 @@ YES: Final = re.compile(
 )
 
 
-_NO: Final = re.compile(
+NO: Final = re.compile(
     r"^(?:(?:oh|ah|um+|hm+|well|god|hell|ooh|i'?d say|i (?:think|guess|believe)|i'?m afraid|"
     r"definitely|rather|better)[ ,]+)?(?:not (?:really|at all|from (?:here|"
     r"this angle))|not (?:very|much|too|so)$|"
@@ -127,7 +127,7 @@ def chosen(question: str, answer: str) -> Statement | None:
 def accepted(question: str, answer: str) -> Statement | None:
     """What an answer to an offer says: "should I look for a darker shade?"."""
     offer = offered(question)
-    agreed, declined = YES.match(answer), _NO.match(answer)
+    agreed, declined = YES.match(answer), NO.match(answer)
     if offer is None or not (agreed or declined):
         return None
     if agreed is None:
@@ -154,7 +154,7 @@ def refused(question: str, answer: str) -> Statement | None:
 
 def placed(question: str, answer: str) -> Statement | None:
     """What an answer to "what is on the table?" or "who is holding it?" says of its place."""
-    if not question or YES.match(answer) or _NO.match(answer):
+    if not question or YES.match(answer) or NO.match(answer):
         return None
     text = with_place(question, bare(answer))
     return Statement(text, topic=topic(question)) if text else None
@@ -162,7 +162,7 @@ def placed(question: str, answer: str) -> Statement | None:
 
 def denied(question: str, answer: str) -> Statement | None:
     """A no: what follows it at once is denied, what follows a pause is so."""
-    said_no = _NO.match(answer)
+    said_no = NO.match(answer)
     if said_no is None:
         return None
     denied, rest = "", answer[said_no.end() :]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from typing import Final
 
 from dar_retriever.conversation.dialogue import Dialogue
@@ -12,6 +13,7 @@ from dar_retriever.reformulation.base import Reading
 from dar_retriever.reformulation.english import English
 from dar_retriever.reformulation.english.framing import plain
 from dar_retriever.reformulation.english.lexicon import stem, visibility
+from dar_retriever.reformulation.english.replies import NO
 from dar_retriever.reformulation.english.subjects import starts_over
 from dar_retriever.reformulation.english.wording import spoken, worded
 from dar_retriever.reformulation.tagging.phrases import conditions, phrases
@@ -47,7 +49,7 @@ class TaggedEnglish:
         tagged = (self._tagger or embedded()).tags(dialogue, ruled)
         if tagged is None:
             return replace(ruled, notes=(*ruled.notes, _TOO_LONG))
-        told = settled(tagged)
+        told = settled(tagged, _denied(dialogue))
         known = conditions(dialogue.turns, tagged)
         if starts_over(plain(dialogue.turns[ruled.since].text)) or _gone(told, ruled.since):
             told = [each for each in told if each.word.turn >= ruled.since]
@@ -70,6 +72,15 @@ class TaggedEnglish:
     def visibility(self, phrase: str) -> float:
         """See ``LanguageRules``."""
         return visibility(phrase)
+
+
+def _denied(dialogue: Dialogue) -> set[int]:
+    """The places of the questions that the user says no to."""
+    return {
+        place
+        for place, (question, answer) in enumerate(pairwise(dialogue.turns))
+        if question.role == "assistant" and NO.match(worded(answer.text).strip())
+    }
 
 
 def _gone(told: Sequence[Tagged], since: int) -> bool:

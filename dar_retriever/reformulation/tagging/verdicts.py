@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,14 +17,27 @@ _EITHER: Final = frozenset(("or", "nor"))
 _LISTING: Final = _EITHER | {",", "a", "an", "the"}
 
 
-def settled(tagged: Sequence[Tagged]) -> list[Tagged]:
+def settled(tagged: Sequence[Tagged], denied: Collection[int] = ()) -> list[Tagged]:
     """The words with the tag that counts.
 
-    The tagger's, but that of the rules where the tagger is not sure, and for a colour that another
-    replaced. What the rules read as a condition is none of the caption's. Of a thing that is wanted
-    in one place and ruled out in another, what was said last counts.
+    Args:
+        tagged: The words of a conversation.
+        denied: Places of the questions that are answered with no; what the rules read of them
+            counts before what the tagger keeps.
+
+    Returns:
+        The words. Their tag is the tagger's, but that of the rules where the tagger is not sure,
+        and for a colour that another replaced. What the rules read as a condition is none of the
+        caption's. Of a thing that is wanted in one place and ruled out in another, what was said
+        last counts.
     """
-    told = _without_places([_between(each) for each in tagged])
+    told = [
+        replace(each, tag=each.hint)
+        if each.word.turn in denied and each.tag == Tag.KEEP
+        else _between(each)
+        for each in tagged
+    ]
+    told = _without_places(told)
     return _last_said(_recoloured(_listed(told)))
 
 

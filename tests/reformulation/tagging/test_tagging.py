@@ -60,6 +60,11 @@ def tagged(dialogue: Dialogue, *tags: tuple[Tag, float, Tag]) -> list[Tagged]:
         (("a beach", "A: With people?", "no, just a dog"), {"beach", "dog"}, {"people"}),
         (("\N{DOG FACE} on a sofa",), {"dog", "sofa"}, set()),
         (("a velvte sofa",), {"velvet", "sofa"}, set()),
+        (
+            ("a man at a sink", "A: Does he wear a watch?", "no", "A: Any tattoos?", "no"),
+            {"man", "sink"},
+            {"watch", "tattoos"},
+        ),
         (("sunset -people",), {"sunset"}, {"people"}),
         (("no way you have a picture of a capybara",), {"capybara"}, set()),
         (("a sofa that is not leather, grey or beige",), {"sofa"}, {"leather", "grey", "beige"}),
