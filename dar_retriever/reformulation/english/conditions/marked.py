@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Set as AbstractSet
 from datetime import date
@@ -10,11 +9,11 @@ from typing import Final
 
 from dar_retriever.reformulation.base import Condition
 from dar_retriever.reformulation.english.conditions.dates import date_in
+from dar_retriever.reformulation.english.conditions.periods import MONTH, month_of
 from dar_retriever.reformulation.english.conditions.prices import price_in
 from dar_retriever.reformulation.english.conditions.sizes import size_in
 
-_MONTHS: Final = [name.lower() for name in calendar.month_name[1:]]
-_MONTH: Final = re.compile(rf"\b(?:{'|'.join(_MONTHS)})\b", re.IGNORECASE)
+_MONTH: Final = re.compile(rf"\b{MONTH}(?!\w)", re.IGNORECASE)
 _DATE: Final = re.compile(
     rf"{_MONTH.pattern}|\b(?:(?:19|20)\d\d|days?|weeks?|months?|years?)\b", re.IGNORECASE
 )
@@ -50,7 +49,7 @@ def marked(
     if about == "date":
         month = _MONTH.search(phrase)
         if month and not _NUMBER.search(phrase):
-            return (Condition("month", "$eq", _MONTHS.index(month[0].lower()) + 1, phrase),)
+            return (Condition("month", "$eq", month_of(month[0]), phrase),)
         found = next(date_in(phrase, today, known=True, asked=True), None)
     elif about == "price":
         found = next(price_in(phrase, known=True, asked=True, begun=True), None)
