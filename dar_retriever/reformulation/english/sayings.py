@@ -62,7 +62,9 @@ _CLAUSE: Final = re.compile(
 )
 _BEFORE_WITHOUT: Final = re.compile(r"(?<!\bdo),?(?: but| and)? (?=(?:without|with no|minus)\b)")
 _CLOSED: Final = re.compile(rf"{AUXILIARY}\b")
-_CHANGES_IT: Final = re.compile(r"(?:make|turn|paint|colou?r|change) (?:it|them|that)\b")
+_CHANGES_IT: Final = re.compile(
+    r"(?:(?:actually|but|ok(?:ay)?)[ ,]+)*(?:make|turn|paint|colou?r|change) (?:it|them|that)\b"
+)
 _RULED_OUT: Final = re.compile(r"(?:no|not|never)\b")
 
 
@@ -168,7 +170,7 @@ def _answers(question: str, sentences: list[str]) -> bool:
     first = sentences[0]
     if is_ruling_out(first) or starts_over(first) or begun_anew(first):
         return False
-    if _CLOSED.match(question) and " or " not in question and _CHANGES_IT.match(first):
+    if " or " not in question and _CHANGES_IT.match(first):
         return False
     # "Forget it" may be an answer; with more behind it, it is none.
     return len(sentences) == 1 or not _begins_something(first)
