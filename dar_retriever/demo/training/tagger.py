@@ -30,7 +30,7 @@ from dar_retriever.reformulation.english import English
 from dar_retriever.reformulation.tagging import Tag
 from dar_retriever.reformulation.tagging.packed import pack
 from dar_retriever.reformulation.tagging.ruled import ruled
-from dar_retriever.reformulation.tagging.spelling import WORDS
+from dar_retriever.reformulation.tagging.spelling import RARE, WORDS
 from dar_retriever.reformulation.tagging.tagger import TAGS, TYPES, Pieces, pieces_of
 
 CHATS: Final = Path(__file__).parent / "chats"
@@ -41,6 +41,7 @@ _RATE: Final = 2e-4
 _WITHOUT_HINTS: Final = 0.1
 # Slips of typing are rarer.
 _NO_SLIP: Final = 12
+_UNKNOWN: Final = 5
 _FREQUENT: Final = 14_000
 # A wish that is excluded, and the other way round, costs more than a word too many.
 _WEIGHTS: Final = {"drop": 1.0, "keep": 1.0, "not": 2.0, "filter": 1.0}
@@ -214,7 +215,24 @@ def _looked_for(chats: Sequence[MarkedChat]) -> list[str]:
             if tag in (Tag.KEEP, Tag.EXCLUDE) and word.text.isalpha() and len(word.text) > 3:
                 counts[word.text.lower()] += 1
     known = SpellChecker()
-    return [word for word, count in counts.most_common() if word in known or count > _NO_SLIP]
+    return [
+        word
+        for word, count in counts.most_common()
+        if known[word] >= RARE
+        or ((word in known or count > _NO_SLIP) and not _is_slip(word, counts, known))
+    ]
+
+
+def _is_slip(word: str, counts: Counter[str], known: SpellChecker) -> bool:
+    """Whether a rare word is a far more frequent one with letters swapped or one lost."""
+    times = _NO_SLIP if word in known else _UNKNOWN
+    return any(
+        counts[near] > times * counts[word]
+        for near in known.edit_distance_1(word)
+        if near in known
+        and (sorted(near) == sorted(word) or len(near) > len(word))
+        and (near != f"{word}s" or word.endswith("s"))
+    )
 
 
 if __name__ == "__main__":

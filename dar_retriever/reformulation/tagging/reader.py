@@ -13,7 +13,7 @@ from dar_retriever.reformulation.base import Reading
 from dar_retriever.reformulation.english import English
 from dar_retriever.reformulation.english.framing import plain
 from dar_retriever.reformulation.english.lexicon import stem, visibility
-from dar_retriever.reformulation.english.replies import NO
+from dar_retriever.reformulation.english.replies import NO, YES
 from dar_retriever.reformulation.english.subjects import starts_over
 from dar_retriever.reformulation.english.wording import spoken, worded
 from dar_retriever.reformulation.tagging.phrases import conditions, phrases
@@ -23,12 +23,16 @@ from dar_retriever.reformulation.tagging.verdicts import settled
 from dar_retriever.reformulation.tagging.words import Tag, words_in
 
 _TOO_LONG: Final = "the conversation is longer than the tagger reads: the rules alone read it"
+# Of VisDial's dialogues, which are interviews, 97 % are told by these; of 1,640 chats none.
+_QUESTIONS: Final = 4
+_YES_OR_NO: Final = 0.3
 
 
 class TaggedEnglish:
     """Reads English with a tagger that is told what the rules make of it; see ``LanguageRules``.
 
-    Words beside reference images are read by the rules alone.
+    The rules alone read words beside reference images, and interviews: a description and then
+    four or more questions, each answered, a third of them with yes or no.
 
     Args:
         tagger: What tags the words; the embedded one by default.
@@ -44,7 +48,7 @@ class TaggedEnglish:
         dialogue, slips = spelt(_spoken(dialogue))
         ruled = self._rules.read(dialogue)
         ruled = replace(ruled, notes=(*ruled.notes, *slips))
-        if dialogue.images or not ruled.phrases:
+        if dialogue.images or not ruled.phrases or _interview(dialogue):
             return ruled
         tagged = (self._tagger or embedded()).tags(dialogue, ruled)
         if tagged is None:
@@ -76,10 +80,25 @@ class TaggedEnglish:
 
 def _denied(dialogue: Dialogue) -> set[int]:
     """The places of the questions that the user says no to."""
+    return {place for place, answer in _answers(dialogue).items() if NO.match(answer)}
+
+
+def _interview(dialogue: Dialogue) -> bool:
+    """Whether the user answers question after question, and says nothing else."""
+    answers = _answers(dialogue)
+    said = sum(turn.role == "user" for turn in dialogue.turns)
+    if len(answers) < max(_QUESTIONS, said - 1):
+        return False
+    plain_ones = sum(bool(YES.match(each) or NO.match(each)) for each in answers.values())
+    return plain_ones >= _YES_OR_NO * len(answers)
+
+
+def _answers(dialogue: Dialogue) -> dict[int, str]:
+    """What the user says to each message of the assistant, by the place of that message."""
     return {
-        place
+        place: worded(answer.text).strip()
         for place, (question, answer) in enumerate(pairwise(dialogue.turns))
-        if question.role == "assistant" and NO.match(worded(answer.text).strip())
+        if question.role == "assistant" and answer.role == "user"
     }
 
 

@@ -31,12 +31,14 @@ class Tagged:
         tag: What becomes of it.
         certainty: From 0 to 1.
         hint: What the rules would have made of it.
+        kept: How likely the caption keeps it, from 0 to 1, if it either keeps or drops it.
     """
 
     word: Word
     tag: Tag
     certainty: float
     hint: Tag
+    kept: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,14 @@ class WordTagger:
             logits = self._model(
                 input_ids=torch.tensor([pieces.ids]), token_type_ids=torch.tensor([pieces.types])
             ).logits[0]
-        shares, labels = logits[pieces.firsts].softmax(-1).max(-1)
+        logits = logits[pieces.firsts]
+        shares, labels = logits.softmax(-1).max(-1)
+        either = logits[:, [self._labels.index(Tag.KEEP), self._labels.index(Tag.DROP)]]
+        kept = either.softmax(-1)[:, 0]
         return [
-            Tagged(word, self._labels[label], share, hint)
-            for word, label, share, hint in zip(
-                words, labels.tolist(), shares.tolist(), hints, strict=True
+            Tagged(word, self._labels[label], *each)
+            for word, label, *each in zip(
+                words, labels.tolist(), shares.tolist(), hints, kept.tolist(), strict=True
             )
         ]
 

