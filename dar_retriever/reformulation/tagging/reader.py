@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
@@ -12,7 +13,7 @@ from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.reformulation.base import Reading
 from dar_retriever.reformulation.english import English
 from dar_retriever.reformulation.english.framing import plain
-from dar_retriever.reformulation.english.lexicon import stem, visibility
+from dar_retriever.reformulation.english.lexicon import PREPOSITIONS, stem, visibility
 from dar_retriever.reformulation.english.replies import NO, YES
 from dar_retriever.reformulation.english.subjects import starts_over
 from dar_retriever.reformulation.english.wording import spoken, worded
@@ -26,6 +27,7 @@ _TOO_LONG: Final = "the conversation is longer than the tagger reads: the rules 
 # Of VisDial's dialogues, which are interviews, 97 % are told by these; of 1,640 chats none.
 _QUESTIONS: Final = 4
 _YES_OR_NO: Final = 0.3
+_WITH: Final = re.compile(rf"{PREPOSITIONS}\b", re.IGNORECASE)
 
 
 class TaggedEnglish:
@@ -58,7 +60,7 @@ class TaggedEnglish:
         if starts_over(plain(dialogue.turns[ruled.since].text)) or _gone(told, ruled.since):
             told = [each for each in told if each.word.turn >= ruled.since]
         kept = phrases(dialogue.turns, told, Tag.KEEP)
-        if not kept:
+        if not kept or (ruled.since == 0 < kept[0][0] and _has_no_thing(kept[0][1])):
             return ruled
         # What is kept of an earlier subject belongs to the present one.
         since = ruled.since if kept[0][0] >= ruled.since else 0
@@ -100,6 +102,11 @@ def _answers(dialogue: Dialogue) -> dict[int, str]:
         for place, (question, answer) in enumerate(pairwise(dialogue.turns))
         if question.role == "assistant" and answer.role == "user"
     }
+
+
+def _has_no_thing(phrase: str) -> bool:
+    """Whether a phrase says only what a thing is like: "with a lid"."""
+    return bool(_WITH.match(phrase))
 
 
 def _gone(told: Sequence[Tagged], since: int) -> bool:

@@ -163,6 +163,13 @@ def test_names_that_the_tagger_takes_for_conditions_stay_in_the_caption():
         assert [each.word.text for each in told if each.tag == Tag.KEEP] == words
 
 
+def test_what_is_added_to_a_thing_does_not_stand_alone():
+    offered = "I found several red mugs. Do any of these match what you're looking for, or would "
+    dialogue = said("a mug", f"A: {offered}you like to refine the search?", "yes but with a lid")
+
+    assert READS.reformulate(dialogue).caption == "a mug, a lid"
+
+
 def test_the_rules_read_interviews():
     dialogue = said(
         *("a man on a bench", "A: is he old ?", "yes", "A: is there a dog ?", "no"),
