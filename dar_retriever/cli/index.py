@@ -23,10 +23,12 @@ from dar_retriever.cli.common import (
 from dar_retriever.cli.display import one_line
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.ingest import IngestReport, ingest_on_ray, sync, watch
+from dar_retriever.ingest.captioners import open_captioner
 from dar_retriever.stores.engines import is_for_one_process
 from dar_retriever.stores.opening import is_address, open_image_store, open_store
 from dar_retriever.support.addresses import shown_address
-from dar_retriever.support.progress import progress_bar
+from dar_retriever.support.progress import progress_bar, quiet_libraries
+from dar_retriever.understanding import Captioner
 
 
 @APP.command()
@@ -59,6 +61,13 @@ def index(
             "--parts", help="Find by pieces, frames and pages, too (extras for films: video, pdf)."
         ),
     ] = False,
+    captions: Annotated[
+        str,
+        typer.Option(
+            help="Describe pictures without a caption, by an image-to-text model of transformers "
+            "(name or folder), MODULE:FUNCTION, or ocr (extra: ocr)."
+        ),
+    ] = "",
     batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
     engine: Annotated[
         Literal["local", "ray"],
@@ -79,6 +88,8 @@ def index(
             )
         if parts:
             raise InvalidInputError("--parts: Ray stores none; use --engine local")
+        if captions:
+            raise InvalidInputError("--captions: Ray writes none; use --engine local")
         with progress_bar("Indexing") as progress:
             opener = partial(open_store, store)
             report = ingest_on_ray(
@@ -86,7 +97,7 @@ def index(
             )
         _show(report, store, json_=json_)
         return
-    encoder = open_()
+    encoder, captioner = open_(), _captioner(captions, device)
     keep = partial(
         sync,
         folder,
@@ -98,15 +109,23 @@ def index(
         location=location,
         near_duplicates=near_duplicates,
         parts=parts,
+        captioner=captioner,
         batch_size=batch_size,
     )
-    with progress_bar("Indexing") as progress:
-        report = keep(progress=progress)
+    with progress_bar("Indexing") as progress, progress_bar("Captioning") as captioned:
+        report = keep(progress=progress, caption_progress=captioned)
     _show(report, store, json_=json_)
     if watch_:
         ERR.print(f"Watching {folder} (Ctrl-C ends it)", markup=False, highlight=False)
         for report in watch(folder, keep):
             _show(report, store, json_=json_)
+
+
+def _captioner(name: str, device: str | None) -> Captioner | None:
+    if not name:
+        return None
+    with quiet_libraries():
+        return open_captioner(name, device)
 
 
 def _show(report: IngestReport, store: str, *, json_: bool) -> None:
@@ -118,6 +137,9 @@ def _show(report: IngestReport, store: str, *, json_: bool) -> None:
     for entry in report.left_out:
         line = one_line(f"left out {entry.path}: {entry.reason}")
         ERR.print(line, markup=False, soft_wrap=True)
+    for entry in report.uncaptioned:
+        line = one_line(f"no caption for {entry.path}: {entry.reason}")
+        ERR.print(line, markup=False, soft_wrap=True)
     for remark in report.remarks:
         ERR.print(one_line(remark), markup=False, soft_wrap=True)
     gone = f"{report.gone} gone"
@@ -125,6 +147,10 @@ def _show(report: IngestReport, store: str, *, json_: bool) -> None:
         gone += " and removed" if report.pruned else " (--prune removes them)"
     if report.near_duplicates:
         gone += f", {report.near_duplicates} near duplicates"
+    if report.captioned or report.uncaptioned:
+        gone += f", {report.captioned} captioned"
+    if report.uncaptioned:
+        gone += f", {len(report.uncaptioned)} without caption"
     kinds = sorted(report.passed_over.items(), key=lambda item: (-item[1], item[0]))
     passed_over = f"{sum(report.passed_over.values())} passed over"
     if kinds:

@@ -134,8 +134,14 @@ class TransformersEncoder(TorchEncoder):
         return _pooled(self._model.get_image_features(**pixels))
 
 
-def open_safely(model: str, config: Any, *, pickled: bool) -> Any:
+def open_safely(model: str, config: Any, *, pickled: bool, opener: Any = None) -> Any:
     """Open a model of transformers in float32, without its code and, if not asked for, pickles.
+
+    Args:
+        model: Hub id or local folder.
+        config: Its configuration.
+        pickled: Whether pickled weights may be opened.
+        opener: The class that opens it; that of encoders by default.
 
     Raises:
         ModelLoadError: Its weights are pickled, and ``pickled`` is False.
@@ -148,9 +154,9 @@ def open_safely(model: str, config: Any, *, pickled: bool) -> Any:
     if named.endswith(".bin") and not pickled:
         raise pickle_refused(model, named)
     config._attn_implementation = None  # noqa: SLF001 (transformers has no other name for it)
-    opener = BlipForImageTextRetrieval if config.model_type == "blip" else AutoModel
+    encoder = BlipForImageTextRetrieval if config.model_type == "blip" else AutoModel
     try:
-        return opener.from_pretrained(
+        return (opener or encoder).from_pretrained(
             model,
             config=config,
             dtype=torch.float32,

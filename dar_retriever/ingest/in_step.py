@@ -13,6 +13,7 @@ from dar_retriever.ingest.reader import Facts
 from dar_retriever.ingest.report import IngestReport, Progress
 from dar_retriever.stores.base import FillableStore, TrackingStore, has_parts
 from dar_retriever.stores.hits import Metadata
+from dar_retriever.understanding.composition import Captioner
 
 
 def ingest(
@@ -25,6 +26,8 @@ def ingest(
     location: bool = False,
     near_duplicates: bool = False,
     parts: bool = False,
+    captioner: Captioner | None = None,
+    caption_progress: Progress | None = None,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -57,6 +60,12 @@ def ingest(
         parts: Whether pieces of pictures, frames of animations and films (extra: video) and pages
             of PDFs (extra: pdf) are stored too; then an entry is found by its best part, and its
             hit says which that is. A store that has parts keeps getting them.
+        captioner: Puts pictures into words that people gave no caption, those stored before too:
+            any function, ``TransformersCaptioner``, ``ChatCaptioner`` or ``OcrCaptioner``. Its
+            captions are marked in the metadata, "captioned_by". A store on Chroma keeps the vectors
+            of all captions, and its searches read them.
+        caption_progress: Called with the number of pictures that were captioned or failed, and of
+            all that need a caption.
         batch_size: Number of images that are encoded and written at once.
         workers: Number of threads that read and decode; one per core by default.
         progress: Called with the number of files done (stored, known or left out) and of all files.
@@ -71,7 +80,16 @@ def ingest(
     """
     parts = parts or has_parts(store)
     facts = Facts(exif, location, near_duplicates)
-    options = Options(metadata, facts, batch_size, workers, progress, parts=parts)
+    options = Options(
+        metadata,
+        facts,
+        batch_size,
+        workers,
+        progress,
+        parts=parts,
+        captioner=captioner,
+        caption_progress=caption_progress,
+    )
     return run(files_of(source, parts=parts), store, encoder, options)
 
 
@@ -87,6 +105,8 @@ def sync(
     location: bool = False,
     near_duplicates: bool = False,
     parts: bool = False,
+    captioner: Captioner | None = None,
+    caption_progress: Progress | None = None,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -109,6 +129,8 @@ def sync(
         location: See ``ingest``.
         near_duplicates: See ``ingest``.
         parts: See ``ingest``.
+        captioner: See ``ingest``.
+        caption_progress: See ``ingest``.
         batch_size: See ``ingest``.
         workers: See ``ingest``.
         progress: See ``ingest``.
@@ -126,6 +148,15 @@ def sync(
     parts = parts or has_parts(store)
     facts = Facts(exif, location, near_duplicates)
     options = Options(
-        metadata, facts, batch_size, workers, progress, root=root, prune=prune, parts=parts
+        metadata,
+        facts,
+        batch_size,
+        workers,
+        progress,
+        root=root,
+        prune=prune,
+        parts=parts,
+        captioner=captioner,
+        caption_progress=caption_progress,
     )
     return run(files_of(Path(folder), parts=parts), store, encoder, options)

@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import InvalidInputError, StoreError
+from dar_retriever.ingest.captioning import add_captions
 from dar_retriever.ingest.files import FileState, FolderState, Listed
 from dar_retriever.ingest.in_parts import InParts
 from dar_retriever.ingest.mapper import Encode, Steps, images_of
@@ -30,10 +31,11 @@ from dar_retriever.ingest.reader import (
 from dar_retriever.ingest.report import IngestReport, Progress
 from dar_retriever.ingest.side_by_side import encoding
 from dar_retriever.ingest.target import Target, target_of
-from dar_retriever.stores.base import FillableStore, WholeStore
+from dar_retriever.stores.base import FillableStore, WholeStore, has_captions
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Metadata
 from dar_retriever.stores.near_duplicates import mark_near_duplicates
+from dar_retriever.understanding.composition import Captioner
 
 T = TypeVar("T")
 
@@ -50,6 +52,8 @@ class Options:
         facts: What is kept of what the files tell.
         within: Of a list of files, the folder that their paths are to be relative to.
         parts: Whether parts of the images are stored too.
+        captioner: Puts pictures into words that people gave no caption.
+        caption_progress: Like ``progress``, for captions.
 
     Raises:
         InvalidInputError: The size of a batch or the number of workers is below 1.
@@ -64,6 +68,8 @@ class Options:
     root: str = ""
     prune: bool = False
     parts: bool = False
+    captioner: Captioner | None = None
+    caption_progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if min(self.batch_size, self.threads) < 1:
@@ -133,6 +139,10 @@ def run(
     if options.facts.likeness and isinstance(store, WholeStore):
         added = list(store.records(work.added))
         work.report.near_duplicates = mark_near_duplicates(store, added)
+    if options.captioner is not None or has_captions(store):
+        stored = store.known(work.ids.values())
+        part = add_captions(store, encoder, options.captioner, stored, options.caption_progress)
+        work.report.include(part)
     work.report.left_out = [*source.left_out, *work.report.left_out]
     work.report.remarks = [*said.remarks, *work.report.remarks]
     work.report.passed_over = dict(source.passed_over)

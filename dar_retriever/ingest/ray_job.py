@@ -94,7 +94,8 @@ def ingest_on_ray(
     for row in _rows(parts):
         part = json.loads(row["report"])
         left_out = [LeftOut(**entry) for entry in part.pop("left_out")]
-        report.include(IngestReport(**part, left_out=left_out))
+        uncaptioned = [LeftOut(**entry) for entry in part.pop("uncaptioned")]
+        report.include(IngestReport(**part, left_out=left_out, uncaptioned=uncaptioned))
         done += row["files"]
         if progress is not None:
             progress(done, total)

@@ -32,6 +32,8 @@ class IngestReport:
         near_duplicates: Added images that are nearly the same as another, if that was looked for.
         passed_over: How many files are no images by their name, by suffix.
         left_out: Files that could not be used, with reasons.
+        captioned: Pictures that a captioner put into words now.
+        uncaptioned: Pictures that it should have put into words, with the reasons why it did not.
         remarks: What else should be known, such as metadata that name no file.
         seconds: Duration of the ingest.
         encoding: Seconds spent on encoding, summed over all workers. The rest of the time they
@@ -49,6 +51,8 @@ class IngestReport:
     pruned: bool = False
     near_duplicates: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
+    captioned: int = 0
+    uncaptioned: list[LeftOut] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -67,5 +71,7 @@ class IngestReport:
         self.near_duplicates += part.near_duplicates
         self.left_out += part.left_out
         self.remarks += part.remarks
+        self.captioned += part.captioned
+        self.uncaptioned += part.uncaptioned
         self.passed_over = dict(Counter(self.passed_over) + Counter(part.passed_over))
         self.encoding += part.encoding

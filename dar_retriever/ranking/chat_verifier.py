@@ -15,10 +15,10 @@ from pydantic import BaseModel, Field, create_model
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.language_models import LanguageModel, ask
 from dar_retriever.language_models.instructions import instructions
+from dar_retriever.language_models.pictures import picture_part
 from dar_retriever.ranking.base import Candidates, Scores, require_words_alone
 from dar_retriever.ranking.propositions import Proposition, propositions
 from dar_retriever.stores.hits import Hit, Shown
-from dar_retriever.support.images import data_url
 
 Judgement: TypeAlias = Literal["yes", "no", "unclear"]
 
@@ -134,9 +134,8 @@ class ChatVerifier:
 
     def _asked(self, hit: Hit, texts: Sequence[str]) -> dict[str, Judgement]:
         numbered = {str(number): text for number, text in enumerate(texts, 1)}
-        shown = data_url(hit.open(), _SIDE)
         parts: list[dict[str, Any]] = [
-            {"type": "image_url", "image_url": {"url": shown}},
+            picture_part(hit.open(), _SIDE),
             {"type": "text", "text": json.dumps(numbered, ensure_ascii=False)},
         ]
         form = _answers_to(len(texts))

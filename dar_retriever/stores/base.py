@@ -70,6 +70,29 @@ class PartStore(TrackingStore, Protocol):
         ...
 
 
+@runtime_checkable
+class CaptionStore(TrackingStore, Protocol):
+    """A store whose search reads captions too; an ``ImageStore`` on Chroma does."""
+
+    @property
+    def has_captions(self) -> bool:
+        """Whether vectors of captions are stored."""
+        ...
+
+    def captions_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """The captions of entries whose vectors are stored, by id."""
+        ...
+
+    def keep_captions(self, captions: Mapping[str, StoredPart | None]) -> None:
+        """Store the vectors of captions by id, in place of those stored; None takes one away."""
+        ...
+
+
+def has_captions(store: object) -> bool:
+    """Whether a store holds vectors of captions."""
+    return isinstance(store, CaptionStore) and store.has_captions
+
+
 def has_parts(store: object) -> bool:
     """Whether a store holds parts of images."""
     return isinstance(store, PartStore) and store.has_parts

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 # The metadata field that holds a PictureRecord as JSON; hits do not show it.
 RECORD: Final = "dar_picture"
+# The metadata field that names the model that wrote the caption; people's captions have none.
+CAPTIONED_BY: Final = "captioned_by"
+# What models wrote, by model; hits do not show it.
+_CAPTIONS: Final = "captions"
 _CAPTION: Final = "caption"
 _MEASURED: Final = ("width", "height")
 
@@ -39,7 +43,8 @@ class PictureRecord:
     Attributes:
         id: Hash of the bytes.
         copies: The files that hold these bytes, at least one.
-        facts: What the bytes tell: width, height, when and with what it was taken.
+        facts: What the bytes tell: width, height, when and with what it was taken, and the captions
+            that models wrote.
         tracked: Whether the copies were written by a sync; older records only know a location.
     """
 
@@ -49,20 +54,37 @@ class PictureRecord:
     tracked: bool = True
 
     @property
-    def caption(self) -> str:
-        """The captions of all copies, each once."""
+    def given_caption(self) -> str:
+        """The captions that people gave its copies, each once."""
         texts = (str(copy.entry.get(_CAPTION) or "") for copy in self.copies)
         return " / ".join(dict.fromkeys(text for text in texts if text))
 
     @property
+    def caption(self) -> str:
+        """The given caption; where there is none, that of the model named last."""
+        return self.given_caption or self.caption_by(self.facts.get(CAPTIONED_BY, ""))
+
+    def caption_by(self, model: str) -> str:
+        """The caption that a model wrote; empty if it wrote none."""
+        return str(self.facts.get(_CAPTIONS, {}).get(model, ""))
+
+    def captioned(self, caption: str, model: str) -> PictureRecord:
+        """The same with a caption that a model wrote; those of other models are kept."""
+        captions = {**self.facts.get(_CAPTIONS, {}), model: caption}
+        return replace(self, facts={**self.facts, _CAPTIONS: captions, CAPTIONED_BY: model})
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """The metadata of all copies; a field about which they differ becomes a list."""
+        machine_made = self.caption and not self.given_caption
+        unseen = {_CAPTIONS} if machine_made else {_CAPTIONS, CAPTIONED_BY}
+        facts = {name: value for name, value in self.facts.items() if name not in unseen}
         said: dict[str, list[Any]] = {}
         for copy in self.copies:
             for name, value in copy.entry.items():
                 if name != _CAPTION and value is not None:
                     said.setdefault(name, []).append(value)
-        return {**self.facts, **{name: _united(values) for name, values in said.items()}}
+        return {**facts, **{name: _united(values) for name, values in said.items()}}
 
     def as_text(self) -> str:
         """The copies and facts as JSON."""
@@ -81,8 +103,11 @@ def record_of_location(
 ) -> PictureRecord:
     """A record of an earlier version, or of another program: it knows a location and no more."""
     facts = {name: metadata[name] for name in _MEASURED if name in metadata}
+    model = metadata.get(CAPTIONED_BY) if caption else None
+    if model:
+        facts |= {_CAPTIONS: {model: caption}, CAPTIONED_BY: model}
     entry = {name: value for name, value in metadata.items() if name not in facts}
-    entry |= {_CAPTION: caption} if caption else {}
+    entry |= {_CAPTION: caption} if caption and not model else {}
     return PictureRecord(id, (Copy("", uri, entry=entry),) if uri else (), facts, tracked=False)
 
 

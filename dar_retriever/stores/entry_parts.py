@@ -1,4 +1,4 @@
-"""The parts of an entry: pieces of a picture, frames of a film, pages of a document."""
+"""The parts of an entry: pieces of a picture, frames of a film, pages of a document, words."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ class EntryPart:
         box: The piece of the picture; None if it is all of it.
         second: When the frame is shown, in seconds from the start; None if nothing moves.
         page: Number of the page, from 1; None if there are no pages.
+        caption: The entry's caption, if the part is no picture but these words; else empty.
     """
 
     number: int
     box: Box | None = None
     second: float | None = None
     page: int | None = None
+    caption: str = ""
 
     def __str__(self) -> str:
         """For people: "page 3", "at 1:05", "upper left"."""
@@ -46,14 +48,16 @@ class EntryPart:
 
     def as_text(self) -> str:
         """All of it as JSON."""
-        return json.dumps({"number": self.number} | self.as_json())
+        words = {"caption": self.caption} if self.caption else {}
+        return json.dumps({"number": self.number} | self.as_json() | words)
 
     @classmethod
     def of_text(cls, text: str) -> EntryPart:
         """A part of its ``as_text``."""
         found = json.loads(text)
         box = tuple(found.get("box") or ()) or None
-        return cls(found["number"], box, found.get("second"), found.get("page"))
+        where = box, found.get("second"), found.get("page")
+        return cls(found["number"], *where, found.get("caption", ""))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from dar_retriever.encoders.base import ImageEncoder, Vectors
-from dar_retriever.stores.arguments import collection_name, hit_count, require_stored
+from dar_retriever.stores.arguments import collection_name, hit_count
 from dar_retriever.stores.chroma import Connection, FolderConnection, ServerConnection
+from dar_retriever.stores.chroma.beside import Beside
 from dar_retriever.stores.chroma.catalogue import Catalogue
 from dar_retriever.stores.chroma.check import lost_in, write_again
 from dar_retriever.stores.chroma.collections import opened
-from dar_retriever.stores.chroma.parts import Parts, part_record
-from dar_retriever.stores.chroma.records import PAGE, Upsert, once, pages_of, record_of, unit_rows
+from dar_retriever.stores.chroma.records import PAGE, Upsert, once, pages_of, record_of
 from dar_retriever.stores.chroma.search import ChromaSearch
 from dar_retriever.stores.chroma.survey import ChromaSurvey
 from dar_retriever.stores.copies import PictureRecord
@@ -82,10 +80,10 @@ class ImageStore:
         self.fingerprint = found.fingerprint
         self.folder: Path | None = None
         self._catalogue = Catalogue(self._chroma, found.metadata, Roots.of(roots))
-        self._parts = Parts(self._chroma, collection, encoder)
+        self._beside = Beside(self._chroma, collection, encoder, self.width)
         self._survey = ChromaSurvey(self._chroma, self.width)
         self._search = ChromaSearch(
-            self._chroma, found.space, self._catalogue, self._parts, self._survey
+            self._chroma, found.space, self._catalogue, self._beside, self._survey
         )
 
     @classmethod
@@ -164,9 +162,8 @@ class ImageStore:
         """
         self._survey.changed()
         records = [record_of(image, self.width) for image in images]
-        parts = [part_record(image, part, self.width) for image in images for part in image.parts]
         # An image counts as stored once its parts are.
-        self._parts.write([image.id for image in images], parts)
+        self._beside.write(images)
         for page in pages_of(records):
             self._chroma.write(Upsert(page))
 
@@ -179,7 +176,8 @@ class ImageStore:
     ) -> list[Hit]:
         """See ``SearchableStore``. Chroma's index finds the hits; their scores are exact.
 
-        An entry with parts has the score of its best vector, and its hit names that part.
+        An entry with parts has the score of its best vector, and its hit names that part. Stored
+        captions count as much as they help here: see ``CaptionCalibration``.
         """
         return self._search.hits(vector, hit_count(k), where, exclude)
 
@@ -192,7 +190,7 @@ class ImageStore:
         """Delete images from the store, but not their files; unknown ids are ignored."""
         if ids:
             self._survey.changed()
-            self._parts.delete(ids)
+            self._beside.delete(ids)
             self._chroma.write(lambda collection: collection.delete(once(ids)))
 
     @property
@@ -227,15 +225,28 @@ class ImageStore:
     @property
     def has_parts(self) -> bool:
         """Whether parts of entries are stored."""
-        return bool(self._parts)
+        return bool(self._beside.parts)
 
     def with_parts(self, ids: Iterable[str]) -> set[str]:
         """The ids among these of entries with parts."""
-        return self._parts.entries(ids)
+        return self._beside.parts.entries(ids)
 
     def parts_of(self, ids: Sequence[str]) -> dict[str, list[StoredPart]]:
-        """The parts of entries, by id; entries without are left out."""
-        return self._parts.of(ids)
+        """The parts of entries, captions included, by id; entries without are left out."""
+        return self._beside.of(ids)
+
+    @property
+    def has_captions(self) -> bool:
+        """Whether vectors of captions are stored."""
+        return bool(self._beside.captions)
+
+    def captions_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """The captions of entries whose vectors are stored, by id."""
+        return {id_: part.caption for id_, part in self._beside.captions.named(ids).items()}
+
+    def keep_captions(self, captions: Mapping[str, StoredPart | None]) -> None:
+        """Store the vectors of captions by id, in place of those stored; None takes one away."""
+        self._beside.keep_captions(captions)
 
     def lost(self, *, repair: bool = False) -> list[str]:
         """The ids of images and of their parts that the index does not find by their own vectors.
@@ -246,7 +257,7 @@ class ImageStore:
         lost = self._chroma.read(lambda c: [id_ for page in lost_in(c) for id_ in page])
         if repair and lost:
             self._chroma.write(lambda collection: write_again(collection, lost))
-        return lost + self._parts.lost(repair=repair)
+        return lost + self._beside.lost(repair=repair)
 
     def vectors(self) -> tuple[list[str], Vectors]:
         """All ids and their vectors, float32 (N, d), for exact ranking and evaluation."""
@@ -261,12 +272,7 @@ class ImageStore:
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
         """The stored vectors with the highest scores, best first: float32 (k or fewer, d)."""
-        found = self._chroma.read(
-            lambda collection: collection.query(
-                query_embeddings=vector[None], n_results=k, include=["embeddings"]
-            )
-        )
-        return unit_rows(self.width, *found["embeddings"])
+        return self._search.nearest(vector, k)
 
     def captions(self, most: int) -> list[str]:
         """The captions of some random images, without duplicates; the same at every call."""
@@ -274,13 +280,7 @@ class ImageStore:
 
     def vectors_of(self, ids: Sequence[str]) -> Vectors:
         """See ``SearchableStore``."""
-        if not ids:
-            return np.empty((0, self.width), np.float32)
-        found = self._chroma.read(lambda c: c.get(once(ids), include=["embeddings"]))
-        rows = dict(zip(found["ids"], found["embeddings"], strict=True))
-        rows |= self._parts.vectors([id_ for id_ in ids if id_ not in rows])
-        require_stored(ids, rows)
-        return unit_rows(self.width, [rows[id_] for id_ in ids])
+        return self._search.vectors_of(ids)
 
     def facets(self, sample: int = PAGE) -> dict[str, list[str]]:
         """Fields to filter by: text fields with few values, by name, with the commonest first.

@@ -21,12 +21,12 @@ from dar_retriever.stores.chroma.records import (
     once,
     pages_of,
     record_of,
+    stretches,
     unit_rows,
 )
 from dar_retriever.stores.entry_parts import EntryPart, StoredPart, part_id
 from dar_retriever.stores.hits import StoredImage
 
-_BESIDE: Final = ".dar-parts"
 _ENTRY: Final = "entry"
 _PART: Final = "part"
 # Entries that an engine is asked for by name; among more, its best parts are looked through.
@@ -47,18 +47,18 @@ class Matched(NamedTuple):
 
 
 class Parts:
-    """The parts of a store's entries; the collection is there once the first part is stored.
+    """Parts of a store's entries; their collection is there once the first one is stored.
 
     The entries' own collection does not change, so a store without parts is as it always was.
 
     Args:
         entries: Connection to the collection of the entries.
-        name: Name of that collection.
+        name: Name of the parts' collection.
         encoder: The store's encoder; None if the store was opened without.
     """
 
     def __init__(self, entries: Connection, name: str, encoder: ImageEncoder | None) -> None:
-        self._entries, self._name, self._encoder = entries, f"{name}{_BESIDE}", encoder
+        self._entries, self._name, self._encoder = entries, name, encoder
         self._opened: tuple[Connection, Opened] | None = None
         self._look_again = 0.0
 
@@ -159,6 +159,35 @@ class Parts:
                 parts.setdefault(metadata[_ENTRY], []).append(stored)
         return {id_: sorted(each, key=lambda s: s.part.number) for id_, each in parts.items()}
 
+    def count(self) -> int:
+        """How many there are."""
+        there = self._there()
+        return 0 if there is None else there[0].read(lambda c: int(c.count()))
+
+    def named(self, ids: Iterable[str]) -> dict[str, EntryPart]:
+        """The first part of each of some entries, without its vector."""
+        there = self._there()
+        if there is None:
+            return {}
+        pages = _pages([part_id(id_, 0) for id_ in once(ids)], PAGE)
+        found = (there[0].read(partial(_described, ids=page)) for page in pages)
+        told = (metadata for page in found for metadata in page["metadatas"])
+        return {each[_ENTRY]: EntryPart.of_text(each[_PART]) for each in told}
+
+    def some(self, most: int) -> dict[str, Vectors]:
+        """The vectors of some random parts by their entry: float32 (d,), unit length."""
+        there = self._there()
+        if there is None:
+            return {}
+        chroma, state = there
+        found: dict[str, Vectors] = {}
+        for start, number in stretches(self.count(), most):
+            asked = {"limit": number, "offset": start}
+            page = chroma.read(partial(_whole, **asked))
+            rows = unit_rows(state.width, page["embeddings"])
+            found |= {each[_ENTRY]: row for each, row in zip(page["metadatas"], rows, strict=True)}
+        return found
+
     def lost(self, *, repair: bool) -> list[str]:
         """See ``ImageStore.lost``."""
         there = self._there()
@@ -209,15 +238,19 @@ class Parts:
         return self._opened[0]
 
 
-def part_record(image: StoredImage, stored: StoredPart, width: int) -> Record:
-    """A part of an image as a checked Chroma record."""
-    id_ = part_id(image.id, stored.part.number)
+def part_record(entry: str, stored: StoredPart, width: int) -> Record:
+    """A part of an entry as a checked Chroma record."""
+    id_ = part_id(entry, stored.part.number)
     _, vector, text, _ = record_of(StoredImage(id_, stored.vector, ""), width)
-    return id_, vector, text, {_ENTRY: image.id, _PART: stored.part.as_text()}
+    return id_, vector, text, {_ENTRY: entry, _PART: stored.part.as_text()}
 
 
 def _ids(collection: Any, **asked: Any) -> list[str]:
     return list(collection.get(include=[], **asked)["ids"])
+
+
+def _described(collection: Any, **asked: Any) -> Any:
+    return collection.get(include=["metadatas"], **asked)
 
 
 def _whole(collection: Any, **asked: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from random import Random
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -19,6 +20,7 @@ PAGE: Final = 2000
 _PAGE_BYTES: Final = 16 * 2**20
 # Bytes of one number of a vector: in base64, or as text if an old server needs that.
 _NUMBER_BYTES: Final = 12
+_STRETCH: Final = 32
 
 # Id, vector, caption and metadata.
 Record: TypeAlias = tuple[str, Vectors, str, dict[str, Value]]
@@ -137,6 +139,17 @@ def pages_of(records: Iterable[Record]) -> Iterator[list[Record]]:
 def once(ids: Iterable[str]) -> list[str]:
     """Ids without repetitions, because Chroma refuses lists that name an id twice."""
     return list(dict.fromkeys(ids))
+
+
+def stretches(count: int, most: int) -> list[tuple[int, int]]:
+    """Places and lengths of stretches of records that make up a random choice of them.
+
+    Chroma cannot choose at random. Short stretches avoid many similar images from one folder.
+    """
+    if count <= most:
+        return [(0, most)]
+    starts = Random(count).sample(range(count // _STRETCH), most // _STRETCH)
+    return [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
 
 
 def unit_rows(width: int, *parts: Any) -> Vectors:

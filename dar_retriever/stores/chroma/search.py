@@ -1,25 +1,33 @@
-"""Searching a collection and the parts beside it."""
+"""Searching a collection, the parts and the captions beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.stores.arguments import require_stored
+from dar_retriever.stores.caption_scores import CaptionCalibration, CaptionScale
+from dar_retriever.stores.chroma.beside import Beside
 from dar_retriever.stores.chroma.catalogue import Catalogue
 from dar_retriever.stores.chroma.connection import Connection
 from dar_retriever.stores.chroma.index import product_of
-from dar_retriever.stores.chroma.parts import Parts
+from dar_retriever.stores.chroma.records import once, unit_rows
 from dar_retriever.stores.chroma.survey import ChromaSurvey
 from dar_retriever.stores.chroma.where import chroma_where
+from dar_retriever.stores.entry_parts import part_id
 from dar_retriever.stores.filters import Filter
 from dar_retriever.stores.hits import Hit, hit_of
 
 # Scores of one vector in two collections differ by less.
 _SAME: Final = 1e-6
+# Among so many entries by pictures and as many by captions are those that are best by both.
+_DEPTH: Final = 100
+_DEEPER: Final = 4
+_ROUNDS: Final = 3
 
 
 class ChromaSearch:
@@ -32,7 +40,7 @@ class ChromaSearch:
         chroma: The collection of the entries.
         space: Chroma's name of its distance.
         catalogue: Reads the entries.
-        parts: Their parts.
+        beside: Their parts and captions.
         survey: Knows their fields.
     """
 
@@ -41,23 +49,131 @@ class ChromaSearch:
         chroma: Connection,
         space: str,
         catalogue: Catalogue,
-        parts: Parts,
+        beside: Beside,
         survey: ChromaSurvey,
     ) -> None:
         self._chroma, self._space = chroma, space
-        self._catalogue, self._parts, self._survey = catalogue, parts, survey
+        self._catalogue, self._beside, self._survey = catalogue, beside, survey
 
     def hits(
         self, vector: Vectors, k: int, where: Filter | None, exclude: Collection[str]
     ) -> list[Hit]:
         """See ``SearchableStore.search``."""
         plain = chroma_where(where, self._survey.holds_lists)
-        found = self._whole(vector, k, where, plain, exclude)
 
         def matching() -> list[str]:
             return list(self._chroma.read(lambda c: c.get(where=plain, include=[])["ids"], where))
 
-        best = self._parts.best(vector, k, matching if plain else None, exclude)
+        def by_pictures(count: int) -> list[Hit]:
+            found = self._whole(vector, count, where, plain, exclude)
+            return self._with_parts(vector, count, matching if plain else None, exclude, found)
+
+        def by_captions(count: int) -> Mapping[str, float]:
+            allowed = matching if plain else None
+            best = self._beside.captions.best(vector, count, allowed, exclude)
+            return {id_: score for id_, (score, _) in best.items()}
+
+        calibration = self._beside.calibration()
+        scale = calibration.scale(vector) if calibration else None
+        if calibration is None or scale is None:
+            return by_pictures(k)[:k]
+        return self._by_both(vector, k, calibration, scale, by_pictures, by_captions)
+
+    def nearest(self, vector: Vectors, k: int) -> Vectors:
+        """See ``SearchableStore``."""
+        found = self._chroma.read(
+            lambda collection: collection.query(
+                query_embeddings=vector[None], n_results=k, include=["embeddings"]
+            )
+        )
+        return unit_rows(len(vector), *found["embeddings"])
+
+    def vectors_of(self, ids: Sequence[str]) -> Vectors:
+        """See ``SearchableStore``."""
+        width = self._beside.width
+        if not ids:
+            return np.empty((0, width), np.float32)
+        found = self._chroma.read(lambda c: c.get(once(ids), include=["embeddings"]))
+        rows = dict(zip(found["ids"], found["embeddings"], strict=True))
+        rows |= self._beside.parts.vectors([id_ for id_ in ids if id_ not in rows])
+        require_stored(ids, rows)
+        return unit_rows(width, [rows[id_] for id_ in ids])
+
+    def _by_both(
+        self,
+        vector: Vectors,
+        k: int,
+        calibration: CaptionCalibration,
+        scale: CaptionScale,
+        by_pictures: Callable[[int], list[Hit]],
+        by_captions: Callable[[int], Mapping[str, float]],
+    ) -> list[Hit]:
+        """The best entries by their pictures' and captions' scores mixed.
+
+        Both lists grow until no entry outside of them can be better than those found (Fagin's
+        threshold algorithm), or until they are long.
+        """
+        depth = max(_DEPTH, _DEEPER * k)
+        for _ in range(_ROUNDS):
+            seen, told = by_pictures(depth), by_captions(depth)
+            hits = {hit.id: hit for hit in seen}
+            hits |= self._others(vector, [id_ for id_ in told if id_ not in hits])
+            mixed = self._mixed(vector, list(hits.values()), calibration, scale)
+            best = sorted(mixed, key=lambda hit: -hit.score)[:k]
+            if len(seen) < depth:
+                break
+            lowest = np.array([seen[-1].score]), np.array([min(told.values(), default=0.0)])
+            beyond = max(seen[-1].score, float(scale.mixed(*lowest)[0]))
+            if len(best) == k and best[-1].score >= beyond:
+                break
+            depth *= _DEEPER
+        return best
+
+    def _mixed(
+        self,
+        vector: Vectors,
+        hits: list[Hit],
+        calibration: CaptionCalibration,
+        scale: CaptionScale,
+    ) -> list[Hit]:
+        """The hits, with the captions that are believed in their scores."""
+        rows = self._beside.captions.vectors([part_id(hit.id, 0) for hit in hits])
+        places = [place for place, hit in enumerate(hits) if part_id(hit.id, 0) in rows]
+        if not places:
+            return hits
+        wholes = self._beside.wholes([hits[place].id for place in places])
+        places = [place for place in places if hits[place].id in wholes]
+        captions = np.stack([rows[part_id(hits[place].id, 0)] for place in places])
+        own = calibration.own(captions, np.stack([wholes[hits[place].id] for place in places]))
+        scores = scale.mixed(np.array([hits[place].score for place in places]), captions @ vector)
+        for place, is_own, score in zip(places, own, scores, strict=True):
+            if is_own:
+                hits[place] = replace(hits[place], score=float(score))
+        return hits
+
+    def _others(self, vector: Vectors, ids: Sequence[str]) -> dict[str, Hit]:
+        """Hits that were not found by their pictures, with these pictures' scores."""
+        hits = self._catalogue.hits(ids)
+        rows, parts = self._beside.wholes(hits), self._beside.parts.of(list(hits))
+        found = {}
+        for id_, hit in hits.items():
+            scores = [(float(rows[id_] @ vector), None)] if id_ in rows else []
+            scores += [(float(each.vector @ vector), each.part) for each in parts.get(id_, ())]
+            if scores:
+                score, part = max(scores, key=lambda each: each[0])
+                found[id_] = replace(hit, score=score, part=part)
+        return found
+
+    def _with_parts(
+        self,
+        vector: Vectors,
+        k: int,
+        allowed: Callable[[], list[str]] | None,
+        exclude: Collection[str],
+        found: dict[str, Hit],
+    ) -> list[Hit]:
+        """The best entries, best first, of those found by their own vectors and by their parts."""
+        best = self._beside.parts.best(vector, k, allowed, exclude)
         missing = best.keys() - found.keys()
         if missing:
             # They are below the best wholes, so only their parts count.

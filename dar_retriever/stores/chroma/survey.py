@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from random import Random
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.stores.chroma.connection import Connection
-from dar_retriever.stores.chroma.records import PAGE, unit_rows
+from dar_retriever.stores.chroma.records import PAGE, stretches, unit_rows
 from dar_retriever.stores.survey import SAMPLE, Description, Survey
-
-_STRETCH: Final = 32
 
 
 class ChromaSurvey(Survey):
@@ -43,13 +40,8 @@ class ChromaSurvey(Survey):
         return ids, np.concatenate(parts) if parts else np.empty((0, 0), np.float32)
 
     def _chosen_vectors(self, count: int) -> Vectors:
-        # Chroma cannot choose at random. Short stretches avoid many similar images from one folder.
-        stretches = [(0, SAMPLE)]
-        if count > SAMPLE:
-            random = Random(count)
-            starts = random.sample(range(count // _STRETCH), SAMPLE // _STRETCH)
-            stretches = [(start * _STRETCH, _STRETCH) for start in sorted(starts)]
-        found = (self._get(limit=n, offset=at, include=["embeddings"]) for at, n in stretches)
+        chosen = stretches(count, SAMPLE)
+        found = (self._get(limit=n, offset=at, include=["embeddings"]) for at, n in chosen)
         return unit_rows(self._width, *(page["embeddings"] for page in found))
 
     def _descriptions(self, most: int) -> Iterator[Description]:

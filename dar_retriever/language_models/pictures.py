@@ -1,0 +1,19 @@
+"""Pictures in messages to chat models that see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PIL import Image
+
+from dar_retriever.support.images import data_url
+
+
+def picture_part(image: Image.Image, side: int) -> dict[str, Any]:
+    """A picture as a part of a message's content.
+
+    Args:
+        image: The picture.
+        side: Its longer side is scaled down to this many pixels.
+    """
+    return {"type": "image_url", "image_url": {"url": data_url(image, side)}}
