@@ -1,5 +1,12 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
+from dar_retriever.captioning import (
+    BatchCaptioner,
+    Captioner,
+    ChatCaptioner,
+    OcrCaptioner,
+    TransformersCaptioner,
+)
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike, Role, Round, Turn
 from dar_retriever.conversation.image_access import ImageAccess
 from dar_retriever.conversation.part import Part
@@ -131,7 +138,6 @@ from dar_retriever.support import telemetry as telemetry  # First: some librarie
 from dar_retriever.trace import Trace
 from dar_retriever.understanding.composition import (
     CaptionedReference,
-    Captioner,
     Composition,
     EncodedTogether,
     PromptDirection,
@@ -145,6 +151,7 @@ __all__ = [
     "PRESETS",
     "Acceleration",
     "AdaptiveFusion",
+    "BatchCaptioner",
     "BatchingGenerator",
     "BentQuery",
     "BlipMatcher",
@@ -156,6 +163,7 @@ __all__ = [
     "Candidates",
     "CaptionedReference",
     "Captioner",
+    "ChatCaptioner",
     "ChatVerifier",
     "Choice",
     "Closeness",
@@ -224,6 +232,7 @@ __all__ = [
     "NoExclusion",
     "NoQuestions",
     "NotGenerated",
+    "OcrCaptioner",
     "OpenAIImageGenerator",
     "OpenClipEncoder",
     "Outcome",
@@ -261,6 +270,7 @@ __all__ = [
     "StoredPart",
     "TaggingReformulator",
     "Trace",
+    "TransformersCaptioner",
     "TransformersEncoder",
     "Turn",
     "UncertaintySpending",

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from dar_retriever.captioning.base import Captioner
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
@@ -30,7 +31,7 @@ from dar_retriever.reformulation.base import Reformulator
 from dar_retriever.reformulation.tagged import TaggingReformulator
 from dar_retriever.support.deadline import call_within
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
-from dar_retriever.understanding.composition import Captioner, Composition, composition_for
+from dar_retriever.understanding.composition import Composition, composition_for
 from dar_retriever.understanding.encoded_query import EncodedQuery
 from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
 from dar_retriever.understanding.meaning import Meaning, understand

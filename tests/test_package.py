@@ -25,7 +25,7 @@ LAYERS = [
     {"errors"},
     {"support"},
     {"conversation", "language_models", "generation", "encoders"},
-    {"reformulation", "fusion", "trace"},
+    {"reformulation", "fusion", "captioning", "trace"},
     {"understanding"},
     {"query_encoder"},
     {"stores"},

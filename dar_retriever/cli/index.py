@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from dar_retriever.captioning import Captioner, open_captioner
 from dar_retriever.cli.common import (
     APP,
     ERR,
@@ -23,12 +24,10 @@ from dar_retriever.cli.common import (
 from dar_retriever.cli.display import one_line
 from dar_retriever.errors import InvalidInputError
 from dar_retriever.ingest import IngestReport, ingest_on_ray, sync, watch
-from dar_retriever.ingest.captioners import open_captioner
 from dar_retriever.stores.engines import is_for_one_process
 from dar_retriever.stores.opening import is_address, open_image_store, open_store
 from dar_retriever.support.addresses import shown_address
-from dar_retriever.support.progress import progress_bar, quiet_libraries
-from dar_retriever.understanding import Captioner
+from dar_retriever.support.progress import progress_bar, progress_bars, quiet_libraries
 
 
 @APP.command()
@@ -112,8 +111,8 @@ def index(
         captioner=captioner,
         batch_size=batch_size,
     )
-    with progress_bar("Indexing") as progress, progress_bar("Captioning") as captioned:
-        report = keep(progress=progress, caption_progress=captioned)
+    with progress_bars("Indexing", "Captioning") as (indexed, captioned):
+        report = keep(progress=indexed, caption_progress=captioned)
     _show(report, store, json_=json_)
     if watch_:
         ERR.print(f"Watching {folder} (Ctrl-C ends it)", markup=False, highlight=False)

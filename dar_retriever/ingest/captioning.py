@@ -11,9 +11,9 @@ from typing import Final, Protocol, TypeVar
 import numpy as np
 from PIL import Image
 
+from dar_retriever.captioning.base import Captioned, Captioner, captioner_name, captions_of
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import DARError, StoreError
-from dar_retriever.ingest.captioners.base import Captioned, captioner_name, captions_of
 from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
 from dar_retriever.stores.base import CaptionStore, FillableStore, TrackingStore
 from dar_retriever.stores.copies import CAPTIONED_BY, PictureRecord, record_of_location
@@ -22,7 +22,6 @@ from dar_retriever.stores.entry_parts import EntryPart, StoredPart
 from dar_retriever.stores.hits import Hit
 from dar_retriever.stores.kept import document_and_metadata, stored_image
 from dar_retriever.trace import of_error
-from dar_retriever.understanding.composition import Captioner
 
 T = TypeVar("T")
 
@@ -40,6 +39,8 @@ def add_captions(
     captioner: Captioner | None,
     ids: Iterable[str],
     progress: Progress | None = None,
+    *,
+    begin: bool = False,
 ) -> IngestReport:
     """Put stored pictures into words, and keep the vectors of captions in step with them.
 
@@ -53,6 +54,7 @@ def add_captions(
         captioner: Describes pictures; None to go on with the captions that there are.
         ids: The pictures.
         progress: Called with the number of pictures done and of all that need a caption.
+        begin: Whether a store without vectors of captions gets them without a captioner, too.
 
     Returns:
         What was captioned, and what was not, with reasons.
@@ -61,7 +63,7 @@ def add_captions(
         StoreError: The store cannot change what it knows of a picture, or cannot be written to.
     """
     entries, asked = _entries_of(store), list(dict.fromkeys(ids))
-    keeper = _Keeper(store, encoder, begins=captioner is not None)
+    keeper = _Keeper(store, encoder, begins=begin or captioner is not None)
     report = IngestReport()
     if captioner is not None:
         report = _Run(entries, captioner, keeper, progress).over(asked)
@@ -144,18 +146,19 @@ class _Keeper:
     def _encoded(self, texts: list[str]) -> np.ndarray | None:
         if not texts:
             return np.empty((0, self.encoder.dimension), np.float32)
-        encode = getattr(self.encoder, "encode_texts", None)
-        try:
-            if encode is None:
-                raise TypeError(f"{self.encoder.name} reads no texts")
-            vectors: np.ndarray = np.concatenate(
-                [encode(texts[at : at + _AT_ONCE]) for at in range(0, len(texts), _AT_ONCE)]
-            )
-            if not np.isfinite(vectors).all():
-                raise ValueError("the encoder's vector of a caption is not finite")
-        # The encoder may be third-party code, and the pictures are stored without it.
-        except Exception as error:
-            self.remarks.append(f"captions do not count in the score: {of_error(error)}")
+        encode, why = getattr(self.encoder, "encode_texts", None), ""
+        if encode is None:
+            why = f"{self.encoder.name} reads no texts"
+        else:
+            try:
+                pages = list(map(encode, _pages(texts, _AT_ONCE)))
+                vectors: np.ndarray = np.concatenate(pages)
+                why = "" if np.isfinite(vectors).all() else "a caption's vector is not finite"
+            # The encoder may be third-party code, and the pictures are stored without it.
+            except Exception as error:
+                why = of_error(error)
+        if why:
+            self.remarks.append(f"captions do not count in the score: {why}")
             return None
         return vectors
 
@@ -231,9 +234,7 @@ def _opened(hit: Hit) -> Image.Image | Exception:
         return error
 
 
-def _captioned(
-    record: PictureRecord, caption: Captioned, name: str
-) -> PictureRecord | Exception:
+def _captioned(record: PictureRecord, caption: Captioned, name: str) -> PictureRecord | Exception:
     """The record with a caption, or why it has none."""
     if isinstance(caption, Exception):
         return caption

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from dar_retriever.captioning.base import Captioner
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import StoreError
 from dar_retriever.ingest.files import Source, files_of
@@ -13,7 +14,6 @@ from dar_retriever.ingest.reader import Facts
 from dar_retriever.ingest.report import IngestReport, Progress
 from dar_retriever.stores.base import FillableStore, TrackingStore, has_parts
 from dar_retriever.stores.hits import Metadata
-from dar_retriever.understanding.composition import Captioner
 
 
 def ingest(

@@ -12,9 +12,10 @@ from PIL import Image
 from dar_retriever.conversation.image_access import local_path
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import EncoderMismatchError, InvalidImageError, StoreError
+from dar_retriever.ingest.captioning import add_captions
 from dar_retriever.ingest.parts import taken_apart
 from dar_retriever.ingest.report import LeftOut, Progress
-from dar_retriever.stores.base import PartStore, WholeStore, has_parts
+from dar_retriever.stores.base import PartStore, WholeStore, has_captions, has_parts
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.entry_parts import StoredPart
 from dar_retriever.stores.hits import Hit, StoredImage
@@ -59,7 +60,7 @@ def migrate(
         EncoderMismatchError: Both stores are of the same encoder; copy the store instead.
         StoreError: One of the stores failed, or the new one keeps no parts, and the old one does.
     """
-    parts = has_parts(old)
+    parts, captions = has_parts(old), has_captions(old)
     if parts and not isinstance(new, PartStore):
         raise StoreError(
             f"the old store holds parts of images, and {type(new).__name__} keeps none; name a "
@@ -96,6 +97,8 @@ def migrate(
                 ]
             )
             report.encoded += len(opened)
+            if captions:
+                add_captions(new, encoder, None, [record.id for record, _, _ in opened], begin=True)
         if progress is not None:
             done = report.there + report.encoded + len(report.left_out)
             progress(done, max(done, total))

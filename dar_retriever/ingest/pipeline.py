@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
+from dar_retriever.captioning.base import Captioner
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import InvalidInputError, StoreError
 from dar_retriever.ingest.captioning import add_captions
@@ -35,7 +36,6 @@ from dar_retriever.stores.base import FillableStore, WholeStore, has_captions
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Metadata
 from dar_retriever.stores.near_duplicates import mark_near_duplicates
-from dar_retriever.understanding.composition import Captioner
 
 T = TypeVar("T")
 

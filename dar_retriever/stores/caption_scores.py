@@ -48,7 +48,7 @@ class CaptionCalibration:
 
     A caption is believed where it fits its picture better than 99 % of the sample's captions fit
     pictures that are not theirs, as image-text pairs are filtered by CLIP's score (LAION-400M,
-    arXiv 2111.02114). So a wrong one does no harm, and no more captions count than go beyond chance.
+    arXiv 2111.02114). A wrong one does no harm, and as many as pass by chance do not count.
 
     Scores of captions are brought to the mean and the spread that pictures have in the same query.
     Where both agree closely, captions tell nothing new and weigh little: half of the variance that
@@ -62,7 +62,8 @@ class CaptionCalibration:
     def __init__(self, captions: Vectors, pictures: Vectors) -> None:
         self._centre = np.zeros(captions.shape[1], np.float32)
         self._spread = np.zeros((captions.shape[1],) * 2, np.float32)
-        self._lowest, self._believed, self._captions, self._pictures = np.inf, 0.0, captions, pictures
+        self._lowest, self._believed = np.inf, 0.0
+        self._captions, self._pictures = captions, pictures
         if len(captions) < _FEWEST:
             return
         self._centre = pictures.mean(0)
@@ -114,7 +115,7 @@ class CaptionCalibration:
         return CaptionScale(weight, float(seen.mean() - stretch * theirs.mean()), stretch)
 
     def _standing(self, captions: Vectors, fits: Numbers) -> Numbers:
-        """Fits of captions with pictures, in the spread of each caption's fits with all pictures."""
+        """Fits with pictures, in the spread of each caption's fits with all pictures."""
         usual = captions @ self._centre
         spread = np.sqrt(np.maximum(((captions @ self._spread) * captions).sum(1), _FLAT**2))
         standing: Numbers = (fits - usual[:, None]) / spread[:, None]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 from threading import Lock
 from typing import Any, Final, Literal
 
+from dar_retriever.stores.copies import CAPTIONED_BY
 from dar_retriever.stores.hits import Metadata, hit_of
 
 _VALUES: Final = 50
@@ -50,7 +51,7 @@ def fields_in(metadatas: Iterable[Metadata], *, complete: bool) -> dict[str, Fie
     numbers: dict[str, list[float]] = {}
     lists: set[str] = set()
     for stored in metadatas:
-        for name, kept in hit_of("", 0.0, None, stored).metadata.items():
+        for name, kept in _described(hit_of("", 0.0, None, stored).metadata):
             lists |= {name} if isinstance(kept, list) else set()
             for value in _items(kept):
                 if isinstance(value, str) and value:
@@ -95,7 +96,7 @@ def filterable_fields(metadatas: Iterable[Metadata]) -> dict[str, list[str]]:
     """Text fields with few values, by name, with the commonest value first."""
     counts: dict[str, Counter[str]] = {}
     for metadata in metadatas:
-        for name, kept in metadata.items():
+        for name, kept in _described(metadata):
             for value in _items(kept):
                 if isinstance(value, str) and value:
                     counts.setdefault(name, Counter())[value] += 1
@@ -111,6 +112,11 @@ def some_captions(captions: Iterable[str], most: int) -> list[str]:
     """A random choice of captions, without duplicates; the same at every call."""
     known = sorted({*captions} - {""})
     return Random(len(known)).sample(known, min(most, len(known)))
+
+
+def _described(metadata: Metadata) -> Iterator[tuple[str, Any]]:
+    """What metadata say of a picture; nobody looks for the model that wrote its caption."""
+    return (item for item in metadata.items() if item[0] != CAPTIONED_BY)
 
 
 def _items(value: Any) -> list[Any]:

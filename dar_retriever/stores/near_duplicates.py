@@ -36,8 +36,11 @@ def mark_near_duplicates(store: WholeStore, added: Sequence[PictureRecord]) -> i
     leaders: dict[str, str] = {}
     vectors = store.vectors_of([record.id for record in order])
     for record, vector in zip(order, vectors, strict=True):
-        for hit in store.search(vector, _LOOKED_AT, exclude={record.id}):
-            if hit.id not in waiting and hit.score >= _SCORE and _look_alike(record, hit):
+        hits = store.search(vector, _LOOKED_AT, exclude={record.id})
+        # Captions have no say in what looks alike.
+        scores = store.vectors_of([hit.vector_id for hit in hits]) @ vector
+        for hit, score in zip(hits, scores, strict=True):
+            if hit.id not in waiting and score >= _SCORE and _look_alike(record, hit):
                 leaders[record.id] = leaders.get(hit.id) or str(hit.metadata.get(LEADER) or hit.id)
                 break
         waiting.discard(record.id)

@@ -29,6 +29,13 @@ class _RateColumn(ProgressColumn):
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar with rate and remaining time on standard error."""
+    with progress_bars(title) as (move,):
+        yield move
+
+
+@contextmanager
+def progress_bars(*titles: str) -> Iterator[list[Callable[[int, int], None]]]:
+    """Bars below each other; each appears at its first step."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -38,15 +45,19 @@ def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
     )
     # Plain text in notebooks too, because their widgets need another package.
     bar = Progress(*columns, console=Console(stderr=True, force_jupyter=False))
-    task = bar.add_task(title, total=None)
 
-    def move(done: int, total: int) -> None:
-        # Started at the first step, so that an earlier error appears without a bar.
-        bar.start()
-        bar.update(task, completed=done, total=total)
+    def mover(title: str) -> Callable[[int, int], None]:
+        task = bar.add_task(title, total=None, visible=False)
+
+        def move(done: int, total: int) -> None:
+            # Started at the first step, so that an earlier error appears without a bar.
+            bar.start()
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return move
 
     try:
-        yield move
+        yield [mover(title) for title in titles]
     finally:
         if bar.live.is_started:
             bar.stop()

@@ -2,7 +2,6 @@
 
 from dar_retriever.understanding.composition import (
     CaptionedReference,
-    Captioner,
     Composition,
     PromptDirection,
     WeightedModalities,
@@ -12,7 +11,6 @@ from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
 __all__ = [
     "BoundedRocchio",
     "CaptionedReference",
-    "Captioner",
     "Composition",
     "Feedback",
     "PromptDirection",

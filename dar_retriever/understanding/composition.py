@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,8 +10,6 @@ from PIL import Image
 
 from dar_retriever.encoders.base import ComposedEncoder, JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
-
-Captioner = Callable[[Image.Image], str]
 
 
 @dataclass(frozen=True, slots=True)

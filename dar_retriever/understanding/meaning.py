@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from dar_retriever.captioning.base import Captioner
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.errors import InvalidInputError
@@ -15,7 +16,7 @@ from dar_retriever.reformulation.locked import with_locked
 from dar_retriever.reformulation.references import with_captions
 from dar_retriever.reformulation.rules import RuleReformulator, own_words
 from dar_retriever.trace import Recorder, of_error, short
-from dar_retriever.understanding.composition import Captioner, Composition, Parts, unit
+from dar_retriever.understanding.composition import Composition, Parts, unit
 from dar_retriever.understanding.exclusions import directions, exclusion_texts
 
 

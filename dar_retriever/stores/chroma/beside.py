@@ -60,9 +60,7 @@ class Beside:
     def keep_captions(self, captions: Mapping[str, StoredPart | None]) -> None:
         """Store the captions of entries by id, in place of those that are stored."""
         records = [
-            part_record(id_, part, self.width)
-            for id_, part in captions.items()
-            if part is not None
+            part_record(id_, part, self.width) for id_, part in captions.items() if part is not None
         ]
         self.captions.write(list(captions), records)
         self._look_again = 0.0
@@ -122,5 +120,3 @@ class Beside:
 def caption_part(text: str, vector: Vectors) -> StoredPart:
     """A caption and its vector as a part of its entry."""
     return StoredPart(EntryPart(0, caption=text), vector)
-
-

@@ -1,13 +1,14 @@
-"""What a captioner may have beyond being a function."""
+"""What a captioner is: any function, which may have a name, and a way to take many pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from PIL import Image
 
-from dar_retriever.understanding.composition import Captioner
+Captioner: TypeAlias = Callable[[Image.Image], str]
+"""Puts an RGB image into words. What it says is marked with its ``name``, if it has one."""
 
 Captioned: TypeAlias = str | Exception
 

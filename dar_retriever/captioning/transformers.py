@@ -88,7 +88,9 @@ class TransformersCaptioner:
             return [
                 caption
                 for start in range(0, len(images), size)
-                for caption in self._batch([each.convert("RGB") for each in images[start : start + size]])
+                for caption in self._batch(
+                    [each.convert("RGB") for each in images[start : start + size]]
+                )
             ]
 
     def _batch(self, images: list[Image.Image]) -> list[str]:
@@ -100,9 +102,7 @@ class TransformersCaptioner:
             for name, value in inputs.items()
         }
         with torch.inference_mode():
-            made = self._model.generate(
-                **inputs, do_sample=False, max_new_tokens=self._longest
-            )
+            made = self._model.generate(**inputs, do_sample=False, max_new_tokens=self._longest)
         if self._chats:
             made = made[:, inputs["input_ids"].shape[1] :]
         told = self._tokenizer.batch_decode(made, skip_special_tokens=True)

@@ -6,10 +6,10 @@ import importlib
 import re
 from typing import Final
 
+from dar_retriever.captioning.base import Captioner
+from dar_retriever.captioning.ocr import OcrCaptioner
+from dar_retriever.captioning.transformers import TransformersCaptioner
 from dar_retriever.errors import InvalidInputError
-from dar_retriever.ingest.captioners.ocr import OcrCaptioner
-from dar_retriever.ingest.captioners.transformers import TransformersCaptioner
-from dar_retriever.understanding.composition import Captioner
 
 _FUNCTION: Final = re.compile(r"([A-Za-z_][\w.]*):([A-Za-z_]\w*)")
 

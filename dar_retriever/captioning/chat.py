@@ -10,7 +10,7 @@ from typing import Final
 from PIL import Image
 from pydantic import BaseModel
 
-from dar_retriever.ingest.captioners.base import Captioned
+from dar_retriever.captioning.base import Captioned
 from dar_retriever.language_models import LanguageModel, ask
 from dar_retriever.language_models.answers import Phrase
 from dar_retriever.language_models.instructions import instructions
