@@ -36,6 +36,7 @@ from transformers import (
     BertTokenizer,
     BitImageProcessor,
     BlipConfig,
+    BlipForConditionalGeneration,
     BlipForImageTextRetrieval,
     BlipImageProcessor,
     BlipProcessor,
@@ -55,6 +56,8 @@ from transformers import (
     DINOv3ViTImageProcessor,
     DINOv3ViTModel,
     GemmaTokenizer,
+    GPT2Config,
+    GPT2Tokenizer,
     Qwen2Tokenizer,
     Qwen2VLImageProcessor,
     Qwen3VLConfig,
@@ -74,6 +77,10 @@ from transformers import (
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+    ViTConfig,
+    ViTImageProcessor,
 )
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789,.?!'"
@@ -278,6 +285,42 @@ def sentence_qwen3_vl(folder: Path) -> None:
 
 def blip(folder: Path) -> None:
     """BLIP's image-text retrieval model."""
+    _save_blip(BlipForImageTextRetrieval, folder)
+
+
+def blip_captions(folder: Path) -> None:
+    """BLIP's captioning model."""
+    _save_blip(BlipForConditionalGeneration, folder)
+
+
+def vit_gpt2(folder: Path) -> None:
+    """A captioning model of two halves: ViT reads the picture, GPT-2 writes."""
+    torch.manual_seed(0)
+    tokens = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<|endoftext|>"]
+    tokenizer = GPT2Tokenizer(vocab={t: n for n, t in enumerate(tokens)}, merges=[])
+    end = tokenizer.eos_token_id
+    config = VisionEncoderDecoderConfig(
+        encoder=ViTConfig(**_tower(), image_size=32, patch_size=8).to_dict(),
+        decoder=GPT2Config(
+            vocab_size=len(tokenizer),
+            n_embd=32,
+            n_layer=2,
+            n_head=4,
+            add_cross_attention=True,
+            is_decoder=True,
+            bos_token_id=end,
+            eos_token_id=end,
+        ).to_dict(),
+        decoder_start_token_id=end,
+        pad_token_id=end,
+        eos_token_id=end,
+    )
+    _lively(VisionEncoderDecoderModel(config)).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def _save_blip(model: Any, folder: Path) -> None:
     torch.manual_seed(0)
     tokenizer = _bert_tokenizer()
     config = BlipConfig(
@@ -295,7 +338,7 @@ def blip(folder: Path) -> None:
         image_text_hidden_size=24,
         projection_dim=24,
     )
-    _lively(BlipForImageTextRetrieval(config)).save_pretrained(folder)
+    _lively(model(config)).save_pretrained(folder)
     images = BlipImageProcessor(size={"height": 32, "width": 32})
     BlipProcessor(images, tokenizer).save_pretrained(folder)
 
@@ -338,6 +381,18 @@ def qwen3_vl_reranker(folder: Path) -> None:
     from sentence_transformers.base.modules import Transformer
     from sentence_transformers.cross_encoder.modules import LogitScore
 
+    base = str(folder / "base")
+    ids = _save_qwen3_vl(base, _PAIR_TEMPLATE)
+    modules = [Transformer(base, transformer_task="any-to-any"), LogitScore(ids["yes"], ids["no"])]
+    CrossEncoder(modules=modules, device="cpu").save_pretrained(str(folder))
+
+
+def qwen3_vl(folder: Path) -> None:
+    """Qwen3-VL, a chat model that sees."""
+    _save_qwen3_vl(str(folder), _QWEN_CHAT)
+
+
+def _save_qwen3_vl(folder: str, template: str) -> dict[str, int]:
     torch.manual_seed(0)
     specials = ["endoftext", "im_start", "im_end", "vision_start", "vision_end"]
     specials = [f"<|{name}|>" for name in (*specials, "image_pad", "video_pad")]
@@ -347,9 +402,7 @@ def qwen3_vl_reranker(folder: Path) -> None:
     tokenizer.padding_side = "left"
     pixels = {"shortest_edge": 32 * 32, "longest_edge": 32 * 32}
     images = Qwen2VLImageProcessor(patch_size=8, merge_size=2, temporal_patch_size=2, size=pixels)
-    processor = Qwen3VLProcessor(
-        images, tokenizer, Qwen3VLVideoProcessor(), chat_template=_PAIR_TEMPLATE
-    )
+    processor = Qwen3VLProcessor(images, tokenizer, Qwen3VLVideoProcessor(), chat_template=template)
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_interleaved": True}
     config = Qwen3VLConfig(
         text_config={
@@ -375,11 +428,9 @@ def qwen3_vl_reranker(folder: Path) -> None:
         vision_start_token_id=ids["<|vision_start|>"],
         vision_end_token_id=ids["<|vision_end|>"],
     )
-    base = str(folder / "base")
-    _lively(Qwen3VLForConditionalGeneration(config)).save_pretrained(base)
-    processor.save_pretrained(base)
-    modules = [Transformer(base, transformer_task="any-to-any"), LogitScore(ids["yes"], ids["no"])]
-    CrossEncoder(modules=modules, device="cpu").save_pretrained(str(folder))
+    _lively(Qwen3VLForConditionalGeneration(config)).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return ids
 
 
 def stable_diffusion(folder: Path, seed: int = 0) -> None:
@@ -549,11 +600,14 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
         sentence_clip,
         sentence_qwen3_vl,
         blip,
+        blip_captions,
+        vit_gpt2,
         dinov2,
         dinov3,
         bert,
         bert_cross_encoder,
         qwen3_vl_reranker,
+        qwen3_vl,
         stable_diffusion,
         tiny_decoder,
         kandinsky_prior,

@@ -64,4 +64,4 @@ def _line(caption: object) -> Captioned:
         return caption
     if not isinstance(caption, str):
         return TypeError(f"{caption!r} is not a caption")
-    return " ".join(caption.split())
+    return " ".join("".join(c if c.isprintable() else " " for c in caption).split())

@@ -120,7 +120,7 @@ class TransformersCaptioner:
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
-            padding=True,
+            processor_kwargs={"padding": True},
         )
 
     def _shown(self, images: list[Image.Image]) -> Any:

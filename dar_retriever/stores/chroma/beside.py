@@ -40,7 +40,7 @@ class Beside:
     ) -> None:
         self._entries, self.width = entries, width
         self.parts = Parts(entries, f"{name}{_PARTS}", encoder)
-        self.captions = Parts(entries, f"{name}{_CAPTIONS}", encoder)
+        self.captions = Parts(entries, f"{name}{_CAPTIONS}", encoder, usual=1)
         self._calibrating = Lock()
         self._calibrated: tuple[int, CaptionCalibration] | None = None
         self._look_again = 0.0

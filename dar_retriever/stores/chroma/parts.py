@@ -55,9 +55,17 @@ class Parts:
         entries: Connection to the collection of the entries.
         name: Name of the parts' collection.
         encoder: The store's encoder; None if the store was opened without.
+        usual: How many of the best parts are of one entry.
     """
 
-    def __init__(self, entries: Connection, name: str, encoder: ImageEncoder | None) -> None:
+    def __init__(
+        self,
+        entries: Connection,
+        name: str,
+        encoder: ImageEncoder | None,
+        usual: int = _PARTS_A_HIT,
+    ) -> None:
+        self._usual = usual
         self._entries, self._name, self._encoder = entries, name, encoder
         self._opened: tuple[Connection, Opened] | None = None
         self._look_again = 0.0
@@ -113,7 +121,7 @@ class Parts:
         if among is not None and not among:
             return {}
         few = _of(sorted(among)) if among is not None and len(among) <= _FEW else None
-        asked = _PARTS_A_HIT * (k + len(exclude))
+        asked = self._usual * (k + len(exclude))
         while True:
             found, number = self._nearest(there, vector, asked, few), asked
             best: Best = {}

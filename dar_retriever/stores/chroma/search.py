@@ -24,8 +24,8 @@ from dar_retriever.stores.hits import Hit, hit_of
 
 # Scores of one vector in two collections differ by less.
 _SAME: Final = 1e-6
-# Among so many entries by pictures and as many by captions are those that are best by both.
-_DEPTH: Final = 100
+# Among so many more entries by pictures and by captions than asked for are those best by both.
+_MORE: Final = 40
 _DEEPER: Final = 4
 _ROUNDS: Final = 3
 
@@ -113,13 +113,14 @@ class ChromaSearch:
         Both lists grow until no entry outside of them can be better than those found (Fagin's
         threshold algorithm), or until they are long.
         """
-        depth = max(_DEPTH, _DEEPER * k)
+        depth = k + _MORE
         for _ in range(_ROUNDS):
             seen, told = by_pictures(depth), by_captions(depth)
             hits = {hit.id: hit for hit in seen}
-            hits |= self._others(vector, [id_ for id_ in told if id_ not in hits])
-            mixed = self._mixed(vector, list(hits.values()), calibration, scale)
-            best = sorted(mixed, key=lambda hit: -hit.score)[:k]
+            wholes = self._beside.wholes({*hits, *told})
+            hits |= self._others(vector, {id_: wholes[id_] for id_ in wholes.keys() - hits.keys()})
+            mixed = self._mixed(vector, hits, wholes, calibration, scale)
+            best = sorted(mixed.values(), key=lambda hit: -hit.score)[:k]
             if len(seen) < depth:
                 break
             lowest = np.array([seen[-1].score]), np.array([min(told.values(), default=0.0)])
@@ -132,36 +133,35 @@ class ChromaSearch:
     def _mixed(
         self,
         vector: Vectors,
-        hits: list[Hit],
+        hits: Mapping[str, Hit],
+        wholes: Mapping[str, Vectors],
         calibration: CaptionCalibration,
         scale: CaptionScale,
-    ) -> list[Hit]:
+    ) -> dict[str, Hit]:
         """The hits, with the captions that are believed in their scores."""
-        rows = self._beside.captions.vectors([part_id(hit.id, 0) for hit in hits])
-        places = [place for place, hit in enumerate(hits) if part_id(hit.id, 0) in rows]
-        if not places:
-            return hits
-        wholes = self._beside.wholes([hits[place].id for place in places])
-        places = [place for place in places if hits[place].id in wholes]
-        captions = np.stack([rows[part_id(hits[place].id, 0)] for place in places])
-        own = calibration.own(captions, np.stack([wholes[hits[place].id] for place in places]))
-        scores = scale.mixed(np.array([hits[place].score for place in places]), captions @ vector)
-        for place, is_own, score in zip(places, own, scores, strict=True):
-            if is_own:
-                hits[place] = replace(hits[place], score=float(score))
-        return hits
+        rows = self._beside.captions.vectors([part_id(id_, 0) for id_ in hits])
+        ids = [id_ for id_ in hits if id_ in wholes and part_id(id_, 0) in rows]
+        if not ids:
+            return dict(hits)
+        captions = np.stack([rows[part_id(id_, 0)] for id_ in ids])
+        own = calibration.own(captions, np.stack([wholes[id_] for id_ in ids]))
+        scores = scale.mixed(np.array([hits[id_].score for id_ in ids]), captions @ vector)
+        rated = {
+            id_: replace(hits[id_], score=float(score))
+            for id_, is_own, score in zip(ids, own, scores, strict=True)
+            if is_own
+        }
+        return {**hits, **rated}
 
-    def _others(self, vector: Vectors, ids: Sequence[str]) -> dict[str, Hit]:
+    def _others(self, vector: Vectors, wholes: Mapping[str, Vectors]) -> dict[str, Hit]:
         """Hits that were not found by their pictures, with these pictures' scores."""
-        hits = self._catalogue.hits(ids)
-        rows, parts = self._beside.wholes(hits), self._beside.parts.of(list(hits))
+        hits, parts = self._catalogue.hits(wholes), self._beside.parts.of(list(wholes))
         found = {}
         for id_, hit in hits.items():
-            scores = [(float(rows[id_] @ vector), None)] if id_ in rows else []
-            scores += [(float(each.vector @ vector), each.part) for each in parts.get(id_, ())]
-            if scores:
-                score, part = max(scores, key=lambda each: each[0])
-                found[id_] = replace(hit, score=score, part=part)
+            scores = [(float(each.vector @ vector), each.part) for each in parts.get(id_, ())]
+            whole = float(wholes[id_] @ vector)
+            score, part = max([(whole, None), *scores], key=lambda each: each[0])
+            found[id_] = replace(hit, score=score, part=part)
         return found
 
     def _with_parts(
