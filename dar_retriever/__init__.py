@@ -75,7 +75,7 @@ from dar_retriever.generation import (
     ServiceLimits,
     StoredImageGenerator,
 )
-from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images, sync
+from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images, ingest_texts, sync
 from dar_retriever.language_models.base import LanguageModel
 from dar_retriever.presets import (
     PRESETS,
@@ -284,6 +284,7 @@ __all__ = [
     "image_only",
     "ingest",
     "ingest_images",
+    "ingest_texts",
     "open_encoder",
     "open_generator",
     "paper_schedule",

@@ -6,6 +6,7 @@ from dar_retriever.ingest.metadata import METADATA_FILE
 from dar_retriever.ingest.migration import MigrationReport, migrate
 from dar_retriever.ingest.ray_job import ingest_on_ray
 from dar_retriever.ingest.report import IngestReport, LeftOut
+from dar_retriever.ingest.texts import ingest_texts
 from dar_retriever.ingest.watching import watch
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ingest",
     "ingest_images",
     "ingest_on_ray",
+    "ingest_texts",
     "migrate",
     "sync",
     "watch",

@@ -60,8 +60,8 @@ class CaptionCalibration:
     """
 
     def __init__(self, captions: Vectors, pictures: Vectors) -> None:
-        self._centre = np.zeros(captions.shape[1], np.float32)
-        self._spread = np.zeros((captions.shape[1],) * 2, np.float32)
+        self._centre: Vectors = np.zeros(captions.shape[1], np.float32)
+        self._spread: Vectors = np.zeros((captions.shape[1],) * 2, np.float32)
         self._lowest, self._believed = np.inf, 0.0
         self._captions, self._pictures = captions, pictures
         if len(captions) < _FEWEST:

@@ -17,6 +17,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -64,44 +65,41 @@ def main() -> None:
     queries = [q.vector for q in simulation.queries(DARQueryEncoder(encoder), ROUNDS)]
     targets = [str(target) for target in simulation.targets for _ in ROUNDS]
     texts = [caption(product, FIELDS, random) for product in simulation.products]
+    pages = [texts[start : start + 256] for start in range(0, len(texts), 256)]
+    captions = np.concatenate([encoder.encode_texts(page) for page in pages])
     for look, seen_as in LOOKS.items():
         drawn = (draw(p, SIDE, Random(SEED * 10**6 + n)) for n, p in enumerate(simulation.products))
         pool = encoded(encoder, map(seen_as, drawn)) if look != "as drawn" else simulation.pool
-        report(f"{look}, no captions", filled(pool, None, encoder), queries, targets)
+        report(f"{look}, no captions", filled(entries(pool, None), encoder), queries, targets)
         for name, share in WRONG.items():
-            captions = with_wrong(texts, share, random)
-            report(f"{look}, {name}", filled(pool, captions, encoder), queries, targets)
-    price(simulation.pool, texts, queries, encoder)
+            store = filled(entries(pool, with_wrong(captions, share, random)), encoder)
+            report(f"{look}, {name}", store, queries, targets)
+    price(simulation.pool, captions, queries, encoder)
 
 
-def with_wrong(texts: Sequence[str], share: float, random: Random) -> list[str]:
-    """The captions, a share of them exchanged among each other."""
-    chosen = random.sample(range(len(texts)), round(share * len(texts)))
-    mixed = list(texts)
-    for place, other in zip(chosen, [*chosen[1:], *chosen[:1]], strict=True):
-        mixed[place] = texts[other]
+def with_wrong(captions: Vectors, share: float, random: Random) -> Vectors:
+    """The captions' vectors, a share of them exchanged among each other."""
+    chosen = random.sample(range(len(captions)), round(share * len(captions)))
+    mixed = captions.copy()
+    mixed[chosen] = captions[[*chosen[1:], *chosen[:1]]]
     return mixed
 
 
-def entries(
-    pool: Vectors, captions: Sequence[str] | None, encoder: JointEncoder
-) -> list[StoredImage]:
+def entries(pool: Vectors, captions: Vectors | None) -> list[StoredImage]:
     """Pictures to store, with captions or without."""
-    ids = list(map(str, range(len(pool))))
+    images = [StoredImage(str(number), vector, "") for number, vector in enumerate(pool)]
     if captions is None:
-        return [StoredImage(id_, vector, "") for id_, vector in zip(ids, pool, strict=True)]
-    pages = [captions[start : start + 256] for start in range(0, len(captions), 256)]
-    rows = np.concatenate([encoder.encode_texts(page) for page in pages])
+        return images
     return [
-        StoredImage(id_, vector, "", text, parts=[StoredPart(EntryPart(0, caption=text), row)])
-        for id_, vector, text, row in zip(ids, pool, captions, rows, strict=True)
+        replace(image, parts=[StoredPart(EntryPart(0, caption="some words"), row)])
+        for image, row in zip(images, captions, strict=True)
     ]
 
 
-def filled(pool: Vectors, captions: Sequence[str] | None, encoder: JointEncoder) -> ImageStore:
-    """A store of the pictures."""
+def filled(images: Sequence[StoredImage], encoder: JointEncoder) -> ImageStore:
+    """A store of pictures."""
     store = ImageStore.in_memory(encoder)
-    store.add(entries(pool, captions, encoder))
+    store.add(images)
     return store
 
 
@@ -118,13 +116,13 @@ def report(
 
 
 def price(
-    pool: Vectors, texts: Sequence[str], queries: Sequence[Vectors], encoder: JointEncoder
+    pool: Vectors, captions: Vectors, queries: Sequence[Vectors], encoder: JointEncoder
 ) -> None:
     """Print bytes on disk and the time of a search, without captions and with them."""
-    for name, captions in (("without captions", None), ("with captions", texts)):
+    for name, rows in (("without captions", None), ("with captions", captions)):
         with tempfile.TemporaryDirectory() as folder:
             store = ImageStore.on_disk(folder, encoder)
-            store.add(entries(pool, captions, encoder))
+            store.add(entries(pool, rows))
             spent = []
             for query in queries[:200]:
                 began = time.process_time()

@@ -32,7 +32,8 @@ def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> li
     Returns:
         Nodes with the hit's id and title, and its path or URL. The metadata are
         ``Hit.as_metadata`` and "trace"; fields for programs are left out of prompts. A hit whose
-        file is gone becomes a text node, because LlamaIndex fails on an image node without file.
+        file is gone, or that has none, becomes a text node, because LlamaIndex fails on an image
+        node without file.
     """
     trace = result.trace.as_json()
     return [
@@ -43,7 +44,7 @@ def nodes_of(result: SearchResult, include_images: IncludeImages = "none") -> li
 
 def _node(hit: Hit, include_images: IncludeImages, trace: dict[str, object]) -> TextNode:
     metadata = hit.as_metadata() | {"trace": trace}
-    if hit.missing:
+    if hit.missing or not hit.uri:
         return TextNode(
             id_=hit.id,
             text=hit.title,
