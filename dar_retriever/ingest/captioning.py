@@ -15,7 +15,7 @@ from dar_retriever.captioning.base import Captioned, Captioner, captioner_name, 
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import DARError, StoreError
 from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
-from dar_retriever.stores.base import CaptionStore, FillableStore, TrackingStore
+from dar_retriever.stores.base import CaptionStore, FillableStore, WholeStore
 from dar_retriever.stores.copies import CAPTIONED_BY, PictureRecord, record_of_location
 from dar_retriever.stores.engine import EngineStore
 from dar_retriever.stores.entry_parts import EntryPart, StoredPart
@@ -104,9 +104,8 @@ class _OfEngine:
 def _entries_of(store: FillableStore) -> _Entries:
     if isinstance(store, EngineStore):
         return _OfEngine(store)
-    if isinstance(store, TrackingStore) and hasattr(store, "get"):
-        entries: _Entries = store
-        return entries
+    if isinstance(store, WholeStore):
+        return store
     raise StoreError(
         f"captioner=...: {type(store).__name__} cannot change what it has stored; use an "
         "ImageStore, an AddressStore or an EngineStore"
