@@ -68,7 +68,7 @@ class CaptionCalibration:
             return
         self._centre = pictures.mean(0)
         centred = pictures - self._centre
-        self._spread = centred.T @ centred / len(pictures)
+        self._spread = (centred.T @ centred / len(pictures)).astype(np.float32)
         fits = self._standing(captions, captions @ pictures.T)
         own = np.diag(fits)
         others = fits[~np.eye(len(fits), dtype=bool)]
