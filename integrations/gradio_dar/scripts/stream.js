@@ -27,16 +27,20 @@
     let answer = await plain(asked.clone());
     if (!answer.ok) return answer;
     const start = async (stream) => {
-      for (let goes = true; goes;) {
-        goes = false;
+      for (let closed = true; closed && answer.ok;) {
+        closed = false;
         for await (const event of events(answer)) {
           const {msg, event_id: id} = JSON.parse(event.slice(event.indexOf('{')));
           if (msg === 'process_completed' && !missing.delete(id)) early.add(id);
-          goes = msg === 'close_stream' && missing.size > 0;
-          if (!goes) stream.enqueue(`${event}\n\n`);
+          if (msg === 'close_stream') closed = true;
+          else stream.enqueue(`${event}\n\n`);
         }
-        if (goes) answer = await plain(asked.clone());
+        if (!closed) missing.clear();
+        if (!missing.size) break;
+        answer = await plain(asked.clone());
       }
+      // Only now: a client that leaves before the server is done would take what waits with it.
+      stream.enqueue('data: {"msg": "close_stream"}\n\n');
       stream.close();
     };
     return new Response(new ReadableStream({start}).pipeThrough(new TextEncoderStream()));
