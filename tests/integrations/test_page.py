@@ -645,7 +645,7 @@ def takes_it_away_and_back(person: Person) -> None:
     saved["turns"].append({"role": "assistant", "text": VIOLENT})
     saved["locked"] = [["wanted", VIOLENT]]
     content = json.dumps(saved).encode()
-    person.loads({"name": NAMED, "mimeType": "application/json", "buffer": content})
+    person.loads({"name": f"{NAMED}.json", "mimeType": "application/json", "buffer": content})
     assert person.sees(".dar-locked .dar-phrase").inner_text() == VIOLENT
     person.waits(1)
     assert person.page.locator(".dar-assistant p").inner_text() == VIOLENT
