@@ -272,7 +272,7 @@ class Events:
             view.status(status, problem=problem),
         )
         chat, understood, hits, question, told = (f"<!--{stamp}-->{each}" for each in shown)
-        return session, chat, understood, hits, question, told, _kept(talk)
+        return session, chat, understood, hits, question, told, _kept(talk, stamp)
 
 
 def _pictures(paths: Sequence[str]) -> tuple[Image.Image, ...]:
@@ -281,12 +281,12 @@ def _pictures(paths: Sequence[str]) -> tuple[Image.Image, ...]:
     return tuple(reduced(read_image(read_file(path), Path(path).name)) for path in paths)
 
 
-def _kept(talk: Talk) -> Any:
+def _kept(talk: Talk, stamp: int) -> Any:
     """A conversation as the browser keeps it; unchanged while hits are on their way."""
     if not talk.dialogue.turns:
-        return json.dumps({"id": talk.id})
+        return json.dumps({"id": talk.id, "stamp": stamp})
     if talk.stage == "pending":
         return gr.skip()
     name = next((turn.text for turn in talk.dialogue.user_turns if turn.text), "a picture")
     file = as_file(talk, _KEPT_SIDE)
-    return json.dumps({"id": talk.id, "name": name[:_NAME], "file": file})
+    return json.dumps({"id": talk.id, "stamp": stamp, "name": name[:_NAME], "file": file})
