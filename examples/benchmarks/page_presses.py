@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import shutil
 import sys
+import time
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
@@ -26,12 +27,17 @@ from dar_retriever import DARQueryEncoder, DiffusionAugmentedRetriever
 from dar_retriever.demo.retriever import demo_retriever
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE: Final = 20_000
+# The busy processes leave it little.
+PATIENCE: Final = 60_000
 # Each key, and what is so after it: the place of the focused hit, or an open picture's.
 FOCUSED: Final = "[...document.querySelectorAll('#hits .dar-open')].indexOf(document.activeElement)"
 LOOKED_AT: Final = (
     "[...document.querySelectorAll('#hits [data-hit]')].findIndex((hit) => "
     "hit.dataset.hit === document.querySelector('dialog[open]')?.dataset.id)"
+)
+NEW: Final = (
+    "document.querySelector('#hits [data-state=empty]') !== null && "
+    "document.querySelector('#chat .dar-user') === null"
 )
 TICKED: Final = "document.querySelectorAll('#hits [data-tick]:checked').length"
 ROUND: Final = (
@@ -73,19 +79,26 @@ def ask(page: Page, text: str, turn: int) -> bool:
     )
 
 
-def start_over(page: Page, runs: int) -> tuple[int, int]:
-    """How many messages were lost, and how often something came over a new conversation."""
+def start_over(page: Page, runs: int) -> tuple[int, int, float]:
+    """How many messages were lost, how often something came late, and the longest wait in seconds.
+
+    Late is what is shown over a new conversation after it had begun, or keeps it from beginning.
+    """
     lost = late = 0
+    longest = 0.0
     for _ in range(runs):
         if not ask(page, "a handbag", 1):
             lost += 1
+            # What comes after all would count as late in the next.
+            page.reload()
             continue
         page.locator("#start").evaluate("button => button.click()")
-        begun = is_so(page, "document.querySelector('#hits [data-state=empty]')")
+        began = time.perf_counter()
+        begun = is_so(page, NEW)
+        longest = max(longest, time.perf_counter() - began)
         page.wait_for_timeout(300)
-        shown = page.locator("#hits [data-state=empty]").count(), page.locator(".dar-user").count()
-        late += not begun or shown != (1, 0)
-    return lost, late
+        late += not (begun and page.evaluate(NEW))
+    return lost, late, longest
 
 
 def press(page: Page, presses: int) -> int:
@@ -98,6 +111,7 @@ def press(page: Page, presses: int) -> int:
         if not is_so(page, expected):
             lost += 1
             sys.stdout.write(f"lost: {key}, for {expected}\n")
+            sys.stdout.flush()
     return lost
 
 
@@ -120,11 +134,16 @@ def main() -> None:
         page.set_default_timeout(PATIENCE)
         page.goto(address)
         page.locator("#message textarea").wait_for()
+        # A first search opens what later ones have.
+        ask(page, "a handbag", 1)
+        page.locator("#start").click()
+        page.locator("#hits [data-state=empty]").wait_for()
         for process in busy:
             process.start()
-        lost, late = start_over(page, options.runs)
+        lost, late, longest = start_over(page, options.runs)
         out = f"load {os.getloadavg()[0]:.0f}; {options.runs} messages, {lost} lost; "
-        sys.stdout.write(f"{out}started over as often, {late} times something came late\n")
+        out += f"started over as often, {late} times something came late; "
+        sys.stdout.write(f"{out}new after {longest:.1f} s at most\n")
         sys.stdout.flush()
         missed = press(page, options.presses)
         out = f"load {os.getloadavg()[0]:.0f}; {options.presses} key presses, {missed} lost\n"

@@ -66,15 +66,9 @@ class AgentResponder:
         retriever: DiffusionAugmentedRetriever,
         build: Callable[[DiffusionAugmentedRetriever], Any],
     ) -> None:
-        watched = _WatchedRetriever(
-            retriever.query_encoder,
-            retriever.store,
-            closeness=retriever.closeness,
-            second_stage=retriever.second_stage,
-            ending=retriever.ending,
-            explainer=retriever.explainer,
-            hide_near_duplicates=retriever.hide_near_duplicates,
-        )
+        watched = _WatchedRetriever(retriever.query_encoder, retriever.store)
+        # All that the retriever is set to, whatever options it has.
+        vars(watched).update(vars(retriever))
         self._agent = build(watched)
 
     def say(self, talk: Talk, text: str, images: Sequence[Image.Image]) -> Iterator[Talk]:

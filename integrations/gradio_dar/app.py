@@ -117,10 +117,10 @@ def create_app(
             (question.click, page.answer),
             (chat.click, page.answer),
             (hits.say, page.answer),
-            (understood.say, page.answer),
             (hits.judge, page.judge),
             (dialog.judge, page.judge),
             (understood.alter, page.change),
+            (question.alter, page.change),
             (chat.resume, page.take_up),
         ):
             happens(do, [session], shown, **turn)
@@ -192,7 +192,7 @@ def _tools() -> dict[str, Any]:
 
 def _message_box() -> gr.MultimodalTextbox:
     return gr.MultimodalTextbox(
-        placeholder="Say what you want, correct it, paste a picture",
+        placeholder="Say what you want",
         label="Your message",
         show_label=False,
         file_types=["image"],

@@ -25,6 +25,7 @@ from gradio_dar.uploads import Uploads, Visitors
 Pages: TypeAlias = gr.Blocks | Mapping[str, gr.Blocks]
 
 _STYLE: Final = Path(__file__).parent / "page.css"
+_STREAM: Final = Path(__file__).parent / "scripts" / "stream.js"
 _FONTS: Final = ("ui-sans-serif", "system-ui", "sans-serif")
 _MOST_UPLOADED: Final = "32mb"
 # Each holds what its tab shows; the one that was used longest ago goes first.
@@ -120,6 +121,7 @@ def _api(page: gr.Blocks, host: str, port: int, users: Mapping[str, str] | None)
         pwa=False,
         mcp_server=False,
         css_paths=[_STYLE],
+        js=_STREAM.read_text(encoding="utf-8"),
         theme=_THEME,
     )
     # As Gradio's own launch does: until then it lets anybody name files of the machine.

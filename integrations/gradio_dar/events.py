@@ -216,7 +216,7 @@ class Events:
         """See ``view.understanding``."""
         encoder = self.retriever.query_encoder
         images = encoder.images_per_turn if encoder.generator else 0
-        return view.understanding(talk, images, self.opening.examples)
+        return view.understanding(talk, images)
 
     def _picture(self, talk: Talk, id: str) -> Hit | None:
         """The hit, drawing or sample of an id."""
@@ -259,21 +259,20 @@ class Events:
         if talk.stage == "searching":
             return "Searching…"
         if talk.stage == "pending":
-            return f"{found} by your words; drawing what you mean…"
-        close = talk.result is None or talk.result.close
-        return f"{found}." if close else "Nothing is close; these are the nearest."
+            return f"{found}; drawing what you mean…"
+        return "Nothing is close; these are the nearest." if talk.far else f"{found}."
 
     def _shown(self, session: Session, status: str, *, problem: bool = False) -> Shown:
-        stamp, talk = session.stamp(), session.talk
+        stamp, talk = session.stamp(), session.shown
         shown = (
             view.chat((*talk.dialogue.turns, *session.waiting), self.opening.examples),
             self.understanding(talk),
             view.hits(talk, self.opening),
-            view.question(talk),
+            view.question(talk, self.opening.examples),
             view.status(status, problem=problem),
         )
         chat, understood, hits, question, told = (f"<!--{stamp}-->{each}" for each in shown)
-        return session, chat, understood, hits, question, told, _kept(talk)
+        return session, chat, understood, hits, question, told, _kept(talk, stamp)
 
 
 def _pictures(paths: Sequence[str]) -> tuple[Image.Image, ...]:
@@ -282,12 +281,12 @@ def _pictures(paths: Sequence[str]) -> tuple[Image.Image, ...]:
     return tuple(reduced(read_image(read_file(path), Path(path).name)) for path in paths)
 
 
-def _kept(talk: Talk) -> Any:
+def _kept(talk: Talk, stamp: int) -> Any:
     """A conversation as the browser keeps it; unchanged while hits are on their way."""
     if not talk.dialogue.turns:
-        return json.dumps({"id": talk.id})
+        return json.dumps({"id": talk.id, "stamp": stamp})
     if talk.stage == "pending":
         return gr.skip()
     name = next((turn.text for turn in talk.dialogue.user_turns if turn.text), "a picture")
     file = as_file(talk, _KEPT_SIDE)
-    return json.dumps({"id": talk.id, "name": name[:_NAME], "file": file})
+    return json.dumps({"id": talk.id, "stamp": stamp, "name": name[:_NAME], "file": file})

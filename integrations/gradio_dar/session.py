@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -35,6 +36,12 @@ class Session:
         self._past: deque[Talk] = deque(maxlen=_UNDOABLE)
         self._working: object | None = None
         self._stamp = 0
+
+    @property
+    def shown(self) -> Talk:
+        """The talk; the first message makes room for its hits while it waits."""
+        first = self.waiting and self.talk.stage == "empty"
+        return dataclasses.replace(self.talk, stage="searching") if first else self.talk
 
     def stamp(self) -> int:
         """A number for what is about to be shown, larger than all before.

@@ -77,6 +77,11 @@ class Talk:
         """The hits of the last result."""
         return self.result.hits if self.result else ()
 
+    @property
+    def far(self) -> bool:
+        """Whether all that could be found is far from what is meant."""
+        return self.stage == "final" and self.result is not None and not self.result.close
+
     def hit(self, id: str) -> Hit | None:
         """The hit with an id, if it is one of the last hits."""
         return next((hit for hit in self.hits if hit.id == id), None)

@@ -83,42 +83,26 @@ def chat(turns: Sequence[Turn], examples: Sequence[Example]) -> str:
     return _render("chat", lines=list(map(_line, turns)), examples=examples)
 
 
-def understanding(talk: Talk, images: int, examples: Sequence[Example] = ()) -> str:
+def understanding(talk: Talk, images: int) -> str:
     """What was found in words, what was understood in parts, and the generated images.
 
     Args:
         talk: What is shown.
         images: How many are being generated while better hits are still to come.
-        examples: What may be said instead if nothing is close.
     """
     result = talk.result
     if result is None or talk.stage == "empty":
-        return _render("understanding", result=None, stage=talk.stage)
-    trace = result.trace
-    shares = trace.shares or (1 / max(1, len(trace.generated)),) * len(trace.generated)
-    drawings = [
-        _Drawing(
-            drawing_id(place),
-            _Picture(data_url(image.image, _TILE), f"generated: {image.prompt}"),
-            trace.image_weight * share,
-        )
-        for place, (image, share) in enumerate(zip(trace.generated, shares, strict=True))
-    ]
-    chips = _chips(talk, result)
-    far = talk.stage == "final" and not result.close
+        return _render("understanding", result=None, stage=talk.stage, images=images)
     return _render(
         "understanding",
         result=result,
-        trace=trace,
-        chips=chips,
-        far=far,
-        offers=_offers(chips) if far else (),
-        examples=examples,
-        drawings=sorted(drawings, key=lambda each: -each.weight),
+        trace=result.trace,
+        chips=_chips(talk, result),
+        far=talk.far,
+        drawings=_drawings(result),
         stage=talk.stage,
         images=images,
         number=len(talk.hits),
-        seconds=sum(trace.timings.values()),
     )
 
 
@@ -140,9 +124,25 @@ def hits(talk: Talk, opening: Opening) -> str:
     )
 
 
-def question(talk: Talk) -> str:
-    """The next question with its answers as buttons."""
-    return _render("question", question=talk.question) if talk.question else ""
+def question(talk: Talk, examples: Sequence[Example] = ()) -> str:
+    """The line above the hits: what is being done or asked next, and how it was searched.
+
+    Args:
+        talk: What is shown.
+        examples: What may be said instead if nothing is close.
+    """
+    result = talk.result
+    return _render(
+        "question",
+        stage=talk.stage,
+        question=talk.question,
+        far=talk.far,
+        offers=_offers(_chips(talk, result)) if result and talk.far else (),
+        examples=examples,
+        trace=result.trace if result else None,
+        drawings=_drawings(result) if result else (),
+        seconds=sum(result.trace.timings.values()) if result else 0.0,
+    )
 
 
 def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
@@ -220,6 +220,21 @@ def _line(turn: Turn) -> _Line:
         for name, (images, alt) in groups.items()
     }
     return _Line(turn.role, turn.text, **pictures)
+
+
+def _drawings(result: SearchResult) -> list[_Drawing]:
+    """The generated images, those that count most first."""
+    trace = result.trace
+    shares = trace.shares or (1 / max(1, len(trace.generated)),) * len(trace.generated)
+    drawings = [
+        _Drawing(
+            drawing_id(place),
+            _Picture(data_url(image.image, _TILE), f"generated: {image.prompt}"),
+            trace.image_weight * share,
+        )
+        for place, (image, share) in enumerate(zip(trace.generated, shares, strict=True))
+    ]
+    return sorted(drawings, key=lambda each: -each.weight)
 
 
 def _chips(talk: Talk, result: SearchResult) -> list[_Chip]:

@@ -22,6 +22,7 @@ from fakes import HangingGenerator, drawn_image
 from gradio_dar import AgentResponder, create_app, play
 from langchain.agents import create_agent
 from langchain_dar import DARRetriever, create_image_search_tool
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
 from dar_retriever import (
@@ -46,6 +47,7 @@ SAID = [
     f"the background is {PRODUCT.background}",
 ]
 PICTURE = png(drawn_image("a picture", 1))
+NAMED = "<img src=x onerror=alert(1)><b>${alert(2)} {{constructor}}`'\""
 VIOLENT = "<img src=x onerror=alert(1)><b>bold</b> ${alert(2)} {{constructor}} `\\"
 
 # What a handler in the page meets: which rule of the policy refused it.
@@ -55,6 +57,29 @@ _UNESCAPED = """
   window.ran = () => done('it ran');
   document.body.insertAdjacentHTML('beforeend', '<img src="data:," onerror="ran()">');
 })
+"""
+
+# In the moment in which a turn's last answer closes the stream of answers, it is started over.
+_AT_THE_END = """
+const plain = window.fetch, at = (request, place) => (request.url ?? request).includes(place);
+window.asked = 0;
+window.fetch = async (request, ...options) => {
+  if (at(request, '/queue/join')) window.asked += 1;
+  const answer = await plain(request, ...options);
+  if (at(request, '/queue/join')) setTimeout(() => window.heard?.(), 100);
+  if (!at(request, '/queue/data')) return answer;
+  const decoder = new TextDecoder();
+  const slow = new TransformStream({async transform(chunk, out) {
+    if (window.last === window.asked && decoder.decode(chunk).includes('close_stream')) {
+      window.last = null;
+      const heard = new Promise((done) => { window.heard = done; });
+      document.querySelector('#start').click();
+      await heard;
+    }
+    out.enqueue(chunk);
+  }});
+  return new Response(answer.body.pipeThrough(slow), answer);
+};
 """
 
 Opener = Callable[..., Person]
@@ -152,7 +177,7 @@ def test_what_the_words_find_is_shown_until_the_drawings_are_there(
         person.waits(1, "pending")
 
         assert len(person.ids) == 24
-        assert person.page.locator("#understanding progress").is_visible()
+        assert person.page.locator("#question progress").is_visible()
         assert "drawing" in person.status.inner_text()
         person.box.fill("written meanwhile")
 
@@ -162,6 +187,7 @@ def test_what_the_words_find_is_shown_until_the_drawings_are_there(
         assert person.box.input_value() == "written meanwhile"
         assert [state for state, _ in person.states] == [
             "0 empty",
+            "0 searching",
             "1 searching",
             "1 pending",
             "1 final",
@@ -240,12 +266,12 @@ def test_where_nothing_is_close_the_page_says_what_could_be_changed(
 
     person.asks(2, "something else: a blue capybara")
     person.reads("Nothing is close")
-    assert person.page.locator(".dar-far figure img").count() > 0
+    assert person.page.locator("#understanding figure img").count() > 0
     person.page.screenshot(path=shots / "nothing-close.png")
     person.presses(".dar-offers [data-place='1']")
     person.understands("capybara")
     # Alone it cannot be left out; what there is can be asked for instead.
-    person.presses(".dar-offers [data-say]")
+    person.presses(".dar-offers [data-id]")
     person.waits(4)
     assert person.titles[0].split(",")[0] in example
 
@@ -362,6 +388,18 @@ def test_nothing_that_comes_late_is_shown_over_a_new_conversation(
             person.page.wait_for_timeout(300)
             assert person.page.locator("#hits [data-state=empty]").count() == 1, run
             assert person.said == [], run
+
+        # What is asked while the answers' stream is closing is answered too.
+        person.page.add_init_script(_AT_THE_END)
+        person.page.reload()
+        person.page.wait_for_function("window.asked === 1")
+        person.waits(0, "empty")
+        # A message is sent, answered, and given back if it failed.
+        person.page.evaluate("window.last = window.asked + 3")
+        person.say("a handbag")
+        person.page.wait_for_function("window.last === null")
+        person.reads("A new conversation.")
+        person.has_said([])
 
 
 def test_pictures_that_are_chosen_pasted_and_dropped_are_references(
@@ -536,49 +574,27 @@ def test_a_store_that_fails_is_said_and_nothing_is_lost(
 def test_nothing_that_is_said_or_stored_becomes_part_of_the_page(
     demo: DiffusionAugmentedRetriever, opens: Opener, tmp_path: Path, gallery_folder: Path
 ):
+    names = (picture_name(0), picture_name(1), f"{NAMED}.jpg")
+    for number, name in enumerate(names):
+        shutil.copy(gallery_folder / picture_name(number), tmp_path / name)
+    lines = [{"file_name": name, "caption": VIOLENT, "kind": VIOLENT} for name in names[:2]]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
     encoder = demo.query_encoder.encoder
     store = ImageStore.in_memory(encoder)
-    for number in range(3):
-        shutil.copy(gallery_folder / picture_name(number), tmp_path)
-    lines = [
-        {"file_name": picture_name(number), "caption": VIOLENT, "kind": VIOLENT}
-        for number in range(3)
-    ]
-    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, lines)))
     ingest(tmp_path, store, encoder)
     retriever = DiffusionAugmentedRetriever(DARQueryEncoder(encoder), store)
-    with served(create_app(retriever)) as address:
+    with served(create_app(retriever, paths=True)) as address:
         person = opens(address)
         person.page.on("dialog", lambda dialog: pytest.fail(dialog.message))
         person.asks(1, VIOLENT)
 
         person.has_said([VIOLENT])
-        assert person.titles == [VIOLENT] * 3
+        assert sorted(person.titles) == sorted([VIOLENT, VIOLENT, NAMED])
         assert VIOLENT in person.page.locator("#chat").inner_text()
-        person.presses("#hits [data-look]")
-        assert VIOLENT in person.sees("dialog[open] [data-testid=stored]").inner_text()
-        assert person.page.locator("b, [onerror]").count() == 0
-        person.page.keyboard.press("Escape")
-
-        with person.page.expect_download() as exporting:
-            person.presses("#export")
-        exported = person.page.context.new_page()
-        exported.set_content(exporting.value.path().read_text("utf-8"))
-        assert exported.locator("li").count() == 4
-        assert exported.get_by_text(VIOLENT).count() >= 4
-        assert exported.locator("b, [onerror]").count() == 0
-        exported.close()
-        with person.page.expect_download() as saving:
-            person.presses("#save")
-        person.loads(saving.value.path())
-        person.reads("hits")
-        person.has_said([VIOLENT])
-        assert person.page.locator("b, [onerror]").count() == 0
-        # Even what is not escaped does not run.
-        assert person.page.evaluate(_UNESCAPED) == "script-src-attr"
-
-        (tmp_path / picture_name(0)).unlink()
-        gone = next(hit.id for hit in store.get(person.ids) if hit.file_name == picture_name(0))
+        looks_at_what_is_stored(person)
+        takes_it_away_and_back(person)
+        (tmp_path / names[0]).unlink()
+        gone = next(hit.id for hit in store.get(person.ids) if hit.file_name == names[0])
         person.presses(f'[data-hit="{gone}"] [data-action=like]')
         person.reads("is gone")
         person.presses(f'[data-hit="{gone}"] .dar-open')
@@ -587,6 +603,89 @@ def test_nothing_that_is_said_or_stored_becomes_part_of_the_page(
         person.page.keyboard.press("Escape")
         person.asks(2, "a word " * 1430)
         assert len(person.said) == 2
+        person.presses("#start")
+        assert person.sees("[data-kept]").inner_text() == VIOLENT
+        assert_only_text(person)
+        # Even what is not escaped does not run.
+        assert person.page.evaluate(_UNESCAPED) == "script-src-attr"
+
+
+def looks_at_what_is_stored(person: Person) -> None:
+    """Open a hit with a violent caption and one with a violent name, and list their paths."""
+    for title in (VIOLENT, NAMED):
+        hit = person.page.locator("#hits [data-hit]", has_text=title).first
+        hit.locator(".dar-open").focus()
+        person.page.keyboard.press("s")
+        person.page.keyboard.press("Enter")
+        dialog = person.sees("dialog[open]")
+        assert title in dialog.get_by_test_id("stored").inner_text()
+        assert_only_text(person)
+        person.page.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+    person.presses("[data-do=paths]")
+    assert NAMED in person.sees("dialog[open] textarea").input_value()
+    person.page.keyboard.press("Escape")
+
+
+def takes_it_away_and_back(person: Person) -> None:
+    """Export the conversation, and load it with more in it than the page would save."""
+    with person.page.expect_download() as exporting:
+        person.presses("#export")
+    exported = person.page.context.new_page()
+    exported.set_content(exporting.value.path().read_text("utf-8"))
+    assert exported.locator("li").count() == 4
+    assert exported.get_by_text(VIOLENT).count() >= 3
+    assert exported.get_by_text(NAMED).count() > 0
+    assert exported.locator("b, [onerror]").count() == 0
+    exported.close()
+    with person.page.expect_download() as saving:
+        person.presses("#save")
+    saved = json.loads(saving.value.path().read_text("utf-8"))
+    saved["turns"].append({"role": "assistant", "text": VIOLENT})
+    saved["locked"] = [["wanted", VIOLENT]]
+    content = json.dumps(saved).encode()
+    person.loads({"name": f"{NAMED}.json", "mimeType": "application/json", "buffer": content})
+    assert person.sees(".dar-locked .dar-phrase").inner_text() == VIOLENT
+    person.waits(1)
+    assert person.page.locator(".dar-assistant p").inner_text() == VIOLENT
+    person.has_said([VIOLENT])
+    assert_only_text(person)
+
+
+def assert_only_text(person: Person) -> None:
+    assert person.page.locator("b, [onerror]").count() == 0
+
+
+def test_the_part_that_matched_is_framed_at_every_width(
+    demo: DiffusionAugmentedRetriever, opens: Opener, tmp_path: Path, gallery_folder: Path
+):
+    encoder = demo.query_encoder.encoder
+    scene = Image.new("RGB", (1600, 600), "white")
+    product = Image.open(gallery_folder / picture_name(TARGET))
+    scene.paste(product.resize((240, 240)), (1350, 350))
+    scene.save(tmp_path / "scene.png")
+    store = ImageStore.in_memory(encoder)
+    ingest(tmp_path, store, encoder, parts=True)
+    with served(
+        create_app(DiffusionAugmentedRetriever(DARQueryEncoder(encoder), store))
+    ) as address:
+        person = opens(address)
+        person.asks(1, SAID[0])
+        person.presses("#hits .dar-open")
+        assert person.sees("[data-testid=matched]").inner_text() == "What matched: lower right"
+        for size in (DESKTOP, PHONE):
+            person.page.set_viewport_size(size)
+            # It is drawn without being asked for, and follows the picture.
+            person.page.wait_for_function(
+                """() => {
+                  const place = (name) => document.querySelector(name)?.getBoundingClientRect();
+                  const box = place('.dar-box'), picture = place('dialog[open] img');
+                  if (!box || !picture) return false;
+                  const high = picture.width * 600 / 1600, top = (picture.top + picture.bottom) / 2;
+                  return box.left > picture.left + picture.width / 2 - 9 && box.top > top - 9
+                    && box.right < picture.right + 9 && box.bottom < top + high / 2 + 9;
+                }"""
+            )
 
 
 def test_an_agent_answers_on_the_page(demo: DiffusionAugmentedRetriever, opens: Opener):

@@ -148,6 +148,16 @@ def test_a_message_sent_twice_at_once_counts_once(responder: SearchResponder):
     assert not session.waiting
 
 
+def test_a_first_message_makes_room_for_hits_while_it_waits():
+    session = Session()
+    assert session.shown.stage == "empty"
+    session.send(Turn("user", "a mug"))
+    assert session.shown.stage == "searching"
+    assert session.talk.stage == "empty"
+    session.undo()
+    assert session.shown is session.talk
+
+
 def test_starting_over_can_be_taken_back(responder: SearchResponder):
     session = Session()
     before = say(session, responder, "a handbag")
@@ -635,6 +645,17 @@ def test_an_agents_hits_come_before_its_answer(agent: AgentResponder):
     ]
     assert [turn.role for turn in talks[-1].dialogue.turns] == ["user", "assistant"]
     assert len(talks[-1].messages) == 4
+
+
+def test_an_agent_searches_as_the_retriever_is_set_to(words: DiffusionAugmentedRetriever):
+    retriever = DiffusionAugmentedRetriever(
+        words.query_encoder, words.store, word_filters=False, refine=True
+    )
+    given: list[DiffusionAugmentedRetriever] = []
+
+    AgentResponder(retriever, given.append)
+
+    assert vars(given[0]) == vars(retriever)
 
 
 def test_an_agent_is_told_which_hit_is_meant(agent: AgentResponder, model: Caller):

@@ -1,6 +1,9 @@
+// An answer, something else to ask for, or a part to leave out.
 element.addEventListener('click', (event) => {
-  const button = event.target.closest('button[data-id]');
+  const button = event.target.closest('button');
   if (!button) return;
+  const {id, place} = button.dataset;
   pressed(button);
-  trigger('click', {id: button.dataset.id});
+  if (place) trigger('alter', {action: 'remove', place, words: ''});
+  else trigger('click', {id});
 });

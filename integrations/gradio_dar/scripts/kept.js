@@ -22,6 +22,13 @@ const keep = (talk) => {
   }
   localStorage.setItem(`${room}dar-talks`, JSON.stringify([talk.id, ...ids]));
 };
+// What comes late is older than what is kept; see newest.js.
+let kept = 0;
 watch('value', () => {
-  try { if (props.value) keep(JSON.parse(props.value)); } catch { /* The browser keeps nothing here. */ }
+  try {
+    const talk = JSON.parse(props.value || 'null');
+    if (!talk || talk.stamp < kept) return;
+    kept = talk.stamp;
+    keep(talk);
+  } catch { /* The browser keeps nothing here. */ }
 });

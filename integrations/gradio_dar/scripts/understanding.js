@@ -4,9 +4,8 @@ let locking = null;
 element.addEventListener('click', (event) => {
   const button = event.target.closest('button');
   if (!button) return;
-  const {action, place, look, say: said} = button.dataset;
+  const {action, place, look} = button.dataset;
   if (look) trigger('look', {id: look});
-  else if (said) { pressed(button); trigger('say', {id: said}); }
   else if (action) {
     pressed(button);
     locking = action.endsWith('lock') ? place : null;
