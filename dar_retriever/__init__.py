@@ -66,6 +66,7 @@ from dar_retriever.generation import (
     OpenAIImageGenerator,
     Outcome,
     ServiceLimits,
+    StartingPicture,
     StoredImageGenerator,
 )
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images, sync
@@ -98,6 +99,7 @@ from dar_retriever.ranking import (
     DensityRatioReranker,
     Ending,
     Explainer,
+    HitStarts,
     Locator,
     Matcher,
     MatchingCloseness,
@@ -190,6 +192,7 @@ __all__ = [
     "GeneratedImage",
     "GenerationError",
     "Hit",
+    "HitStarts",
     "HostedGenerator",
     "HostedModel",
     "ImageAccess",
@@ -251,6 +254,7 @@ __all__ = [
     "ServiceLimits",
     "Shown",
     "Spending",
+    "StartingPicture",
     "StoreCloseness",
     "StoreEnding",
     "StoreError",
