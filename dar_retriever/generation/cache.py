@@ -75,9 +75,10 @@ class CachedGenerator:
         new = self._made(list(missing.values()), alone=len(missing) == len(found))
         made = {self._key(r): image for r, image in answered(list(missing.values()), new)}
         for key, generated in made.items():
-            start = missing[key].start
+            if not isinstance(generated, GeneratedImage):
+                continue
             # What was asked for from a picture and drawn from noise is no answer for the next time.
-            if isinstance(generated, GeneratedImage) and (start is None or generated.start):
+            if missing[key].start is None or generated.start:
                 self._keep(key, generated.image)
         result: list[Outcome] = []
         for key, request in zip(keys, requests, strict=True):

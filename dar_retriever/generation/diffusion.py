@@ -138,15 +138,17 @@ class DiffusersGenerator:
     def _call(self, batch: Sequence[ImageRequest]) -> list[GeneratedImage]:
         import torch
 
-        pipeline, options, instead = self._pipeline, dict(self._options), list[str]()
-        started = batch[0].start is not None and self._starting is not None
-        if started:
-            pipeline, options = self._starting.pipeline, self._starting.call_options(batch)
-        elif batch[0].start is not None:
+        pipeline, options, takes = self._pipeline, dict(self._options), self._takes
+        wanted, instead = batch[0].start is not None, list[str]()
+        starting = self._starting if wanted else None
+        if starting is not None:
+            pipeline, options = starting.pipeline, starting.call_options(batch)
+            takes = starting.takes
+        elif wanted:
             instead.append(f"{type(pipeline).__name__} cannot draw from pictures, drawn from noise")
-        if "negative_prompt" in self._takes and batch[0].negative_prompt:
+        if "negative_prompt" in takes and batch[0].negative_prompt:
             options["negative_prompt"] = [request.negative_prompt for request in batch]
-        if "callback_on_step_end" in self._takes:
+        if "callback_on_step_end" in takes:
             options["callback_on_step_end"] = _after_step
         # Random numbers from the CPU are the same on every device.
         noise = [torch.Generator("cpu").manual_seed(request.seed) for request in batch]
@@ -161,7 +163,7 @@ class DiffusersGenerator:
                 request.prompt,
                 request.seed,
                 instead="; ".join(instead),
-                start=request.start.id if started and request.start else "",
+                start=request.start.id if starting and request.start else "",
             )
             for image, request in zip(made, batch, strict=True)
         ]

@@ -23,6 +23,10 @@ class StartingPipeline:
         pipeline: The text-to-image pipeline.
         options: What it is called with: "num_inference_steps", and "width" and "height" if set.
 
+    Attributes:
+        pipeline: The image-to-image pipeline.
+        takes: The names of its arguments.
+
     Raises:
         ValueError: Diffusers has no image-to-image pipeline for it.
     """
@@ -32,13 +36,13 @@ class StartingPipeline:
 
         self.pipeline = AutoPipelineForImage2Image.from_pipe(pipeline)
         self.pipeline.set_progress_bar_config(disable=True)
-        self._takes = frozenset(inspect.signature(self.pipeline.__call__).parameters)
+        self.takes = frozenset(inspect.signature(self.pipeline.__call__).parameters)
         self._options = options
         self._size = _size_of(pipeline, options)
 
     @property
     def _blends(self) -> bool:
-        return "strength" in self._takes
+        return "strength" in self.takes
 
     def kind(self, start: StartingPicture) -> Hashable:
         """Equal for pictures that can share one call."""
@@ -49,7 +53,7 @@ class StartingPipeline:
         """The options for one call, whose requests all have a starting picture of one kind."""
         starts = [request.start for request in batch if request.start is not None]
         pictures = [self._fitted(start.image) for start in starts]
-        options = {name: value for name, value in self._options.items() if name in self._takes}
+        options = {name: value for name, value in self._options.items() if name in self.takes}
         if not self._blends:
             return options | {"image": pictures[:1]}
         strength = starts[0].strength
