@@ -73,6 +73,7 @@ from dar_retriever.generation import (
     OpenAIImageGenerator,
     Outcome,
     ServiceLimits,
+    StartingPicture,
     StoredImageGenerator,
 )
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images, ingest_texts, sync
@@ -105,6 +106,7 @@ from dar_retriever.ranking import (
     DensityRatioReranker,
     Ending,
     Explainer,
+    HitStarts,
     Locator,
     Matcher,
     MatchingCloseness,
@@ -198,6 +200,7 @@ __all__ = [
     "GeneratedImage",
     "GenerationError",
     "Hit",
+    "HitStarts",
     "HostedGenerator",
     "HostedModel",
     "ImageAccess",
@@ -260,6 +263,7 @@ __all__ = [
     "ServiceLimits",
     "Shown",
     "Spending",
+    "StartingPicture",
     "StoreCloseness",
     "StoreEnding",
     "StoreError",

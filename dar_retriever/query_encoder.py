@@ -23,15 +23,15 @@ from dar_retriever.generation.base import (
     GeneratedImage,
     ImageGenerator,
     ImagePrior,
+    StartingPicture,
     requests_for,
-    usable_images,
     usable_samples,
 )
 from dar_retriever.reformulation.base import Reformulator
 from dar_retriever.reformulation.tagged import TaggingReformulator
-from dar_retriever.support.deadline import call_within
 from dar_retriever.trace import Recorder, Trace, WarnOnce, of_error
 from dar_retriever.understanding.composition import Composition, composition_for
+from dar_retriever.understanding.drawing import Starts, draw, found_starts
 from dar_retriever.understanding.encoded_query import EncodedQuery
 from dar_retriever.understanding.feedback import BoundedRocchio, Feedback
 from dar_retriever.understanding.meaning import Meaning, understand
@@ -124,8 +124,14 @@ class DARQueryEncoder:
         *_, query = self.stages(dialogue)
         return query
 
-    def stages(self, dialogue: DialogueLike) -> Iterator[EncodedQuery]:
+    def stages(
+        self, dialogue: DialogueLike, starts: Starts | None = None
+    ) -> Iterator[EncodedQuery]:
         """Encode a dialogue at once without generated images and samples, and then with them.
+
+        Args:
+            dialogue: The dialogue.
+            starts: Gives the pictures that the images are drawn from; called after the first query.
 
         Yields:
             First the query of the text and the user's own images. Then, if there is something to
@@ -153,7 +159,8 @@ class DARQueryEncoder:
         yield dataclasses.replace(first, final=not (draws or samples))
         if draws or samples:
             sampled = self._sampled(meaning, record)
-            made = self._generate(dialogue, meaning, record) if draws else []
+            begun = found_starts(starts, record) if draws else ()
+            made = self._generate(dialogue, meaning, record, begun) if draws else []
             generated, drawn = self._encoded(made, record) if made else ((), nothing)
             yield self._fused(dialogue, meaning, generated, drawn, sampled, record)
 
@@ -196,7 +203,11 @@ class DARQueryEncoder:
         return usable
 
     def _generate(
-        self, dialogue: Dialogue, meaning: Meaning, record: Recorder
+        self,
+        dialogue: Dialogue,
+        meaning: Meaning,
+        record: Recorder,
+        starts: Sequence[StartingPicture] = (),
     ) -> list[GeneratedImage]:
         count = self.images_per_turn
         if self.spending is not None:
@@ -212,22 +223,12 @@ class DARQueryEncoder:
             seed=self.seed,
             dialogue_id=dialogue.id,
             round=dialogue.round,
+            starts=starts,
         )
         generator = self.generator
         if not requests or generator is None:
             return []
-        try:
-            with record.timed("generate"):
-                made = list(
-                    call_within(self.generation_limit, lambda: generator.generate(requests))
-                )
-        # The generator may be third-party code or a remote service.
-        except Exception as error:
-            record.fall_back(f"generation failed, the text alone was used: {of_error(error)}")
-            return []
-        images, wrong = usable_images(made, len(requests))
-        record.fall_back(*wrong)
-        return images
+        return draw(generator, requests, self.generation_limit, record)
 
     def _encoded(
         self, generated: Sequence[GeneratedImage], record: Recorder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.errors import InvalidInputError
+from dar_retriever.generation.base import StartingPicture
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.ranking.base import Explainer
 from dar_retriever.ranking.closeness import Closeness
@@ -20,6 +21,7 @@ from dar_retriever.ranking.findings import Judges
 from dar_retriever.ranking.refining import lacking, shown_in_all
 from dar_retriever.ranking.result import SearchResult, noted, with_query, without_hits
 from dar_retriever.ranking.second_stage import SecondStage
+from dar_retriever.ranking.starting import HitStarts
 from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
@@ -48,6 +50,7 @@ class DiffusionAugmentedRetriever:
             retriever itself, as nobody wants its models twice.
         word_filters: Whether words such as "under 50 euros", "size 42", "from 2019" or a brand
             become filters if the store has a field for them. The trace says which did.
+        starts: Chooses hits that images are drawn from; by default they are drawn from noise.
         refine: Whether what none of the first hits shows, by the explainer, is drawn and searched
             once more, with that part stressed. The better of both results is kept.
 
@@ -69,6 +72,7 @@ class DiffusionAugmentedRetriever:
         explainer: Explainer | None = None,
         hide_near_duplicates: bool = False,
         word_filters: bool = True,
+        starts: HitStarts | None = None,
         refine: bool = False,
         reopen: Callable[[], DiffusionAugmentedRetriever] | None = None,
     ) -> None:
@@ -80,6 +84,7 @@ class DiffusionAugmentedRetriever:
         self.explainer = explainer
         self.hide_near_duplicates = hide_near_duplicates
         self.word_filters = WordFilters() if word_filters else None
+        self.starts = starts
         self.refine = refine
         self.reopen = reopen
 
@@ -125,7 +130,8 @@ class DiffusionAugmentedRetriever:
         exclude: Collection[str] = (),
     ) -> Iterator[SearchResult]:
         """Like ``search``, but first yields the hits by text, and then the final result."""
-        _require_hits(k)
+        if k < 1:
+            raise InvalidInputError(f"k={k}: ask for at least 1 hit")
         yield from spanned("dar.retrieve", self._stream(dialogue, k, where, exclude))
 
     def _stream(
@@ -138,7 +144,12 @@ class DiffusionAugmentedRetriever:
         heard = self._heard(dialogue)
         most = max(k, self.second_stage.reranker.depth) if self.second_stage else k
         found: SearchResult | None = None
-        for query in self.query_encoder.stages(heard.dialogue):
+        result: SearchResult | None = None
+
+        def starts() -> Sequence[StartingPicture]:
+            return self.starts.of(result, self.store) if self.starts and result else ()
+
+        for query in self.query_encoder.stages(heard.dialogue, starts):
             if found is None or not np.array_equal(query.vector, found.query.vector):
                 found = self._found(query, heard, most, where, exclude)
             else:
@@ -204,11 +215,9 @@ class DiffusionAugmentedRetriever:
     def _heard(self, dialogue: DialogueLike) -> Heard:
         dialogue = Dialogue.of(dialogue)
         dialogue.require_content()
-        return (
-            self.word_filters.heard(dialogue, self.store)
-            if self.word_filters
-            else Heard(dialogue, dialogue)
-        )
+        if self.word_filters is None:
+            return Heard(dialogue, dialogue)
+        return self.word_filters.heard(dialogue, self.store)
 
     def _found(
         self,
@@ -289,8 +298,3 @@ class DiffusionAugmentedRetriever:
         return dataclasses.replace(
             found, hits=told.hits, trace=trace, close=told.verdict.close, fitting=told.fitting
         )
-
-
-def _require_hits(k: int) -> None:
-    if k < 1:
-        raise InvalidInputError(f"k={k}: ask for at least 1 hit")

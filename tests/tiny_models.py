@@ -11,10 +11,13 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLFlux2,
     AutoencoderTiny,
     DDIMScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
+    Flux2KleinPipeline,
+    Flux2Transformer2DModel,
     FluxPipeline,
     FluxTransformer2DModel,
     KandinskyV22PriorPipeline,
@@ -60,6 +63,8 @@ from transformers import (
     GPT2Tokenizer,
     Qwen2Tokenizer,
     Qwen2VLImageProcessor,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
     Qwen3VLModel,
@@ -588,6 +593,52 @@ def flux(folder: Path) -> None:
     pipeline.save_pretrained(folder)
 
 
+def flux2_klein(folder: Path) -> None:
+    """FLUX.2 klein's class, which takes reference images."""
+    torch.manual_seed(0)
+    specials = [f"<|{name}|>" for name in ("endoftext", "im_start", "im_end")]
+    tokens = [*sorted(pre_tokenizers.ByteLevel.alphabet()), *specials]
+    ids = {token: number for number, token in enumerate(tokens)}
+    tokenizer = Qwen2Tokenizer(vocab=ids, merges=[], additional_special_tokens=specials)
+    tokenizer.chat_template = _QWEN_CHAT
+    # The pipeline reads what comes out of layers 9, 18 and 27.
+    text = Qwen3Config(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=37,
+        num_hidden_layers=28,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+    )
+    blocks = {
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "block_out_channels": (8,) * 4,
+        "layers_per_block": 1,
+        "norm_num_groups": 2,
+        "latent_channels": 4,
+    }
+    pipeline = Flux2KleinPipeline(
+        transformer=Flux2Transformer2DModel(
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            num_attention_heads=2,
+            attention_head_dim=16,
+            joint_attention_dim=3 * 32,
+            axes_dims_rope=(4, 4, 4, 4),
+            guidance_embeds=False,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True),
+        vae=AutoencoderKLFlux2(**blocks),
+        text_encoder=Qwen3ForCausalLM(text),
+        tokenizer=tokenizer,
+        is_distilled=True,
+    )
+    pipeline.save_pretrained(folder)
+
+
 BUILDERS: dict[str, Callable[[Path], None]] = {
     builder.__name__: builder
     for builder in (
@@ -614,6 +665,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
         stable_diffusion_xl,
         stable_diffusion_3,
         flux,
+        flux2_klein,
     )
 }
 

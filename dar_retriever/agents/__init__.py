@@ -1,5 +1,6 @@
 """The image search of agents, shared by the adapters to all agent frameworks."""
 
+from dar_retriever.agents.answers import Answer, NotShown, PictureAnswers, PictureBudget
 from dar_retriever.agents.arguments import (
     FILTER,
     LESS_LIKE,
@@ -51,6 +52,7 @@ from dar_retriever.agents.requests import adds_to
 from dar_retriever.agents.search import AgentSearch
 from dar_retriever.agents.visibility import Form, Place, with_pictures
 from dar_retriever.questions import question_as_json
+from dar_retriever.stores.hits import hit_of_metadata
 
 __all__ = [
     "FILTER",
@@ -64,6 +66,7 @@ __all__ = [
     "TOOL_DESCRIPTION",
     "TOOL_NAME",
     "AgentSearch",
+    "Answer",
     "Conversation",
     "Event",
     "FilterArgument",
@@ -73,8 +76,11 @@ __all__ = [
     "K",
     "Listing",
     "Named",
+    "NotShown",
     "OpenUrl",
     "Part",
+    "PictureAnswers",
+    "PictureBudget",
     "Place",
     "ReadMessage",
     "Request",
@@ -88,6 +94,7 @@ __all__ = [
     "dialogue_of",
     "generated_as_json",
     "generated_picture",
+    "hit_of_metadata",
     "hit_picture",
     "invalid_arguments",
     "is_reply",

@@ -8,6 +8,7 @@ from dar_retriever.generation.base import (
     ImageRequest,
     NotGenerated,
     Outcome,
+    StartingPicture,
 )
 from dar_retriever.generation.batching import BatchingGenerator
 from dar_retriever.generation.cache import CachedGenerator
@@ -40,5 +41,6 @@ __all__ = [
     "Outcome",
     "SelectingGenerator",
     "ServiceLimits",
+    "StartingPicture",
     "StoredImageGenerator",
 ]

@@ -4,20 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from dar_retriever.errors import GenerationError
+from dar_retriever.errors import GenerationError, InvalidInputError
 from dar_retriever.support.images import is_blank, to_rgb
 
 Samples: TypeAlias = NDArray[np.float32]
 
+STRENGTH: Final = 0.7
 # How many vectors a prior samples for a turn.
 SAMPLES: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class StartingPicture:
+    """A picture that an image is drawn from, rather than from noise alone.
+
+    Attributes:
+        id: The same id stands for the same picture.
+        image: The picture, in mode RGB.
+        strength: How far the image may go from it, above 0 and at most 1: the share of the
+            denoising that is done (SDEdit; Meng et al., arXiv 2108.01073). Models that take
+            reference images have no such number, and ignore it.
+
+    Raises:
+        InvalidInputError: ``strength`` is out of range.
+    """
+
+    id: str
+    image: Image.Image = field(compare=False, repr=False)
+    strength: float = STRENGTH
+
+    def __post_init__(self) -> None:
+        if not 0 < self.strength <= 1:
+            raise InvalidInputError(f"strength={self.strength}: above 0, and at most 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +57,7 @@ class ImageRequest:
             ``round`` and ``number``.
         round: Round of the dialogue.
         number: Number of the image within the round, from 0.
+        start: The picture to draw from, for models that can; others draw from noise.
     """
 
     prompt: str
@@ -40,6 +66,7 @@ class ImageRequest:
     dialogue_id: str = ""
     round: int = 0
     number: int = 0
+    start: StartingPicture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +79,7 @@ class GeneratedImage:
         seed: Seed of the model's noise.
         cached: Whether it came from a cache.
         instead: What failed and what was done instead while it was made, for the trace.
+        start: Id of the picture that it was drawn from; empty if it was drawn from noise.
     """
 
     image: Image.Image
@@ -59,6 +87,7 @@ class GeneratedImage:
     seed: int
     cached: bool = False
     instead: str = ""
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +116,7 @@ def requests_for(
     seed: int = 0,
     dialogue_id: str = "",
     round: int = 0,
+    starts: Sequence[StartingPicture] = (),
 ) -> list[ImageRequest]:
     """The requests for the images of one turn.
 
@@ -97,6 +127,7 @@ def requests_for(
         seed: Seed of the first image; each further image adds 1.
         dialogue_id: Id of the dialogue.
         round: Round of the dialogue.
+        starts: Pictures to draw from, used in order and repeated.
     """
     return [
         ImageRequest(
@@ -106,6 +137,7 @@ def requests_for(
             dialogue_id,
             round,
             number,
+            starts[number % len(starts)] if starts else None,
         )
         for number in range(count if prompts else 0)
     ]

@@ -33,8 +33,8 @@ _LOGGER: Final = logging.getLogger(__name__)
 class CachedGenerator:
     """Wraps a generator with a cache in memory and, if a folder is given, on disk.
 
-    The key is the generator's fingerprint (model and settings) with prompt, negative prompt
-    and seed.
+    The key is the generator's fingerprint (model and settings) with prompt, negative prompt,
+    seed and starting picture.
 
     Args:
         generator: Makes the images that are not in the cache.
@@ -75,13 +75,19 @@ class CachedGenerator:
         new = self._made(list(missing.values()), alone=len(missing) == len(found))
         made = {self._key(r): image for r, image in answered(list(missing.values()), new)}
         for key, generated in made.items():
-            if isinstance(generated, GeneratedImage):
+            if not isinstance(generated, GeneratedImage):
+                continue
+            # What was asked for from a picture and drawn from noise is no answer for the next time.
+            if missing[key].start is None or generated.start:
                 self._keep(key, generated.image)
         result: list[Outcome] = []
         for key, request in zip(keys, requests, strict=True):
             image = found[key]
             if image is not None:
-                result.append(GeneratedImage(image, request.prompt, request.seed, cached=True))
+                start = request.start.id if request.start else ""
+                result.append(
+                    GeneratedImage(image, request.prompt, request.seed, cached=True, start=start)
+                )
             elif key in made:
                 outcome = made[key]
                 if isinstance(outcome, GeneratedImage):
@@ -101,6 +107,8 @@ class CachedGenerator:
 
     def _key(self, request: ImageRequest) -> str:
         parts = [self.fingerprint, request.prompt, request.negative_prompt, request.seed]
+        if request.start is not None:
+            parts += [request.start.id, request.start.strength]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def _look_up(self, key: str) -> Image.Image | None:

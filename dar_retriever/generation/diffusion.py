@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import cached_property
 from itertools import takewhile
 from threading import Lock
 from typing import Any, Final
@@ -14,6 +15,7 @@ from dar_retriever.errors import GenerationError, InvalidInputError, ModelLoadEr
 from dar_retriever.generation.acceleration import Acceleration, place
 from dar_retriever.generation.base import GeneratedImage, ImageRequest
 from dar_retriever.generation.memory import ran_out_of_memory, release_memory
+from dar_retriever.generation.starting import StartingPipeline
 from dar_retriever.support.devices import choose_device, choose_dtype
 from dar_retriever.support.model_files import fingerprint_of, loading
 from dar_retriever.support.threads import stop_requested
@@ -29,6 +31,8 @@ class DiffusersGenerator:
     """Generates images with a pipeline in diffusers' format, opened at construction.
 
     If a batch does not fit in memory, the batch size is halved for this and all later calls.
+    Requests with a starting picture go through the pipeline's image-to-image sibling, which shares
+    its weights. Where diffusers has none, they are drawn from noise and the trace says so.
 
     Args:
         model: Hub id or local folder.
@@ -96,7 +100,7 @@ class DiffusersGenerator:
             _go_on()
             made: list[GeneratedImage] = []
             while len(made) < len(requests):
-                batch = _alike(requests[len(made) : len(made) + self._batch_size])
+                batch = self._alike(requests[len(made) : len(made) + self._batch_size])
                 try:
                     made += self._run(batch)
                 except _OutOfMemoryError as error:
@@ -134,24 +138,55 @@ class DiffusersGenerator:
     def _call(self, batch: Sequence[ImageRequest]) -> list[GeneratedImage]:
         import torch
 
-        options = dict(self._options)
-        if "negative_prompt" in self._takes and batch[0].negative_prompt:
+        pipeline, options, takes = self._pipeline, dict(self._options), self._takes
+        wanted, instead = batch[0].start is not None, list[str]()
+        starting = self._starting if wanted else None
+        if starting is not None:
+            pipeline, options = starting.pipeline, starting.call_options(batch)
+            takes = starting.takes
+        elif wanted:
+            instead.append(f"{type(pipeline).__name__} cannot draw from pictures, drawn from noise")
+        if "negative_prompt" in takes and batch[0].negative_prompt:
             options["negative_prompt"] = [request.negative_prompt for request in batch]
-        if "callback_on_step_end" in self._takes:
+        if "callback_on_step_end" in takes:
             options["callback_on_step_end"] = _after_step
         # Random numbers from the CPU are the same on every device.
         noise = [torch.Generator("cpu").manual_seed(request.seed) for request in batch]
         prompts = [request.prompt for request in batch]
         # Not inference mode: it marks the weights that offloading moves, which forces a recompile.
         with torch.no_grad():
-            made = self._pipeline(
-                prompt=prompts, generator=noise, output_type="pil", **options
-            ).images
-        instead = "; ".join(part.failure for part in self._in_openvino if part.failure)
+            made = pipeline(prompt=prompts, generator=noise, output_type="pil", **options).images
+        instead += [part.failure for part in self._in_openvino if part.failure]
         return [
-            GeneratedImage(image.convert("RGB"), request.prompt, request.seed, instead=instead)
+            GeneratedImage(
+                image.convert("RGB"),
+                request.prompt,
+                request.seed,
+                instead="; ".join(instead),
+                start=request.start.id if starting and request.start else "",
+            )
             for image, request in zip(made, batch, strict=True)
         ]
+
+    @cached_property
+    def _starting(self) -> StartingPipeline | None:
+        """Draws from pictures; None if this pipeline cannot."""
+        try:
+            return StartingPipeline(self._pipeline, self._options)
+        except ValueError:
+            return None
+
+    def _alike(self, requests: Sequence[ImageRequest]) -> list[ImageRequest]:
+        """The first requests, as many as can share one call of the pipeline."""
+        first = self._kind(requests[0])
+        return list(takewhile(lambda request: self._kind(request) == first, requests))
+
+    def _kind(self, request: ImageRequest) -> Hashable:
+        # SDXL treats an empty negative prompt differently from no negative prompt.
+        ruled_out, start = bool(request.negative_prompt), request.start
+        if start is None:
+            return ruled_out, None
+        return ruled_out, True, self._starting and self._starting.kind(start)
 
     def _no_room(self, error: _OutOfMemoryError) -> GenerationError:
         size = self._options.get("width"), self._options.get("height")
@@ -161,13 +196,6 @@ class DiffusersGenerator:
             f"({error}); try a smaller size, acceleration=Acceleration(offload='model') on an "
             "accelerator, or fewer other models on the device"
         )
-
-
-def _alike(requests: Sequence[ImageRequest]) -> list[ImageRequest]:
-    """The first requests, as many as can share one call of the pipeline."""
-    # SDXL treats an empty negative prompt differently from no negative prompt.
-    ruled_out = bool(requests[0].negative_prompt)
-    return list(takewhile(lambda request: bool(request.negative_prompt) == ruled_out, requests))
 
 
 def _fingerprint(pipeline: Any, options: dict[str, Any]) -> str:

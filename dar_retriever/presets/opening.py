@@ -47,6 +47,7 @@ from dar_retriever.ranking import (
     CrossEncoderReranker,
     EncodedFaithfulness,
     Ending,
+    HitStarts,
     MatchingCloseness,
     MatchingEnding,
     PropositionReader,
@@ -153,6 +154,7 @@ def from_preset(
     hide_near_duplicates: bool = False,
     word_filters: bool = True,
     refine: bool = False,
+    draw_from_hits: bool = False,
     models_of: DiffusionAugmentedRetriever | None = None,
 ) -> DiffusionAugmentedRetriever:
     """Open a preset's models and a store.
@@ -171,6 +173,7 @@ def from_preset(
         hide_near_duplicates: Whether of nearly the same images only the best hit is shown.
         word_filters: Whether "under 50 euros" and the like filter by the store's metadata.
         refine: Whether what none of the first hits shows is drawn and searched once more.
+        draw_from_hits: Whether drawings start from hits that were liked or fit; see ``HitStarts``.
         models_of: A retriever of the same preset, whose encoder and generator are used for this
             store as well. Such a retriever cannot be pickled.
 
@@ -189,6 +192,7 @@ def from_preset(
         "hide_near_duplicates": hide_near_duplicates,
         "word_filters": word_filters,
         "refine": refine,
+        "draw_from_hits": draw_from_hits,
     }
     # A generator of one's own may not be one that can be opened again.
     alone = store is None or generator is not None or models_of is not None
@@ -257,6 +261,7 @@ def from_preset(
         explainer=beside.matching if beside else PropositionReranker(reader),
         hide_near_duplicates=hide_near_duplicates,
         word_filters=word_filters,
+        starts=HitStarts(ending) if draw_from_hits else None,
         refine=refine,
         reopen=reopen,
     )

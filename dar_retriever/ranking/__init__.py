@@ -17,6 +17,7 @@ from dar_retriever.ranking.reading import PropositionReader
 from dar_retriever.ranking.second_stage import Ordered, SecondStage
 from dar_retriever.ranking.second_view import SecondViewReranker
 from dar_retriever.ranking.sentence_transformers_matcher import SentenceTransformersMatcher
+from dar_retriever.ranking.starting import HitStarts
 
 __all__ = [
     "BlipMatcher",
@@ -29,6 +30,7 @@ __all__ = [
     "EncodedFaithfulness",
     "Ending",
     "Explainer",
+    "HitStarts",
     "Locator",
     "MatchedFaithfulness",
     "Matcher",

@@ -25,7 +25,7 @@ class Findings:
     """What was found out about hits.
 
     Attributes:
-        hits: The hits, with what each shows.
+        hits: The hits, with what each shows and whether it fits.
         verdict: Whether any is close.
         fitting: How many of the first hits fit the request; None if it cannot be told.
         seconds: How long it took.
@@ -110,5 +110,13 @@ class Judges:
                 dataclasses.replace(hit, shows=tuple(shows))
                 for hit, shows in zip(first, shown, strict=True)
             )
+        first = _marked(first, fitting if verdict.close else 0)
         seconds = time.perf_counter() - began
         return Findings(first, verdict, fitting, seconds, tuple(failures))
+
+
+def _marked(hits: Sequence[Hit], fitting: int | None) -> tuple[Hit, ...]:
+    """Hits that know whether they fit, if it is known how many of the first do."""
+    if fitting is None:
+        return tuple(hits)
+    return tuple(dataclasses.replace(hit, fits=place < fitting) for place, hit in enumerate(hits))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -42,22 +43,31 @@ class EntryPart:
         return ", ".join(told)
 
     def as_json(self) -> dict[str, Any]:
-        """What there is of box, second and page, as plain data."""
-        found = {"box": self.box and list(self.box), "second": self.second, "page": self.page}
-        return {name: value for name, value in found.items() if value is not None}
+        """The number, and what there is of box, second, page and caption, as plain data."""
+        found = {
+            "box": self.box and list(self.box),
+            "second": self.second,
+            "page": self.page,
+            "caption": self.caption or None,
+        }
+        there = {name: value for name, value in found.items() if value is not None}
+        return {"number": self.number, **there}
+
+    @classmethod
+    def of_json(cls, found: Mapping[str, Any]) -> EntryPart:
+        """A part of its ``as_json``."""
+        box = tuple(found.get("box") or ()) or None
+        where = box, found.get("second"), found.get("page")
+        return cls(found["number"], *where, found.get("caption", ""))
 
     def as_text(self) -> str:
         """All of it as JSON."""
-        words = {"caption": self.caption} if self.caption else {}
-        return json.dumps({"number": self.number} | self.as_json() | words)
+        return json.dumps(self.as_json())
 
     @classmethod
     def of_text(cls, text: str) -> EntryPart:
         """A part of its ``as_text``."""
-        found = json.loads(text)
-        box = tuple(found.get("box") or ()) or None
-        where = box, found.get("second"), found.get("page")
-        return cls(found["number"], *where, found.get("caption", ""))
+        return cls.of_json(json.loads(text))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

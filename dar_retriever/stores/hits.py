@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -32,6 +32,7 @@ _TAKEN: Final = (
     "uri",
     "score",
     "relevance",
+    "fits",
     "shows",
     "propositions",
     "size",
@@ -96,6 +97,7 @@ class Hit:
         shows: Which parts of the request it shows and which not; empty if that was not read.
         part: The part of the entry that matched best; None if that was all of it, or if no parts
             are stored.
+        fits: Whether it fits the request; None if that was not judged.
     """
 
     id: str
@@ -107,6 +109,7 @@ class Hit:
     relevance: float | None = None
     shows: tuple[Shown, ...] = ()
     part: EntryPart | None = None
+    fits: bool | None = None
 
     @property
     def vector_id(self) -> str:
@@ -140,13 +143,12 @@ class Hit:
 
         Returns:
             The stored metadata with "uri", "score" and "size" ([width, height] or None), "copies"
-            if there are any, "part" if a part of the entry matched ({"box": [left, top, right,
-            bottom]}, {"second": ...} or {"page": ...}, see ``EntryPart``), "relevance" if the hit
-            was re-ranked, "shows" ("blue: yes") and
-            "propositions" (the same as a list of plain data, see ``Shown``) if that was read, and
-            "missing": True if the file is gone. Stored fields with one of these names, or named
-            "id", "trace" or "image", which adapters add, are renamed to
-            ``stored_NAME``.
+            if there are any, "part" if a part of the entry matched (its "number", and "box": [left,
+            top, right, bottom], "second" or "page", see ``EntryPart``), "relevance" if the hit was
+            re-ranked, "fits" if that was judged, "shows" ("blue: yes") and "propositions" (the same
+            as a list of plain data, see ``Shown``) if that was read, and "missing": True if the
+            file is gone. Stored fields with one of these names, or named "id", "trace" or "image",
+            which adapters add, are renamed to ``stored_NAME``.
         """
         stored = {f"stored_{n}" if n in _TAKEN else n: value for n, value in self.metadata.items()}
         width, height = self.metadata.get("width"), self.metadata.get("height")
@@ -154,6 +156,7 @@ class Hit:
         further: dict[str, Any] = {"copies": list(self.copies)} if self.copies else {}
         further |= {} if self.part is None else {"part": self.part.as_json()}
         further |= {} if self.relevance is None else {"relevance": self.relevance}
+        further |= {} if self.fits is None else {"fits": self.fits}
         if self.shows:
             said = ", ".join(map(str, self.shows))
             further |= {"shows": said, "propositions": [asdict(each) for each in self.shows]}
@@ -245,6 +248,28 @@ def hit_of(
     if mime and " " not in text:
         uri, text = uri or f"data:{mime};base64,{text}", ""
     return Hit(id, score, uri, text, rest)
+
+
+def hit_of_metadata(id: str, title: str, metadata: Mapping[str, Any]) -> Hit:
+    """The hit that an adapter's document or node was made of.
+
+    Args:
+        id: Its id.
+        title: Its text.
+        metadata: Those of ``Hit.as_metadata``; those that a framework's own store keeps will do.
+    """
+    stored = {name: value for name, value in metadata.items() if name not in _TAKEN}
+    uri = metadata.get(URI) or metadata.get("image")
+    hit = hit_of(id, metadata.get("score") or 0.0, title, stored | ({URI: uri} if uri else {}))
+    part = metadata.get("part")
+    return replace(
+        hit,
+        copies=tuple(metadata.get("copies") or ()),
+        relevance=metadata.get("relevance"),
+        shows=tuple(Shown(**each) for each in metadata.get("propositions") or ()),
+        part=None if part is None else EntryPart.of_json(part),
+        fits=metadata.get("fits"),
+    )
 
 
 def _uri_text(location: str) -> str:

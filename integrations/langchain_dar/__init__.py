@@ -3,6 +3,7 @@
 from dar_retriever.support.extras import needs_extra
 
 with needs_extra("langchain"):
+    from langchain_dar.answers import AnswerFromDocuments
     from langchain_dar.chains import DialogueRetriever, content_blocks
     from langchain_dar.encoder import joint_encoder
     from langchain_dar.language_model import language_model
@@ -17,6 +18,7 @@ with needs_extra("langchain"):
     )
 
 __all__ = [
+    "AnswerFromDocuments",
     "DARRetriever",
     "DialogueRetriever",
     "ImageEmbeddings",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.documents import Document
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import HumanMessage, MessageLikeRepresentation
 from langchain_core.messages.content import ContentBlock, ImageContentBlock, TextContentBlock
 from langchain_core.runnables import RunnableConfig, RunnableSerializable
 
@@ -44,25 +44,33 @@ class DialogueRetriever(RunnableSerializable[dict[str, Any], list[Document]]):
         Raises:
             InvalidInputError: The input is missing, or something is not a message.
         """
-        query, history = self._read(input)
+        query, history = said_in(input, self.input_key, self.history_key)
         return self.retriever.invoke(query, config, chat_history=history, **kwargs)
 
     async def ainvoke(
         self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> list[Document]:
         """Like ``invoke``, without blocking the event loop."""
-        query, history = self._read(input)
+        query, history = said_in(input, self.input_key, self.history_key)
         return await self.retriever.ainvoke(query, config, chat_history=history, **kwargs)
 
-    def _read(self, input: dict[str, Any]) -> tuple[str, list[Any]]:
-        if self.input_key not in input:
-            raise InvalidInputError(
-                f"{', '.join(map(str, input)) or 'nothing'}: no key {self.input_key!r}; pass "
-                "the user's words there, or set input_key"
-            )
-        said = input[self.input_key]
-        (message,) = as_messages([HumanMessage(said) if isinstance(said, str | list) else said])
-        return str(message.text), [*(input.get(self.history_key) or []), message]
+
+def said_in(
+    input: Mapping[str, Any], input_key: str, history_key: str
+) -> tuple[str, list[MessageLikeRepresentation]]:
+    """The text of a chain's input, and the messages up to and including it.
+
+    Raises:
+        InvalidInputError: The input is missing, or is not a message.
+    """
+    if input_key not in input:
+        raise InvalidInputError(
+            f"{', '.join(map(str, input)) or 'nothing'}: no key {input_key!r}; pass "
+            "the user's words there, or set input_key"
+        )
+    said = input[input_key]
+    (message,) = as_messages([HumanMessage(said) if isinstance(said, str | list) else said])
+    return str(message.text), [*(input.get(history_key) or []), message]
 
 
 def content_blocks(documents: Sequence[Document]) -> list[ContentBlock]:

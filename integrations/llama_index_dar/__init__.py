@@ -3,6 +3,7 @@
 from dar_retriever.support.extras import needs_extra
 
 with needs_extra("llama-index"):
+    from llama_index_dar.answers import PictureResponse, PictureSynthesizer
     from llama_index_dar.encoder import joint_encoder
     from llama_index_dar.language_model import language_model
     from llama_index_dar.messages import dialogue_from_chat_messages
@@ -18,6 +19,8 @@ __all__ = [
     "ImageSearchProgress",
     "ImagesForModel",
     "LlamaIndexImageStore",
+    "PictureResponse",
+    "PictureSynthesizer",
     "create_image_search_tool",
     "dialogue_from_chat_messages",
     "joint_encoder",

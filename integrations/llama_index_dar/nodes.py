@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from llama_index.core.schema import ImageNode, NodeWithScore, TextNode
+from llama_index.core.schema import ImageNode, MetadataMode, NodeWithScore, TextNode
 
 from dar_retriever import Hit, SearchResult
-from dar_retriever.agents import IncludeImages, hit_picture
+from dar_retriever.agents import IncludeImages, hit_of_metadata, hit_picture
 
 _NOT_FOR_MODELS: Final = [
     "uri",
@@ -18,6 +18,7 @@ _NOT_FOR_MODELS: Final = [
     "height",
     "trace",
     "propositions",
+    "fits",
 ]
 
 
@@ -67,3 +68,13 @@ def _node(hit: Hit, include_images: IncludeImages, trace: dict[str, object]) -> 
         excluded_llm_metadata_keys=_NOT_FOR_MODELS,
         excluded_embed_metadata_keys=_NOT_FOR_MODELS,
     )
+
+
+def hit_of_node(found: NodeWithScore) -> Hit:
+    """The hit that a node was made of, or one for an image node of another retriever."""
+    node, metadata = found.node, {"score": found.score, **found.node.metadata}
+    if isinstance(node, ImageNode):
+        mime, inline = node.image_mimetype or "image/jpeg", node.image
+        picture = f"data:{mime};base64,{inline}" if inline else None
+        metadata = {"image": picture, "uri": node.image_path or node.image_url, **metadata}
+    return hit_of_metadata(node.node_id, node.get_content(MetadataMode.NONE), metadata)

@@ -194,23 +194,25 @@ class DARRetriever(BaseRetriever):
         self, query: QueryBundle, history: Sequence[ChatMessage]
     ) -> Iterator[tuple[list[NodeWithScore], list[ImageSearchEvent]]]:
         """The nodes of each stage of a search, with its progress events."""
-        dialogue = self._dialogue(query, history)
+        dialogue = dialogue_of_query(query, history, self.open_url)
         for result in self.retriever.stream(dialogue, self.k, self.filter):
             kept = (result.cut() if self.only_fitting else result).above(self.min_score)
             events = [ImageSearchEvent(progress=event) for event in progress_events(kept)]
             yield nodes_of(kept, self.include_images), events
 
-    def _dialogue(self, query: QueryBundle, history: Sequence[ChatMessage]) -> Dialogue:
-        before = query.messages if isinstance(query, ChatQueryBundle) else history
-        dialogue = dialogue_from_chat_messages(before, open_url=self.open_url)
-        if query.image_path:
-            return dialogue.say(query.query_str, self.open_url(query.image_path))
-        said = dialogue.turns[-1:]
-        # Some engines add the query to their memory before they retrieve.
-        known = (
-            said and said[0].role == "user" and said[0].text == " ".join(query.query_str.split())
-        )
-        return dialogue if known or not query.query_str else dialogue.say(query.query_str)
+
+def dialogue_of_query(
+    query: QueryBundle, history: Sequence[ChatMessage], open_url: OpenUrl
+) -> Dialogue:
+    """A query with the conversation before it; that of a ``ChatQueryBundle`` comes first."""
+    before = query.messages if isinstance(query, ChatQueryBundle) else history
+    dialogue = dialogue_from_chat_messages(before, open_url=open_url)
+    if query.image_path:
+        return dialogue.say(query.query_str, open_url(query.image_path))
+    said = dialogue.turns[-1:]
+    # Some engines add the query to their memory before they retrieve.
+    known = said and said[0].role == "user" and said[0].text == " ".join(query.query_str.split())
+    return dialogue if known or not query.query_str else dialogue.say(query.query_str)
 
 
 def _tell(events: Sequence[ImageSearchEvent]) -> None:

@@ -78,7 +78,7 @@ def test_filters_and_exclusions_count_for_parts_too(filled: ImageStore, monkeypa
 def test_a_hit_says_which_part_matched(filled: ImageStore):
     [hit] = filled.search(PIECES[3, 2], 1)
     assert (hit.id, hit.part) == ("id3", EntryPart(2, BOX, page=3))
-    assert hit.as_metadata()["part"] == {"box": list(BOX), "page": 3}
+    assert hit.as_metadata()["part"] == {"number": 2, "box": list(BOX), "page": 3}
     assert str(hit.part) == "page 3, upper"
     [hit] = filled.search(WHOLES[3], 1)
     assert (hit.id, hit.part) == ("id3", None)

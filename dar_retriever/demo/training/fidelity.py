@@ -3,12 +3,14 @@
     python -m dar_retriever.demo.training.fidelity --folder training
 
 Draws captions of unseen products, all attributes told and a part of them told, and prints for each
-attribute how often the judge reads what was told. The folder is that of the training.
+attribute how often the judge reads what was told. The folder is that of the training. With
+``--from-hits`` the captions are also drawn from what they find in the demo's gallery.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +25,7 @@ from rich.table import Table
 from dar_retriever.demo.captions import FIELDS, caption
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import Product, sample_products
+from dar_retriever.demo.retriever import demo_retriever
 from dar_retriever.demo.training.facts import Facts
 from dar_retriever.demo.training.judge import Judge, read_attributes
 from dar_retriever.demo.training.loop import console
@@ -36,6 +39,8 @@ from dar_retriever.generation import (
 )
 from dar_retriever.presets import PRESETS, open_encoder
 from dar_retriever.presets.beside import Beside
+from dar_retriever.ranking.starting import HitStarts
+from dar_retriever.retriever import DiffusionAugmentedRetriever
 
 _NAMES: Final = ("kind", *FIELDS)
 _SEED: Final = 2026
@@ -52,6 +57,8 @@ def main() -> None:
     parser.add_argument("--captions", type=int, default=1_000, help="of each sort")
     parser.add_argument("--pictures", type=int, default=4, help="of each partial caption")
     parser.add_argument("--tries", type=int, default=1, help="for each picture")
+    parser.add_argument("--seed", type=int, default=_SEED, help="of captions and products")
+    parser.add_argument("--from-hits", type=float, nargs="*", default=(), help="strengths")
     options = parser.parse_args()
     folder: Path = options.folder
     facts = Facts(Pool.open(folder / "pool", 0).subjects)
@@ -63,33 +70,68 @@ def main() -> None:
     )
     chooser = Beside(PRESETS["demo"].encoder).faithfulness(open_encoder("demo"))
     generator = SelectingGenerator(drawing, chooser, options.tries)
-    products = sample_products(options.captions, unseen=True, seed=_SEED)
-    random = Random(_SEED)
+    products = sample_products(options.captions, unseen=True, seed=options.seed)
+    random = Random(options.seed)
     table = Table("pictures", *_NAMES)
 
     real = [draw(product, 128, random) for product in products]
     table.add_row("catalogue", *_shares(products, read_attributes(judge, facts, real)))
 
     full = [caption(product, FIELDS, random) for product in products]
-    table.add_row("full captions", *_shares(products, _readings(generator, judge, facts, full)))
-
     told = [frozenset(f for f in FIELDS if random.random() < 0.5) for _ in products]
     partial = [caption(p, names, random) for p, names in zip(products, told, strict=True)]
-    repeated = [text for text in partial for _ in range(options.pictures)]
-    seen = _readings(generator, judge, facts, repeated)
     shown = [each for each in told for _ in range(options.pictures)]
     owners = [product for product in products for _ in range(options.pictures)]
-    table.add_row("partial captions, told", *_shares(owners, seen, shown))
-    turns = [seen[n : n + options.pictures] for n in range(0, len(seen), options.pictures)]
-    table.add_row("partial captions, untold: differs", *_variation(turns, told))
+
+    def add(how: str, whole: Sequence[ImageRequest], some: Sequence[ImageRequest]) -> None:
+        begun = sum(request.start is not None for request in (*whole, *some))
+        how += f", {begun / len((*whole, *some)):.0%} from hits" if begun else ""
+        seen = _readings(generator, judge, facts, whole)
+        table.add_row(f"full captions{how}", *_shares(products, seen))
+        seen = _readings(generator, judge, facts, some)
+        table.add_row(f"partial captions, told{how}", *_shares(owners, seen, shown))
+        turns = [seen[n : n + options.pictures] for n in range(0, len(seen), options.pictures)]
+        table.add_row(f"partial captions, untold: differs{how}", *_variation(turns, told))
+
+    repeated = [text for text in partial for _ in range(options.pictures)]
+    whole, some = _requests(full), _requests(repeated)
+    add("", whole, some)
+    if options.from_hits:
+        retriever = demo_retriever(folder / "demo")
+        retriever.query_encoder.generator = None
+        for strength in options.from_hits:
+            begun = _begun(retriever, strength, whole, 1)
+            add(
+                f", strength {strength}", begun, _begun(retriever, strength, some, options.pictures)
+            )
     console.print(table)
 
 
+def _requests(captions: Sequence[str]) -> list[ImageRequest]:
+    return [ImageRequest(text, seed=number) for number, text in enumerate(captions)]
+
+
+def _begun(
+    retriever: DiffusionAugmentedRetriever,
+    strength: float,
+    requests: Sequence[ImageRequest],
+    pictures: int,
+) -> list[ImageRequest]:
+    """Requests that start from what their captions find, each of a caption from another hit."""
+    assert retriever.ending is not None
+    chooser, begun = HitStarts(retriever.ending, strength=strength, most=pictures), []
+    for place in range(0, len(requests), pictures):
+        result = retriever.search(requests[place].prompt)
+        starts = chooser.of(result, retriever.store) or (None,)
+        for number, request in enumerate(requests[place : place + pictures]):
+            begun.append(dataclasses.replace(request, start=starts[number % len(starts)]))
+    return begun
+
+
 def _readings(
-    generator: ImageGenerator, judge: Judge, facts: Facts, captions: Sequence[str]
+    generator: ImageGenerator, judge: Judge, facts: Facts, requests: Sequence[ImageRequest]
 ) -> Readings:
-    """What the judge sees in a drawing of each caption."""
-    requests = [ImageRequest(text, seed=number) for number, text in enumerate(captions)]
+    """What the judge sees in the drawing of each request."""
     seen: Readings = []
     for start in track(range(0, len(requests), _BATCH), "Drawing"):
         made = generator.generate(requests[start : start + _BATCH])
