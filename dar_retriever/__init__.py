@@ -83,11 +83,14 @@ from dar_retriever.presets import (
 )
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.questions import (
+    FacetName,
     FacetQuestions,
     LLMQuestions,
     NoQuestions,
     Question,
     Questioner,
+    ResultNamer,
+    ResultNames,
 )
 from dar_retriever.ranking import (
     BlipMatcher,
@@ -179,6 +182,7 @@ __all__ = [
     "EntryPart",
     "Exclusion",
     "Explainer",
+    "FacetName",
     "FacetQuestions",
     "Feedback",
     "FillableStore",
@@ -238,6 +242,8 @@ __all__ = [
     "Reformulation",
     "Reformulator",
     "Reranker",
+    "ResultNamer",
+    "ResultNames",
     "Role",
     "Round",
     "RuleReformulator",

@@ -11,14 +11,18 @@ from dar_retriever.questions.base import (
 )
 from dar_retriever.questions.facets import FacetQuestions
 from dar_retriever.questions.llm import LLMQuestions
+from dar_retriever.questions.naming import FacetName, ResultNamer, ResultNames
 
 __all__ = [
     "Agreement",
+    "FacetName",
     "FacetQuestions",
     "LLMQuestions",
     "NoQuestions",
     "Question",
     "Questioner",
+    "ResultNamer",
+    "ResultNames",
     "ask_back",
     "question_as_json",
     "with_agreement",

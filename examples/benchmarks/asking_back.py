@@ -12,7 +12,9 @@ folder.
 
 The store is the gallery with its metadata, the same with many further fields that say nothing of
 the picture (--metadata noisy), or without any metadata (--metadata none). Without metadata, the
-random strategies ask for the same generic facets as ``FacetQuestions``.
+random strategies ask for the facets that ``FacetQuestions`` chooses from, in random order: all, or
+those that the description tells nothing of. To "Which look?" the user answers with the first of
+the offered words that names the target's background, pattern, colour or detail.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from random import Random
 from typing import Final
 
 import numpy as np
+from catalogue_words import fields_named
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +36,7 @@ from dar_retriever import (
     DiffusionAugmentedRetriever,
     FacetQuestions,
     ImageStore,
-    Questioner,
+    Question,
     SearchResult,
     SecondStage,
     ingest,
@@ -46,9 +49,11 @@ from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.presets.beside import Beside
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.described import metadata_facets
-from dar_retriever.questions.facet import question_about
+from dar_retriever.questions.dividing import LOOK
+from dar_retriever.questions.facet import Facet, question_about
+from dar_retriever.questions.looks import Looks
 from dar_retriever.questions.trials import Trials
-from dar_retriever.questions.visual import FACETS
+from dar_retriever.questions.visual import VisualFacets
 from dar_retriever.stores.hits import Hit, StoredImage
 from dar_retriever.support.progress import progress_bar
 
@@ -58,7 +63,7 @@ FIELDS: Final = ("kind", "colour", "pattern", "second_colour", "detail", "backgr
 NOISE: Final = {f"note_{number}": 40 + 5 * number for number in range(14)}
 MOST_QUESTIONS: Final = 6
 
-Ask = Callable[[SearchResult], str | None]
+Ask = Callable[[SearchResult], Question | None]
 
 
 def main() -> None:
@@ -75,29 +80,38 @@ def main() -> None:
     beside = Beside(PRESETS["demo"].encoder) if args.samples else None
     gallery = open_retriever(args.out, args.products, beside)
     retriever = with_metadata(gallery, args.metadata, beside)
-    names = tuple(FACETS) if args.metadata == "none" else FIELDS
     game = Game(retriever, args.products)
     trials = Trials(retriever)
-    proposed = asking(FacetQuestions(retriever))
+    proposed = FacetQuestions(retriever).next_question
 
-    def by_entropy(result: SearchResult) -> str | None:
+    def by_entropy(result: SearchResult) -> Question | None:
         candidates = trials.candidates(result)
         asked = fields_asked(result.dialogue, {*FIELDS, *NOISE})
         left = [each for each in metadata_facets(candidates) if each.name not in asked]
         best = max(left, key=lambda each: each.entropy(candidates.shares), default=None)
-        return best and question_about(best.name)
+        return best and Question(question_about(best.name), best.choices)
 
     strategies: dict[str, Callable[[int], Ask]] = {
         "asked: answers tried": lambda _: proposed,
         "asked: metadata's entropy": lambda _: by_entropy,
-        "random, untold fields": lambda seed: at_random(Random(seed), names, game.told(seed)),
-        "random, all fields": lambda seed: at_random(Random(seed), names),
+        "random, untold fields": lambda seed: at_random(Random(seed), game.told(seed)),
+        "random, all fields": lambda seed: at_random(Random(seed)),
     }
     if args.samples:
-        by_samples = asking(FacetQuestions(retriever, by="samples"))
+        by_samples = FacetQuestions(retriever, by="samples").next_question
         strategies["asked: what the samples leave open"] = lambda _: by_samples
     if args.metadata == "none":
-        del strategies["asked: metadata's entropy"]
+        encoder = retriever.query_encoder.encoder
+        visual = VisualFacets(encoder, retriever.store, Looks(encoder, retriever.store))
+
+        def seen(result: SearchResult) -> list[Facet]:
+            return visual.facets(trials.candidates(result))
+
+        strategies = {
+            "asked: answers tried": lambda _: proposed,
+            "random, untold facets": lambda seed: any_of(seen, Random(seed), game.told(seed)),
+            "random, all facets": lambda seed: any_of(seen, Random(seed)),
+        }
     targets = range(args.skip, args.skip + args.targets)
     rounds: dict[str, list[int]] = {name: [] for name in strategies}
     with progress_bar("Searching") as bar:
@@ -152,23 +166,30 @@ def with_metadata(
     return searching(retriever.query_encoder, store, beside)
 
 
-def asking(questioner: Questioner) -> Ask:
-    """Asks what a questioner proposes."""
+def at_random(random: Random, told: frozenset[str] = frozenset()) -> Ask:
+    """Asks for any field that was not asked for yet."""
 
-    def ask(result: SearchResult) -> str | None:
-        question = questioner.next_question(result)
-        return question and question.text
+    def ask(result: SearchResult) -> Question | None:
+        asked = fields_asked(result.dialogue, FIELDS)
+        left = [name for name in FIELDS if name not in asked | told]
+        return Question(question_about(random.choice(left))) if left else None
 
     return ask
 
 
-def at_random(random: Random, names: tuple[str, ...], told: frozenset[str] = frozenset()) -> Ask:
-    """Asks for any field that was not asked for yet."""
+def any_of(
+    facets: Callable[[SearchResult], list[Facet]],
+    random: Random,
+    told: frozenset[str] = frozenset(),
+) -> Ask:
+    """Asks for any facet of the candidates that was not asked for yet."""
 
-    def ask(result: SearchResult) -> str | None:
-        asked = fields_asked(result.dialogue, names)
-        left = [name for name in names if name not in asked | told]
-        return question_about(random.choice(left)) if left else None
+    def ask(result: SearchResult) -> Question | None:
+        found = {each.name: each for each in facets(result)}
+        asked = fields_asked(result.dialogue, found) | told
+        left = [each for name, each in found.items() if name not in asked]
+        chosen = random.choice(left) if left else None
+        return chosen and Question(question_about(chosen.name), chosen.choices)
 
     return ask
 
@@ -205,7 +226,7 @@ class Game:
             question = ask(result)
             if question is None:
                 break
-            dialogue = dialogue.ask(question).say(answer_of(product, question))
+            dialogue = dialogue.ask(question.text).say(answer_of(product, question))
         return MOST_QUESTIONS + 1
 
     def _product(self, number: int) -> Product:
@@ -215,9 +236,12 @@ class Game:
         return simulate(self._product(number), number)
 
 
-def answer_of(product: Product, question: str) -> str:
+def answer_of(product: Product, question: Question) -> str:
     """What the simulated user answers to a question about a product."""
-    field = next((name for name in FIELDS if question_about(name) == question), "")
+    if question.text == question_about(LOOK):
+        shown = {"background", "pattern", "colour", "detail"}
+        return next((c for c in question.choices if fields_named(c, product) & shown), "not sure")
+    field = next((name for name in FIELDS if question_about(name) == question.text), "")
     if field == "pattern":
         return product.pattern or "plain"
     return getattr(product, field) or "none" if field else "not sure"
