@@ -11,7 +11,13 @@ from dar_retriever.questions.base import (
 )
 from dar_retriever.questions.facets import FacetQuestions
 from dar_retriever.questions.llm import LLMQuestions
-from dar_retriever.questions.naming import FacetName, ResultNamer, ResultNames
+from dar_retriever.questions.naming import (
+    FacetName,
+    ResultNamer,
+    ResultNames,
+    names_as_json,
+    with_names,
+)
 
 __all__ = [
     "Agreement",
@@ -24,6 +30,8 @@ __all__ = [
     "ResultNamer",
     "ResultNames",
     "ask_back",
+    "names_as_json",
     "question_as_json",
     "with_agreement",
+    "with_names",
 ]

@@ -109,8 +109,7 @@ class Looks:
         return Seen(known.words, scores, _shown(scores), known.usual)
 
     def told(self, vectors: Vectors, captions: Sequence[str]) -> Seen | None:
-        """What captions tell of pictures; None if they share no words, or in a store of fewer than 20
-        images.
+        """What captions tell of pictures; None if they share no words, or as above.
 
         Args:
             vectors: The pictures: (N, d).

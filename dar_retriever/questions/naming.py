@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dar_retriever.encoders.base import Vectors
+from dar_retriever.questions.base import fallen_back
 from dar_retriever.questions.dividing import dividing, named_in
 from dar_retriever.questions.looks import Looks, Seen
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.hits import Hit
+from dar_retriever.trace import of_error
 
 _MOST: Final = 5
 _FEWEST_HITS: Final = 4
@@ -106,6 +108,22 @@ class ResultNamer:
         said = (result.trace.caption, *result.trace.exclusions)
         divides = dividing(seen, named_in(said, seen.words), _MOST)
         return ResultNames(_in_common(seen, hits), _dividers(seen, divides, hits), source)
+
+
+def with_names(namer: ResultNamer, result: SearchResult) -> tuple[SearchResult, ResultNames]:
+    """A result, and its names if it is close and they can be found; its trace says if not."""
+    if not (result.hits and result.close):
+        return result, ResultNames()
+    try:
+        return result, namer.names(result)
+    # The store and the encoder may be third-party code, and the hits do not need the names.
+    except Exception as error:
+        return fallen_back(result, f"the hits were not named: {of_error(error)}"), ResultNames()
+
+
+def names_as_json(names: ResultNames) -> dict[str, Any]:
+    """Names as plain data: "common", "divides" and "source"."""
+    return asdict(names)
 
 
 def _in_common(seen: Seen, hits: Sequence[Hit]) -> tuple[FacetName, ...]:

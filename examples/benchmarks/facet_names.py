@@ -101,12 +101,12 @@ def main() -> None:
             yes, no = shared[told, field, True], shared[told, field, False]
             if yes + no:
                 print(f"  {field}: named in {yes} of {yes + no}")
-    print(f"a result set took {1000 * np.median(times):.1f} ms (median), {1000 * times[0]:.0f} first")
+    print(
+        f"a result set took {1000 * np.median(times):.1f} ms (median), {1000 * times[0]:.0f} first"
+    )
 
 
-def bare(
-    retriever: DiffusionAugmentedRetriever, *, captions: bool
-) -> DiffusionAugmentedRetriever:
+def bare(retriever: DiffusionAugmentedRetriever, *, captions: bool) -> DiffusionAugmentedRetriever:
     """The same pictures without metadata."""
     ids, vectors = retriever.store.vectors()
     store = ImageStore.in_memory(retriever.query_encoder.encoder)

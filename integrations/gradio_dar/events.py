@@ -269,7 +269,7 @@ class Events:
             view.chat((*talk.dialogue.turns, *session.waiting), self.opening.examples),
             self.understanding(talk),
             view.hits(talk, self.opening),
-            view.question(talk),
+            view.question(talk) + view.names(talk),
             view.status(status, problem=problem),
         )
         chat, understood, hits, question, told = (f"<!--{stamp}-->{each}" for each in shown)
