@@ -108,6 +108,23 @@ class Looks:
         scores = (vectors @ known.vectors.T - known.mean) / known.spread
         return Seen(known.words, scores, _shown(scores), known.usual)
 
+    def of(self, vectors: Vectors, words: Sequence[str]) -> Seen | None:
+        """What pictures show of any words, each judged by itself; None as above, or without words.
+
+        Args:
+            vectors: The pictures: (N, d).
+            words: The words.
+        """
+        sample = self._store.sample()
+        if len(sample) < _FEWEST or not words:
+            return None
+        texts = np.stack(self._texts.of(words))
+        over = sample @ texts.T
+        mean, spread = over.mean(0), np.maximum(over.std(0), FLAT)
+        scores = (vectors @ texts.T - mean) / spread
+        usual = ((over - mean) / spread > _OUTSTANDING).mean(0).astype(np.float32)
+        return Seen(tuple(words), scores, scores > _OUTSTANDING, usual)
+
     def told(self, vectors: Vectors, captions: Sequence[str]) -> Seen | None:
         """What captions tell of pictures; None if they share no words, or as above.
 
@@ -115,20 +132,14 @@ class Looks:
             vectors: The pictures: (N, d).
             captions: Their captions: N.
         """
-        sample = self._store.sample()
-        if len(sample) < _FEWEST:
-            return None
         rows = [phrases_in(caption) for caption in captions]
-        words = _candidates(rows)
-        if not words:
+        seen = self.of(vectors, _candidates(rows))
+        if seen is None:
             return None
-        others = self._others(sample)
-        usual = np.array([sum(word in row for row in others) for word in words]) / len(others)
-        texts = np.stack(self._texts.of(words))
-        over = sample @ texts.T
-        scores = (vectors @ texts.T - over.mean(0)) / np.maximum(over.std(0), FLAT)
-        shows = np.array([[word in row for word in words] for row in rows], bool)
-        return Seen(tuple(words), scores, shows, usual.astype(np.float32))
+        others = self._others(self._store.sample())
+        usual = np.array([sum(word in row for row in others) for word in seen.words]) / len(others)
+        shows = np.array([[word in row for word in seen.words] for row in rows], bool)
+        return Seen(seen.words, seen.scores, shows, usual.astype(np.float32))
 
     def _others(self, sample: Vectors) -> list[set[str]]:
         """The phrases of the store's captions; never empty."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dar_retriever.encoders.base import Vectors
 from dar_retriever.questions.base import fallen_back
 from dar_retriever.questions.dividing import dividing, named_in
-from dar_retriever.questions.looks import Looks, Seen
+from dar_retriever.questions.looks import Looks, Seen, phrases_in
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
 from dar_retriever.stores.hits import Hit
 from dar_retriever.trace import of_error
@@ -67,7 +67,8 @@ class ResultNamer:
 
     The words come from the hits' captions if most hits have one. Otherwise they come from a list of
     English words, as far as the encoder knows them as qualities (see ``vocabulary_of``); those
-    name colours, patterns and other looks, but no things. Either way the encoder ranks them
+    name colours, patterns and other looks, but no things, so that the words of the request are
+    tried as well. Either way the encoder ranks them
     (vocabulary-free classification; CaSED, Conti et al., NeurIPS 2023): by how far the hits that
     show a word stand out in it over what is usual in the store. Words that lead to the same scores
     are one.
@@ -107,7 +108,13 @@ class ResultNamer:
             return ResultNames()
         said = (result.trace.caption, *result.trace.exclusions)
         divides = dividing(seen, named_in(said, seen.words), _MOST)
-        return ResultNames(_in_common(seen, hits), _dividers(seen, divides, hits), source)
+        common = _in_common(seen, hits)
+        if source == "words":
+            # The list names no things, but what was asked for does.
+            asked = [word for word in sorted(phrases_in(said[0])) if " " not in word]
+            shown = self._looks.of(vectors, asked)
+            common = _merged(_in_common(shown, hits) if shown else (), common)
+        return ResultNames(common, _dividers(seen, divides, hits), source)
 
 
 def with_names(namer: ResultNamer, result: SearchResult) -> tuple[SearchResult, ResultNames]:
@@ -135,6 +142,11 @@ def _in_common(seen: Seen, hits: Sequence[Hit]) -> tuple[FacetName, ...]:
         if not any(_alike(seen.shows[:, place], seen.shows[:, one]) for one in chosen):
             chosen.append(place)
     return tuple(_name(seen, place, seen.above, hits) for place in chosen[:_MOST])
+
+
+def _merged(some: tuple[FacetName, ...], others: tuple[FacetName, ...]) -> tuple[FacetName, ...]:
+    words = {name.word for name in some}
+    return (*some, *(name for name in others if name.word not in words))[:_MOST]
 
 
 def _alike(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:

@@ -12,9 +12,11 @@ folder.
 
 The store is the gallery with its metadata, the same with many further fields that say nothing of
 the picture (--metadata noisy), or without any metadata (--metadata none). Without metadata, the
-random strategies ask for the facets that ``FacetQuestions`` chooses from, in random order: all, or
-those that the description tells nothing of. To "Which look?" the user answers with the first of
-the offered words that names the target's background, pattern, colour or detail.
+random strategies ask for the facets that ``FacetQuestions`` chooses from, in random order, or for
+any generic facet, whether the encoder sees it or not. Two more offer five words at every turn, as
+the page does: those that divide the 24 best hits best, or any of the same list. The user takes the
+first of the offered words that names the target's background, pattern, colour or detail. Words that
+were offered are not offered again.
 """
 
 from __future__ import annotations
@@ -49,19 +51,24 @@ from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.presets.beside import Beside
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.described import metadata_facets
-from dar_retriever.questions.dividing import LOOK
+from dar_retriever.questions.dividing import LOOK, dividing, named_in
 from dar_retriever.questions.facet import Facet, question_about
 from dar_retriever.questions.looks import Looks
 from dar_retriever.questions.trials import Trials
-from dar_retriever.questions.visual import VisualFacets
+from dar_retriever.questions.visual import FACETS, VisualFacets
+from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.hits import Hit, StoredImage
 from dar_retriever.support.progress import progress_bar
 
 TOP: Final = 10
+HITS: Final = 24
+CHIPS: Final = 5
 FIELDS: Final = ("kind", "colour", "pattern", "second_colour", "detail", "background")
 # Fields that say nothing of the picture, each with so many values.
 NOISE: Final = {f"note_{number}": 40 + 5 * number for number in range(14)}
 MOST_QUESTIONS: Final = 6
+# What the strategies after it are compared with.
+CHOSEN: Final = ("asked: answers tried", "chips: words that divide best")
 
 Ask = Callable[[SearchResult], Question | None]
 
@@ -94,23 +101,26 @@ def main() -> None:
     strategies: dict[str, Callable[[int], Ask]] = {
         "asked: answers tried": lambda _: proposed,
         "asked: metadata's entropy": lambda _: by_entropy,
-        "random, untold fields": lambda seed: at_random(Random(seed), game.told(seed)),
-        "random, all fields": lambda seed: at_random(Random(seed)),
+        "random, untold fields": lambda seed: at_random(Random(seed), FIELDS, game.told(seed)),
+        "random, all fields": lambda seed: at_random(Random(seed), FIELDS),
     }
     if args.samples:
         by_samples = FacetQuestions(retriever, by="samples").next_question
         strategies["asked: what the samples leave open"] = lambda _: by_samples
     if args.metadata == "none":
-        encoder = retriever.query_encoder.encoder
-        visual = VisualFacets(encoder, retriever.store, Looks(encoder, retriever.store))
+        looks = Looks(retriever.query_encoder.encoder, retriever.store)
+        visual = VisualFacets(retriever.query_encoder.encoder, retriever.store, looks)
 
         def seen(result: SearchResult) -> list[Facet]:
             return visual.facets(trials.candidates(result))
 
         strategies = {
+            "chips: words that divide best": lambda _: chips(looks, retriever.store),
+            "chips: words at random": lambda seed: chips(looks, retriever.store, Random(seed)),
             "asked: answers tried": lambda _: proposed,
-            "random, untold facets": lambda seed: any_of(seen, Random(seed), game.told(seed)),
-            "random, all facets": lambda seed: any_of(seen, Random(seed)),
+            "random, untold seen facets": lambda seed: any_of(seen, Random(seed), game.told(seed)),
+            "random, all seen facets": lambda seed: any_of(seen, Random(seed)),
+            "random, all generic facets": lambda seed: at_random(Random(seed), tuple(FACETS)),
         }
     targets = range(args.skip, args.skip + args.targets)
     rounds: dict[str, list[int]] = {name: [] for name in strategies}
@@ -166,13 +176,34 @@ def with_metadata(
     return searching(retriever.query_encoder, store, beside)
 
 
-def at_random(random: Random, told: frozenset[str] = frozenset()) -> Ask:
+def at_random(random: Random, names: tuple[str, ...], told: frozenset[str] = frozenset()) -> Ask:
     """Asks for any field that was not asked for yet."""
 
     def ask(result: SearchResult) -> Question | None:
-        asked = fields_asked(result.dialogue, FIELDS)
-        left = [name for name in FIELDS if name not in asked | told]
+        asked = fields_asked(result.dialogue, names)
+        left = [name for name in names if name not in asked | told]
         return Question(question_about(random.choice(left))) if left else None
+
+    return ask
+
+
+def chips(looks: Looks, store: SearchableStore, random: Random | None = None) -> Ask:
+    """Offers five words: those that divide the hits best, or any."""
+    offered: set[str] = set()
+
+    def ask(result: SearchResult) -> Question | None:
+        seen = looks.seen(store.vectors_of([hit.id for hit in result.hits]))
+        assert seen is not None
+        old = named_in([result.trace.caption], seen.words)
+        old |= np.array([word in offered for word in seen.words])
+        left = np.flatnonzero(~old).tolist()
+        if random:
+            places = random.sample(left, min(CHIPS, len(left)))
+        else:
+            places = dividing(seen, old, CHIPS)
+        words = tuple(seen.words[place] for place in places)
+        offered.update(words)
+        return Question(question_about(LOOK), words) if words else None
 
     return ask
 
@@ -219,9 +250,9 @@ class Game:
         product = self._product(number)
         dialogue = self._simulated(number).dialogue.at_round(0)
         for answers in range(MOST_QUESTIONS + 1):
-            result = self._retriever.search(dialogue, TOP)
+            result = self._retriever.search(dialogue, HITS)
             wanted = picture_name(self._order[number])
-            if any(Path(hit.uri).name == wanted for hit in result.hits):
+            if any(Path(hit.uri).name == wanted for hit in result.hits[:TOP]):
                 return answers
             question = ask(result)
             if question is None:
@@ -248,13 +279,17 @@ def answer_of(product: Product, question: Question) -> str:
 
 
 def _table(rounds: dict[str, np.ndarray]) -> Table:
-    first = next(iter(rounds.values()))
-    table = Table(title=f"Questions until the target is in the top {TOP}, {len(first)} targets")
-    for column in ("", "mean", "found", "fewer than this [95 %]", "0 / 1 / 2 / 3 / 4 / 5 / 6"):
+    """Each random strategy is compared with the chosen one before it."""
+    count = len(next(iter(rounds.values())))
+    table = Table(title=f"Questions until the target is in the top {TOP}, {count} targets")
+    for column in ("", "mean", "found", "chosen needs fewer [95 %]", "0 / 1 / 2 / 3 / 4 / 5 / 6"):
         table.add_column(column, justify="left" if not column else "right")
+    chosen = next(iter(rounds.values()))
     for name, row in rounds.items():
         counts = np.bincount(row, minlength=MOST_QUESTIONS + 2)
-        fewer = "" if row is first else _fewer(first, row)
+        if name in CHOSEN:
+            chosen = row
+        fewer = "" if row is chosen else _fewer(chosen, row)
         found = f"{100 * (row <= MOST_QUESTIONS).mean():.1f} %"
         spread = " / ".join(str(count) for count in counts[:-1])
         table.add_row(name, f"{row.mean():.2f}", found, fewer, spread)

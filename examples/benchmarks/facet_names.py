@@ -162,8 +162,8 @@ def fields_of(
 
 def in_common(hits: Sequence[Product]) -> list[tuple[str, str]]:
     """The attributes, with their values, that most hits have."""
-    most = ((field, *_counts(hits, field).most_common(1)[0]) for field in ATTRIBUTES)
-    return [(field, value) for field, value, n in most if value and n >= MOST * len(hits)]
+    most = [(field, *each) for field in ATTRIBUTES for each in _counts(hits, field).items()]
+    return [(field, value) for field, value, n in most if n >= MOST * len(hits)]
 
 
 def _counts(hits: Sequence[Product], field: str) -> Counter[str]:
