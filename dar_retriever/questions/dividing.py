@@ -46,17 +46,18 @@ def dividing(seen: Seen, told: Shows, most: int) -> list[int]:
     return chosen
 
 
-def look_facet(seen: Seen | None, others: Sequence[Facet]) -> list[Facet]:
+def look_facet(seen: Seen | None, others: Sequence[Facet], said: Sequence[str]) -> list[Facet]:
     """A facet of the words that divide pictures best; none if fewer than two do.
 
     Args:
         seen: The words and what the pictures show.
         others: Facets whose choices it leaves out.
+        said: Texts whose words it leaves out.
     """
     if seen is None or len(seen.shows) < _FEWEST:
         return []
     choices = [choice for each in others for choice in each.choices]
-    places = dividing(seen, named_in(choices, seen.words), _CHOICES)
+    places = dividing(seen, named_in([*choices, *said], seen.words), _CHOICES)
     if len(places) < 2:
         return []
     # A picture has the one that it stands out in most.

@@ -89,15 +89,15 @@ class FacetQuestions:
         # Metadata that describe what pictures show leave nothing to be guessed from the pictures.
         if question or asked or any(is_seen(self._called(each)) for each in facets):
             return question
-        return self._about(result, candidates, self._captioned(candidates)) or self._about(
-            result, candidates, self._visual.facets(candidates)
+        return self._about(result, candidates, self._captioned(result, candidates)) or self._about(
+            result, candidates, self._visual.facets(candidates, _said(result))
         )
 
-    def _captioned(self, candidates: Candidates) -> list[Facet]:
+    def _captioned(self, result: SearchResult, candidates: Candidates) -> list[Facet]:
         """The facets of the candidates' captions."""
         facets = caption_facets(candidates)
-        captions = [hit.caption for hit in candidates.hits]
-        return [*facets, *look_facet(self._looks.told(candidates.vectors, captions), facets)]
+        told = self._looks.told(candidates.vectors, [hit.caption for hit in candidates.hits])
+        return [*facets, *look_facet(told, facets, _said(result))]
 
     def agreement(self, result: SearchResult) -> Agreement:
         """What the samples of what is meant agree on, and what they leave open.
@@ -111,7 +111,9 @@ class FacetQuestions:
         candidates = self._trials.candidates(result)
         facets = metadata_facets(candidates)
         if not any(is_seen(self._called(each)) for each in facets):
-            facets = self._captioned(candidates) or self._visual.facets(candidates)
+            facets = self._captioned(result, candidates) or self._visual.facets(
+                candidates, _said(result)
+            )
         voted = votes(facets, samples, candidates)
         return agreement(voted, lambda facet: in_words(self._called(facet)))
 
@@ -195,6 +197,10 @@ class FacetQuestions:
 
     def _called(self, facet: Facet) -> str:
         return self._labels.get(facet.name, facet.name)
+
+
+def _said(result: SearchResult) -> tuple[str, ...]:
+    return (result.trace.caption, *result.trace.exclusions)
 
 
 def _told(caption: str, facets: Sequence[Facet]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -99,8 +99,13 @@ class VisualFacets:
         self._store = store
         self._looks = looks
 
-    def facets(self, candidates: Candidates) -> list[Facet]:
-        """The facets of some candidates; none in a store of fewer than 20 images."""
+    def facets(self, candidates: Candidates, said: Sequence[str] = ()) -> list[Facet]:
+        """The facets of some candidates; none in a store of fewer than 20 images.
+
+        Args:
+            candidates: The candidates.
+            said: What the user has said already, as it was understood.
+        """
         sample = self._store.sample()
         if len(sample) < _FEWEST:
             return []
@@ -108,7 +113,7 @@ class VisualFacets:
             _judged(name, vectors, sample, candidates) for name, vectors in self._texts.items()
         )
         facets = [facet for facet in judged if facet is not None]
-        return [*facets, *look_facet(self._looks.seen(candidates.vectors), facets)]
+        return [*facets, *look_facet(self._looks.seen(candidates.vectors), facets, said)]
 
     @cached_property
     def _texts(self) -> dict[str, Vectors]:

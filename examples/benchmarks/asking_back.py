@@ -28,6 +28,7 @@ from random import Random
 from typing import Final
 
 import numpy as np
+from asking import Ask, any_of, at_random, chips
 from catalogue_words import fields_named
 from rich.console import Console
 from rich.table import Table
@@ -51,26 +52,22 @@ from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.presets.beside import Beside
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.described import metadata_facets
-from dar_retriever.questions.dividing import LOOK, dividing, named_in
+from dar_retriever.questions.dividing import LOOK
 from dar_retriever.questions.facet import Facet, question_about
 from dar_retriever.questions.looks import Looks
 from dar_retriever.questions.trials import Trials
 from dar_retriever.questions.visual import FACETS, VisualFacets
-from dar_retriever.stores.base import SearchableStore
 from dar_retriever.stores.hits import Hit, StoredImage
 from dar_retriever.support.progress import progress_bar
 
 TOP: Final = 10
 HITS: Final = 24
-CHIPS: Final = 5
 FIELDS: Final = ("kind", "colour", "pattern", "second_colour", "detail", "background")
 # Fields that say nothing of the picture, each with so many values.
 NOISE: Final = {f"note_{number}": 40 + 5 * number for number in range(14)}
 MOST_QUESTIONS: Final = 6
 # What the strategies after it are compared with.
 CHOSEN: Final = ("asked: answers tried", "chips: words that divide best")
-
-Ask = Callable[[SearchResult], Question | None]
 
 
 def main() -> None:
@@ -112,7 +109,7 @@ def main() -> None:
         visual = VisualFacets(retriever.query_encoder.encoder, retriever.store, looks)
 
         def seen(result: SearchResult) -> list[Facet]:
-            return visual.facets(trials.candidates(result))
+            return visual.facets(trials.candidates(result), (result.trace.caption,))
 
         strategies = {
             "chips: words that divide best": lambda _: chips(looks, retriever.store),
@@ -174,55 +171,6 @@ def with_metadata(
         ]
     )
     return searching(retriever.query_encoder, store, beside)
-
-
-def at_random(random: Random, names: tuple[str, ...], told: frozenset[str] = frozenset()) -> Ask:
-    """Asks for any field that was not asked for yet."""
-
-    def ask(result: SearchResult) -> Question | None:
-        asked = fields_asked(result.dialogue, names)
-        left = [name for name in names if name not in asked | told]
-        return Question(question_about(random.choice(left))) if left else None
-
-    return ask
-
-
-def chips(looks: Looks, store: SearchableStore, random: Random | None = None) -> Ask:
-    """Offers five words: those that divide the hits best, or any."""
-    offered: set[str] = set()
-
-    def ask(result: SearchResult) -> Question | None:
-        seen = looks.seen(store.vectors_of([hit.id for hit in result.hits]))
-        assert seen is not None
-        old = named_in([result.trace.caption], seen.words)
-        old |= np.array([word in offered for word in seen.words])
-        left = np.flatnonzero(~old).tolist()
-        if random:
-            places = random.sample(left, min(CHIPS, len(left)))
-        else:
-            places = dividing(seen, old, CHIPS)
-        words = tuple(seen.words[place] for place in places)
-        offered.update(words)
-        return Question(question_about(LOOK), words) if words else None
-
-    return ask
-
-
-def any_of(
-    facets: Callable[[SearchResult], list[Facet]],
-    random: Random,
-    told: frozenset[str] = frozenset(),
-) -> Ask:
-    """Asks for any facet of the candidates that was not asked for yet."""
-
-    def ask(result: SearchResult) -> Question | None:
-        found = {each.name: each for each in facets(result)}
-        asked = fields_asked(result.dialogue, found) | told
-        left = [each for name, each in found.items() if name not in asked]
-        chosen = random.choice(left) if left else None
-        return chosen and Question(question_about(chosen.name), chosen.choices)
-
-    return ask
 
 
 class Game:
