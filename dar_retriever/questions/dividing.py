@@ -23,7 +23,7 @@ def dividing(seen: Seen, told: Shows, most: int) -> list[int]:
     """The places of the words that divide pictures best, at most so many.
 
     Each is the one with the largest variance between those that show it and the others (Otsu 1979),
-    over the pairs of pictures that no word before it tells apart.
+    over the pairs of pictures that no word before it tells apart; once all are, over all again.
 
     Args:
         seen: The words and what N pictures show.
@@ -33,16 +33,19 @@ def dividing(seen: Seen, told: Shows, most: int) -> list[int]:
     share = seen.shows.mean(0)
     few = max(_SOME, 2 / len(seen.shows))
     able = (share >= few) & (share <= 1 - few) & ~told & (seen.apart > 0)
-    left = ~np.eye(len(seen.shows), dtype=bool)
+    pairs = ~np.eye(len(seen.shows), dtype=bool)
+    left = pairs
     chosen: list[int] = []
     places = [int(place) for place in np.flatnonzero(able)]
     apart = {place: seen.shows[:, [place]] != seen.shows[:, place] for place in places}
     while places and len(chosen) < most:
-        gains = [(left & apart[place]).sum() * seen.apart[place] ** 2 for place in places]
-        if not max(gains) > 0:
-            break
-        chosen.append(places.pop(int(np.argmax(gains))))
-        left &= ~apart[chosen[-1]]
+        parted = np.array([(left & apart[place]).sum() for place in places])
+        if not parted.any():
+            left = pairs
+            continue
+        best = int(np.argmax(parted * seen.apart[places] ** 2))
+        chosen.append(places.pop(best))
+        left = left & ~apart[chosen[-1]]
     return chosen
 
 

@@ -30,8 +30,8 @@ def at_random(random: Random, names: tuple[str, ...], told: frozenset[str] = fro
     return ask
 
 
-def chips(looks: Looks, store: SearchableStore, random: Random | None = None) -> Ask:
-    """Offers five words: those that divide the hits best, or any."""
+def chips(looks: Looks, store: SearchableStore, random: Random, *, best: bool) -> Ask:
+    """Offers five words: those that divide the hits best and then any, or any."""
     offered: set[str] = set()
 
     def ask(result: SearchResult) -> Question | None:
@@ -40,10 +40,9 @@ def chips(looks: Looks, store: SearchableStore, random: Random | None = None) ->
         old = named_in([result.trace.caption], seen.words)
         old |= np.array([word in offered for word in seen.words])
         left = np.flatnonzero(~old).tolist()
-        if random:
-            places = random.sample(left, min(CHIPS, len(left)))
-        else:
-            places = dividing(seen, old, CHIPS)
+        places = dividing(seen, old, CHIPS) if best else []
+        others = [place for place in left if place not in places]
+        places += random.sample(others, min(CHIPS - len(places), len(others)))
         words = tuple(seen.words[place] for place in places)
         offered.update(words)
         return Question(question_about(LOOK), words) if words else None

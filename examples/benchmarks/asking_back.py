@@ -14,9 +14,9 @@ The store is the gallery with its metadata, the same with many further fields th
 the picture (--metadata noisy), or without any metadata (--metadata none). Without metadata, the
 random strategies ask for the facets that ``FacetQuestions`` chooses from, in random order, or for
 any generic facet, whether the encoder sees it or not. Two more offer five words at every turn, as
-the page does: those that divide the 24 best hits best, or any of the same list. The user takes the
-first of the offered words that names the target's background, pattern, colour or detail. Words that
-were offered are not offered again.
+the page does: those that divide the 24 best hits best, and any where fewer do; or any. The user
+takes the first of the offered words that names the target's background, pattern, colour or detail.
+Words that were offered are not offered again.
 """
 
 from __future__ import annotations
@@ -112,8 +112,12 @@ def main() -> None:
             return visual.facets(trials.candidates(result), (result.trace.caption,))
 
         strategies = {
-            "chips: words that divide best": lambda _: chips(looks, retriever.store),
-            "chips: words at random": lambda seed: chips(looks, retriever.store, Random(seed)),
+            "chips: words that divide best": lambda seed: chips(
+                looks, retriever.store, Random(seed), best=True
+            ),
+            "chips: words at random": lambda seed: chips(
+                looks, retriever.store, Random(seed), best=False
+            ),
             "asked: answers tried": lambda _: proposed,
             "random, untold seen facets": lambda seed: any_of(seen, Random(seed), game.told(seed)),
             "random, all seen facets": lambda seed: any_of(seen, Random(seed)),
