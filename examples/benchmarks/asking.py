@@ -62,6 +62,6 @@ def any_of(
         asked = fields_asked(result.dialogue, found) | told
         left = [each for name, each in found.items() if name not in asked]
         chosen = random.choice(left) if left else None
-        return chosen and Question(question_about(chosen.name), chosen.choices)
+        return Question(question_about(chosen.name), chosen.choices) if chosen else None
 
     return ask
