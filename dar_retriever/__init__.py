@@ -91,11 +91,14 @@ from dar_retriever.presets import (
 )
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.questions import (
+    FacetName,
     FacetQuestions,
     LLMQuestions,
     NoQuestions,
     Question,
     Questioner,
+    ResultNamer,
+    ResultNames,
 )
 from dar_retriever.ranking import (
     BlipMatcher,
@@ -189,6 +192,7 @@ __all__ = [
     "EntryPart",
     "Exclusion",
     "Explainer",
+    "FacetName",
     "FacetQuestions",
     "Feedback",
     "FillableStore",
@@ -250,6 +254,8 @@ __all__ = [
     "Reformulation",
     "Reformulator",
     "Reranker",
+    "ResultNamer",
+    "ResultNames",
     "Role",
     "Round",
     "RuleReformulator",

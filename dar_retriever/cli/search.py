@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -32,11 +33,16 @@ from dar_retriever.cli.common import (
 from dar_retriever.cli.display import as_json, contact_sheet, hits_table
 from dar_retriever.conversation.dialogue import Dialogue
 from dar_retriever.questions import (
+    FacetName,
     FacetQuestions,
     Question,
+    ResultNamer,
+    ResultNames,
     ask_back,
+    names_as_json,
     question_as_json,
     with_agreement,
+    with_names,
 )
 from dar_retriever.retriever import SearchResult
 from dar_retriever.support.images import open_image
@@ -96,12 +102,13 @@ def chat(
 ) -> None:
     """Search a turn at a time: describe, look, answer, correct.
 
-    After each search comes the question that would narrow it down most; answer with one of its
-    choices or the number of it, or say something else. An empty line or Ctrl-D ends it.
+    After each search come words for what the hits have in common and what divides them, and the
+    question that would narrow it down most. Answer with one of its choices or the number of it, or
+    say something else. An empty line or Ctrl-D ends it.
     """
     filter_, labels = parse_filter(where), parse_labels(label)
     retriever = open_retriever(preset, store, device, language_model, runtime=runtime)
-    questioner = FacetQuestions(retriever, labels)
+    questioner, namer = FacetQuestions(retriever, labels), ResultNamer(retriever)
     question: Question | None = None
     dialogue = Dialogue()
     while text := _read_turn(prompt="" if json_ else "you> "):
@@ -111,16 +118,23 @@ def chat(
         dialogue = dialogue.say(answer or text)
         found = retriever.search(dialogue, k, filter_)
         result, question = ask_back(questioner, found.cut() if cut else found)
-        _show(result, as_json_=json_, sheet=sheet, question=question)
+        result, names = with_names(namer, result)
+        _show(result, as_json_=json_, sheet=sheet, question=question, names=names)
 
 
 def _show(
-    result: SearchResult, *, as_json_: bool, sheet: Path | None, question: Question | None = None
+    result: SearchResult,
+    *,
+    as_json_: bool,
+    sheet: Path | None,
+    question: Question | None = None,
+    names: ResultNames | None = None,
 ) -> None:
     if sheet is not None:
         contact_sheet(result).save(sheet)
     if as_json_:
-        print_json(as_json(result) | {"question": question_as_json(question)})
+        told = {} if names is None else {"names": names_as_json(names)}
+        print_json(as_json(result) | {"question": question_as_json(question)} | told)
         return
     trace = result.trace
     OUT.print(
@@ -141,10 +155,19 @@ def _show(
     _show_hits(result)
     if sheet is not None:
         OUT.print(f"[dim]contact sheet:[/dim] {sheet}", highlight=False)
+    if names is not None:
+        _show_names("in common", names.common)
+        _show_names("some are", names.divides)
     if question is not None:
         numbered = enumerate(map(escape, question.choices), 1)
         choices = "  ".join(f"[bold]{number}[/bold] {choice}" for number, choice in numbered)
         OUT.print(f"[cyan]{escape(question.text)}[/cyan]  {choices}", highlight=False)
+
+
+def _show_names(called: str, names: Sequence[FacetName]) -> None:
+    if names:
+        words = ", ".join(f"{name.word} ({len(name.ids)})" for name in names)
+        OUT.print(f"[dim]{called}:[/dim] {escape(words)}", highlight=False)
 
 
 def _show_hits(result: SearchResult) -> None:

@@ -97,7 +97,7 @@ def ask_back(questioner: Questioner, result: SearchResult) -> tuple[SearchResult
         return result, questioner.next_question(result)
     # The questioner may be third-party code, and the hits do not need it.
     except Exception as error:
-        return _fallen_back(result, f"no question was found: {of_error(error)}"), None
+        return fallen_back(result, f"no question was found: {of_error(error)}"), None
 
 
 def with_agreement(questioner: Questioner, result: SearchResult) -> SearchResult:
@@ -108,14 +108,15 @@ def with_agreement(questioner: Questioner, result: SearchResult) -> SearchResult
         found = questioner.agreement(result)
     # As above.
     except Exception as error:
-        return _fallen_back(result, f"what the samples agree on was not read: {of_error(error)}")
+        return fallen_back(result, f"what the samples agree on was not read: {of_error(error)}")
     if not (found.agreed or found.open):
         return result
     trace = dataclasses.replace(result.trace, agreed=found.agreed, open=found.open)
     return dataclasses.replace(result, trace=trace)
 
 
-def _fallen_back(result: SearchResult, what: str) -> SearchResult:
+def fallen_back(result: SearchResult, what: str) -> SearchResult:
+    """A result whose trace says what was not found out."""
     fallbacks = (*result.trace.fallbacks, what)
     trace = dataclasses.replace(result.trace, fallbacks=fallbacks)
     return dataclasses.replace(result, trace=trace)

@@ -15,7 +15,9 @@ from dar_retriever.questions.agreement import Vote, agreement, samples_of, votes
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.base import Agreement, Question
 from dar_retriever.questions.described import caption_facets, metadata_facets
+from dar_retriever.questions.dividing import look_facet
 from dar_retriever.questions.facet import Facet, in_words, question_about
+from dar_retriever.questions.looks import Looks
 from dar_retriever.questions.trials import Candidates, Trials
 from dar_retriever.questions.visual import VisualFacets
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult
@@ -42,7 +44,8 @@ class FacetQuestions:
 
     Where the metadata hold nothing to ask for, questions come from colours, materials and patterns
     in English captions. Where there are none, they come from generic facets such as colour,
-    setting or viewpoint, as far as the encoder tells them apart.
+    setting or viewpoint, as far as the encoder tells them apart. In both cases one more question,
+    "Which look?", offers the words that divide the candidates best; see ``ResultNamer``.
 
     Where a prior samples what is meant, the samples show what is still open: their values are read
     by a regression on the candidates, and what they differ in most is asked for. It is this
@@ -70,7 +73,9 @@ class FacetQuestions:
         self._by = by
         self._trials = Trials(retriever)
         self._labels = dict(labels)
-        self._visual = VisualFacets(retriever.query_encoder.encoder, retriever.store)
+        encoder, store = retriever.query_encoder.encoder, retriever.store
+        self._looks = Looks(encoder, store)
+        self._visual = VisualFacets(encoder, store, self._looks)
 
     def next_question(self, result: SearchResult) -> Question | None:
         """See ``Questioner``."""
@@ -84,9 +89,15 @@ class FacetQuestions:
         # Metadata that describe what pictures show leave nothing to be guessed from the pictures.
         if question or asked or any(is_seen(self._called(each)) for each in facets):
             return question
-        return self._about(result, candidates, caption_facets(candidates)) or self._about(
-            result, candidates, self._visual.facets(candidates)
+        return self._about(result, candidates, self._captioned(result, candidates)) or self._about(
+            result, candidates, self._visual.facets(candidates, _said(result))
         )
+
+    def _captioned(self, result: SearchResult, candidates: Candidates) -> list[Facet]:
+        """The facets of the candidates' captions."""
+        facets = caption_facets(candidates)
+        told = self._looks.told(candidates.vectors, [hit.caption for hit in candidates.hits])
+        return [*facets, *look_facet(told, facets, _said(result))]
 
     def agreement(self, result: SearchResult) -> Agreement:
         """What the samples of what is meant agree on, and what they leave open.
@@ -100,7 +111,9 @@ class FacetQuestions:
         candidates = self._trials.candidates(result)
         facets = metadata_facets(candidates)
         if not any(is_seen(self._called(each)) for each in facets):
-            facets = caption_facets(candidates) or self._visual.facets(candidates)
+            facets = self._captioned(result, candidates) or self._visual.facets(
+                candidates, _said(result)
+            )
         voted = votes(facets, samples, candidates)
         return agreement(voted, lambda facet: in_words(self._called(facet)))
 
@@ -184,6 +197,10 @@ class FacetQuestions:
 
     def _called(self, facet: Facet) -> str:
         return self._labels.get(facet.name, facet.name)
+
+
+def _said(result: SearchResult) -> tuple[str, ...]:
+    return (result.trace.caption, *result.trace.exclusions)
 
 
 def _told(caption: str, facets: Sequence[Facet]) -> set[str]:

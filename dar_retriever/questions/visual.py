@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -10,7 +10,9 @@ import numpy as np
 
 from dar_retriever.encoders.base import JointEncoder, Vectors
 from dar_retriever.fusion.calibration import FLAT
+from dar_retriever.questions.dividing import look_facet
 from dar_retriever.questions.facet import Facet
+from dar_retriever.questions.looks import Looks
 from dar_retriever.questions.trials import Candidates
 from dar_retriever.stores.base import SearchableStore
 
@@ -83,26 +85,35 @@ class VisualFacets:
     """Judges zero-shot which picture has which of some generic values (CLIP; Radford et al. 2021).
 
     A facet is left out if the encoder cannot tell its values apart in this store: if two wordings
-    of a value do not lead to similar scores of the stored images.
+    of a value do not lead to similar scores of the stored images. One more facet offers other words
+    that divide the candidates; see ``look_facet``.
 
     Args:
         encoder: The joint encoder.
         store: The store.
+        looks: Judges which candidates show which words.
     """
 
-    def __init__(self, encoder: JointEncoder, store: SearchableStore) -> None:
+    def __init__(self, encoder: JointEncoder, store: SearchableStore, looks: Looks) -> None:
         self._encoder = encoder
         self._store = store
+        self._looks = looks
 
-    def facets(self, candidates: Candidates) -> list[Facet]:
-        """The facets of some candidates; none in a store of fewer than 20 images."""
+    def facets(self, candidates: Candidates, said: Sequence[str] = ()) -> list[Facet]:
+        """The facets of some candidates; none in a store of fewer than 20 images.
+
+        Args:
+            candidates: The candidates.
+            said: What the user has said already, as it was understood.
+        """
         sample = self._store.sample()
         if len(sample) < _FEWEST:
             return []
-        facets = (
+        judged = (
             _judged(name, vectors, sample, candidates) for name, vectors in self._texts.items()
         )
-        return [facet for facet in facets if facet is not None]
+        facets = [facet for facet in judged if facet is not None]
+        return [*facets, *look_facet(self._looks.seen(candidates.vectors), facets, said)]
 
     @cached_property
     def _texts(self) -> dict[str, Vectors]:

@@ -12,7 +12,11 @@ folder.
 
 The store is the gallery with its metadata, the same with many further fields that say nothing of
 the picture (--metadata noisy), or without any metadata (--metadata none). Without metadata, the
-random strategies ask for the same generic facets as ``FacetQuestions``.
+random strategies ask for the facets that ``FacetQuestions`` chooses from, in random order, or for
+any generic facet, whether the encoder sees it or not. Two more offer five words at every turn, as
+the page does: those that divide the 24 best hits best, and any where fewer do; or any. The user
+takes the first of the offered words that names the target's background, pattern, colour or detail.
+Words that were offered are not offered again.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ from random import Random
 from typing import Final
 
 import numpy as np
+from asking import Ask, any_of, at_random, chips
+from catalogue_words import fields_named
 from rich.console import Console
 from rich.table import Table
 
@@ -33,7 +39,7 @@ from dar_retriever import (
     DiffusionAugmentedRetriever,
     FacetQuestions,
     ImageStore,
-    Questioner,
+    Question,
     SearchResult,
     SecondStage,
     ingest,
@@ -46,19 +52,22 @@ from dar_retriever.evaluation.demo_dataset import demo_dataset
 from dar_retriever.presets.beside import Beside
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.described import metadata_facets
-from dar_retriever.questions.facet import question_about
+from dar_retriever.questions.dividing import LOOK
+from dar_retriever.questions.facet import Facet, question_about
+from dar_retriever.questions.looks import Looks
 from dar_retriever.questions.trials import Trials
-from dar_retriever.questions.visual import FACETS
+from dar_retriever.questions.visual import FACETS, VisualFacets
 from dar_retriever.stores.hits import Hit, StoredImage
 from dar_retriever.support.progress import progress_bar
 
 TOP: Final = 10
+HITS: Final = 24
 FIELDS: Final = ("kind", "colour", "pattern", "second_colour", "detail", "background")
 # Fields that say nothing of the picture, each with so many values.
 NOISE: Final = {f"note_{number}": 40 + 5 * number for number in range(14)}
 MOST_QUESTIONS: Final = 6
-
-Ask = Callable[[SearchResult], str | None]
+# What the strategies after it are compared with.
+CHOSEN: Final = ("asked: answers tried", "chips: words that divide best")
 
 
 def main() -> None:
@@ -75,29 +84,45 @@ def main() -> None:
     beside = Beside(PRESETS["demo"].encoder) if args.samples else None
     gallery = open_retriever(args.out, args.products, beside)
     retriever = with_metadata(gallery, args.metadata, beside)
-    names = tuple(FACETS) if args.metadata == "none" else FIELDS
     game = Game(retriever, args.products)
     trials = Trials(retriever)
-    proposed = asking(FacetQuestions(retriever))
+    proposed = FacetQuestions(retriever).next_question
 
-    def by_entropy(result: SearchResult) -> str | None:
+    def by_entropy(result: SearchResult) -> Question | None:
         candidates = trials.candidates(result)
         asked = fields_asked(result.dialogue, {*FIELDS, *NOISE})
         left = [each for each in metadata_facets(candidates) if each.name not in asked]
         best = max(left, key=lambda each: each.entropy(candidates.shares), default=None)
-        return best and question_about(best.name)
+        return best and Question(question_about(best.name), best.choices)
 
     strategies: dict[str, Callable[[int], Ask]] = {
         "asked: answers tried": lambda _: proposed,
         "asked: metadata's entropy": lambda _: by_entropy,
-        "random, untold fields": lambda seed: at_random(Random(seed), names, game.told(seed)),
-        "random, all fields": lambda seed: at_random(Random(seed), names),
+        "random, untold fields": lambda seed: at_random(Random(seed), FIELDS, game.told(seed)),
+        "random, all fields": lambda seed: at_random(Random(seed), FIELDS),
     }
     if args.samples:
-        by_samples = asking(FacetQuestions(retriever, by="samples"))
+        by_samples = FacetQuestions(retriever, by="samples").next_question
         strategies["asked: what the samples leave open"] = lambda _: by_samples
     if args.metadata == "none":
-        del strategies["asked: metadata's entropy"]
+        looks = Looks(retriever.query_encoder.encoder, retriever.store)
+        visual = VisualFacets(retriever.query_encoder.encoder, retriever.store, looks)
+
+        def seen(result: SearchResult) -> list[Facet]:
+            return visual.facets(trials.candidates(result), (result.trace.caption,))
+
+        strategies = {
+            "chips: words that divide best": lambda seed: chips(
+                looks, retriever.store, Random(seed), best=True
+            ),
+            "chips: words at random": lambda seed: chips(
+                looks, retriever.store, Random(seed), best=False
+            ),
+            "asked: answers tried": lambda _: proposed,
+            "random, untold seen facets": lambda seed: any_of(seen, Random(seed), game.told(seed)),
+            "random, all seen facets": lambda seed: any_of(seen, Random(seed)),
+            "random, all generic facets": lambda seed: at_random(Random(seed), tuple(FACETS)),
+        }
     targets = range(args.skip, args.skip + args.targets)
     rounds: dict[str, list[int]] = {name: [] for name in strategies}
     with progress_bar("Searching") as bar:
@@ -152,27 +177,6 @@ def with_metadata(
     return searching(retriever.query_encoder, store, beside)
 
 
-def asking(questioner: Questioner) -> Ask:
-    """Asks what a questioner proposes."""
-
-    def ask(result: SearchResult) -> str | None:
-        question = questioner.next_question(result)
-        return question and question.text
-
-    return ask
-
-
-def at_random(random: Random, names: tuple[str, ...], told: frozenset[str] = frozenset()) -> Ask:
-    """Asks for any field that was not asked for yet."""
-
-    def ask(result: SearchResult) -> str | None:
-        asked = fields_asked(result.dialogue, names)
-        left = [name for name in names if name not in asked | told]
-        return question_about(random.choice(left)) if left else None
-
-    return ask
-
-
 class Game:
     """Simulated users in search of a product each.
 
@@ -198,14 +202,14 @@ class Game:
         product = self._product(number)
         dialogue = self._simulated(number).dialogue.at_round(0)
         for answers in range(MOST_QUESTIONS + 1):
-            result = self._retriever.search(dialogue, TOP)
+            result = self._retriever.search(dialogue, HITS)
             wanted = picture_name(self._order[number])
-            if any(Path(hit.uri).name == wanted for hit in result.hits):
+            if any(Path(hit.uri).name == wanted for hit in result.hits[:TOP]):
                 return answers
             question = ask(result)
             if question is None:
                 break
-            dialogue = dialogue.ask(question).say(answer_of(product, question))
+            dialogue = dialogue.ask(question.text).say(answer_of(product, question))
         return MOST_QUESTIONS + 1
 
     def _product(self, number: int) -> Product:
@@ -215,22 +219,29 @@ class Game:
         return simulate(self._product(number), number)
 
 
-def answer_of(product: Product, question: str) -> str:
+def answer_of(product: Product, question: Question) -> str:
     """What the simulated user answers to a question about a product."""
-    field = next((name for name in FIELDS if question_about(name) == question), "")
+    if question.text == question_about(LOOK):
+        shown = {"background", "pattern", "colour", "detail"}
+        return next((c for c in question.choices if fields_named(c, product) & shown), "not sure")
+    field = next((name for name in FIELDS if question_about(name) == question.text), "")
     if field == "pattern":
         return product.pattern or "plain"
     return getattr(product, field) or "none" if field else "not sure"
 
 
 def _table(rounds: dict[str, np.ndarray]) -> Table:
-    first = next(iter(rounds.values()))
-    table = Table(title=f"Questions until the target is in the top {TOP}, {len(first)} targets")
-    for column in ("", "mean", "found", "fewer than this [95 %]", "0 / 1 / 2 / 3 / 4 / 5 / 6"):
+    """Each random strategy is compared with the chosen one before it."""
+    count = len(next(iter(rounds.values())))
+    table = Table(title=f"Questions until the target is in the top {TOP}, {count} targets")
+    for column in ("", "mean", "found", "chosen needs fewer [95 %]", "0 / 1 / 2 / 3 / 4 / 5 / 6"):
         table.add_column(column, justify="left" if not column else "right")
+    chosen = next(iter(rounds.values()))
     for name, row in rounds.items():
         counts = np.bincount(row, minlength=MOST_QUESTIONS + 2)
-        fewer = "" if row is first else _fewer(first, row)
+        if name in CHOSEN:
+            chosen = row
+        fewer = "" if row is chosen else _fewer(chosen, row)
         found = f"{100 * (row <= MOST_QUESTIONS).mean():.1f} %"
         spread = " / ".join(str(count) for count in counts[:-1])
         table.add_row(name, f"{row.mean():.2f}", found, fewer, spread)

@@ -268,7 +268,7 @@ class Events:
             view.chat((*talk.dialogue.turns, *session.waiting), self.opening.examples),
             self.understanding(talk),
             view.hits(talk, self.opening),
-            view.question(talk, self.opening.examples),
+            view.question(talk, self.opening.examples) + view.names(talk),
             view.status(status, problem=problem),
         )
         chat, understood, hits, question, told = (f"<!--{stamp}-->{each}" for each in shown)

@@ -19,10 +19,12 @@ from dar_retriever import (
     Part,
     Question,
     Questioner,
+    ResultNamer,
+    ResultNames,
     SearchResult,
     Turn,
 )
-from dar_retriever.questions import ask_back
+from dar_retriever.questions import ask_back, with_names
 from dar_retriever.support.images import data_url
 from gradio_dar.meant import Meant
 
@@ -34,6 +36,7 @@ MOST_CHARACTERS: Final = 20_000
 # The longer side of kept pictures in pixels; encoders do not use more.
 _SIDE: Final = 512
 _SHOWN_SIDE: Final = 384
+_NONE: Final = ResultNames()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class Talk:
         dialogue: What was said, shown and judged.
         result: The last result.
         question: The next question for the user.
+        names: What the hits have in common and what divides them.
         rejected: Ids of rejected hits; they are not shown again.
         stage: The progress of the last step.
         found_before: Ids of the hits of the previous step, best first.
@@ -56,6 +60,7 @@ class Talk:
     dialogue: Dialogue = field(default_factory=Dialogue)
     result: SearchResult | None = None
     question: Question | None = None
+    names: ResultNames = _NONE
     rejected: frozenset[str] = frozenset()
     stage: Stage = "empty"
     found_before: tuple[str, ...] = ()
@@ -102,6 +107,7 @@ class Talk:
             self,
             dialogue=dialogue,
             question=None,
+            names=_NONE,
             rejected=self.rejected | set(rejected),
             stage="searching",
             found_before=tuple(hit.id for hit in self.hits),
@@ -138,10 +144,13 @@ class Talk:
         beyond = since - len(self._pictures_before())
         return self.restated + beyond if beyond > 0 else self.subject
 
-    def found(self, result: SearchResult, question: Question | None = None) -> Talk:
+    def found(
+        self, result: SearchResult, question: Question | None = None, names: ResultNames = _NONE
+    ) -> Talk:
         """This talk with a result."""
         stage: Stage = "final" if result.final else "pending"
-        return dataclasses.replace(self, result=_kept(result), question=question, stage=stage)
+        kept = _kept(result)
+        return dataclasses.replace(self, result=kept, question=question, names=names, stage=stage)
 
     def settled(self) -> Talk:
         """This talk when the step is finished."""
@@ -250,6 +259,7 @@ class SearchResponder:
         self._retriever = retriever
         self._k = k
         self._questioner = questioner or FacetQuestions(retriever)
+        self._namer = ResultNamer(retriever)
 
     def say(self, talk: Talk, text: str, images: Sequence[Image.Image]) -> Iterator[Talk]:
         """See ``Responder``."""
@@ -282,4 +292,6 @@ class SearchResponder:
         for result in self._retriever.stream(talk.searched, self._k, exclude=talk.rejected):
             yield talk.found(result)
         # The hits are already shown, because finding a question takes a moment.
-        yield talk.found(*ask_back(self._questioner, result))
+        result, question = ask_back(self._questioner, result)
+        result, names = with_names(self._namer, result)
+        yield talk.found(result, question, names)

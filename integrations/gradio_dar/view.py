@@ -145,6 +145,13 @@ def question(talk: Talk, examples: Sequence[Example] = ()) -> str:
     )
 
 
+def names(talk: Talk) -> str:
+    """What the hits have in common, and what divides them as buttons."""
+    if not (talk.names.common or talk.names.divides):
+        return ""
+    return _render("names", names=talk.names, number=len(talk.hits))
+
+
 def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
     """A hit as large as a screen, why it ranks where it does, and what is stored with it."""
     assert talk.result is not None

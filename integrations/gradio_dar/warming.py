@@ -11,7 +11,7 @@ from dar_retriever import (
     RuleReformulator,
     TaggingReformulator,
 )
-from dar_retriever.questions import FacetQuestions, ask_back
+from dar_retriever.questions import FacetQuestions, ResultNamer, ask_back, with_names
 from dar_retriever.trace import of_error
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -26,7 +26,8 @@ def warm(retriever: DiffusionAugmentedRetriever) -> None:
     """
     free = without_costs(retriever)
     try:
-        ask_back(FacetQuestions(free), free.search(_SAID))
+        result, _ = ask_back(FacetQuestions(free), free.search(_SAID))
+        with_names(ResultNamer(free), result)
     # The page opens in any case.
     except Exception as error:
         _LOGGER.warning("the models were not opened ahead: %s", of_error(error))

@@ -198,6 +198,10 @@ def test_chat_shows_numbered_choices(indexed: Path, numbered: list[dict[str, Any
     question = numbered[0]["question"]
     choices = "  ".join(f"{n} {choice}" for n, choice in enumerate(question["choices"], 1))
     assert f"{question['text']}  {choices}" in shown
+    divides = numbered[0]["names"]["divides"]
+    assert divides
+    words = ", ".join(f"{each['word']} ({len(each['ids'])})" for each in divides)
+    assert f"some are: {words}" in " ".join(shown.split())
     assert "nothing in the store is close to this" not in shown
 
 

@@ -214,6 +214,27 @@ def test_an_answer_is_read_with_its_question(demo: DiffusionAugmentedRetriever):
     assert [turn.text for turn in talk.dialogue.turns[1:]] == [question.text, question.choices[0]]
 
 
+def test_words_that_divide_the_hits_are_turns_to_click(words: DiffusionAugmentedRetriever):
+    responder = SearchResponder(words, 8, NoQuestions())
+    session = Session()
+    talk = say(session, responder, "a handbag")
+
+    assert "handbag" in [name.word for name in talk.names.common]
+    chips = [name.word for name in talk.names.divides]
+    assert len(chips) >= 2
+    shown = view.names(talk)
+    assert all(f'data-id="{word}"' in shown for word in chips)
+    assert "In common: handbag" in shown
+
+    again = say(session, responder, chips[0])
+
+    assert again.dialogue.turns[-1].text == chips[0]
+    assert chips[0] in again.result.trace.caption
+    assert chips[0] not in [name.word for name in again.names.divides]
+    # A talk that is on its way has no names of the step before.
+    assert view.names(again.begun(again.dialogue.say("in red"))) == ""
+
+
 def test_movements_are_against_the_step_before(responder: SearchResponder):
     session = Session()
     before = say(session, responder, "a handbag")

@@ -25,6 +25,7 @@ from dar_retriever import (
 )
 from dar_retriever.questions.asked import fields_asked
 from dar_retriever.questions.described import caption_facets, metadata_facets
+from dar_retriever.questions.looks import Looks
 from dar_retriever.questions.ranges import date_ranges, number_ranges
 from dar_retriever.questions.trials import Candidates, Trials
 from dar_retriever.questions.values import values_of
@@ -265,7 +266,7 @@ def test_pictures_without_metadata_are_asked_about_what_the_encoder_sees(of_meta
 
     assert asked[0] == "Which colour?"
     # The drawings show no people, and the embedded encoder knows no words for them.
-    assert {*asked} <= {"Which colour?", "Which background?", "Which pattern?"}
+    assert {*asked} <= {f"Which {name}?" for name in ("colour", "background", "pattern", "look")}
 
 
 def test_the_encoder_is_not_trusted_with_a_handful_of_pictures(
@@ -274,7 +275,8 @@ def test_the_encoder_is_not_trusted_with_a_handful_of_pictures(
     store = ImageStore.in_memory(demo.query_encoder.encoder)
     ids, vectors = demo.store.vectors()
     store.add([StoredImage(i, v, "") for i, v in zip(ids[:10], vectors[:10], strict=True)])
-    visual = VisualFacets(demo.query_encoder.encoder, store)
+    encoder = demo.query_encoder.encoder
+    visual = VisualFacets(encoder, store, Looks(encoder, store))
     result = DiffusionAugmentedRetriever(demo.query_encoder, store).search("a handbag")
 
     assert visual.facets(Candidates(result.hits, vectors[: len(result.hits)], vectors[0])) == []

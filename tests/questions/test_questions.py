@@ -40,6 +40,7 @@ from dar_retriever.demo.products import BACKGROUNDS, COLOURS, Product
 from dar_retriever.demo.simulated_user import simulate
 from dar_retriever.questions import ask_back, question_as_json
 from dar_retriever.questions.asked import fields_asked, was_asked
+from dar_retriever.questions.dividing import LOOK
 from dar_retriever.questions.facet import entropy, question_about
 from dar_retriever.questions.llm import Proposals, clusters
 from dar_retriever.questions.trials import Candidates, Trials
@@ -329,7 +330,7 @@ def test_where_metadata_tell_nothing_apart_the_pictures_are_asked_about(
     question = asked_by(retriever_of(encoder, drawn(encoder, PRODUCTS, metadata)), "a handbag")
 
     assert question is not None
-    assert question.text in map(question_about, FACETS)
+    assert question.text in map(question_about, (*FACETS, LOOK))
 
 
 def test_an_empty_store_is_not_asked_about(encoder: JointEncoder):
