@@ -67,6 +67,9 @@ def index(
             "(name or folder), MODULE:FUNCTION, or ocr (extra: ocr)."
         ),
     ] = "",
+    outlines: Annotated[  # noqa: FBT002
+        bool, typer.Option("--outlines", help="Let line drawings find the pictures, too.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
     engine: Annotated[
         Literal["local", "ray"],
@@ -89,6 +92,8 @@ def index(
             raise InvalidInputError("--parts: Ray stores none; use --engine local")
         if captions:
             raise InvalidInputError("--captions: Ray writes none; use --engine local")
+        if outlines:
+            raise InvalidInputError("--outlines: Ray stores none; use --engine local")
         with progress_bar("Indexing") as progress:
             opener = partial(open_store, store)
             report = ingest_on_ray(
@@ -109,10 +114,11 @@ def index(
         near_duplicates=near_duplicates,
         parts=parts,
         captioner=captioner,
+        outlines=outlines,
         batch_size=batch_size,
     )
-    with progress_bars("Indexing", "Captioning") as (indexed, captioned):
-        report = keep(progress=indexed, caption_progress=captioned)
+    with progress_bars("Indexing", "Captioning", "Outlining") as (indexed, captioned, outlined):
+        report = keep(progress=indexed, caption_progress=captioned, outline_progress=outlined)
     _show(report, store, json_=json_)
     if watch_:
         ERR.print(f"Watching {folder} (Ctrl-C ends it)", markup=False, highlight=False)
@@ -141,24 +147,32 @@ def _show(report: IngestReport, store: str, *, json_: bool) -> None:
         ERR.print(line, markup=False, soft_wrap=True)
     for remark in report.remarks:
         ERR.print(one_line(remark), markup=False, soft_wrap=True)
-    gone = f"{report.gone} gone"
-    if report.gone:
-        gone += " and removed" if report.pruned else " (--prune removes them)"
-    if report.near_duplicates:
-        gone += f", {report.near_duplicates} near duplicates"
-    if report.captioned or report.uncaptioned:
-        gone += f", {report.captioned} captioned"
-    if report.uncaptioned:
-        gone += f", {len(report.uncaptioned)} without caption"
     kinds = sorted(report.passed_over.items(), key=lambda item: (-item[1], item[0]))
     passed_over = f"{sum(report.passed_over.values())} passed over"
     if kinds:
         passed_over += one_line(f" ({', '.join(f'{count} {kind}' for kind, count in kinds)})")
     OUT.print(
         f"{report.added} images added, {report.moved} moved, {report.updated} updated, "
-        f"{report.known} known, {gone}, {passed_over}, {len(report.left_out)} left out, "
-        f"{report.seconds:.1f} s, {report.rate:.1f} images/s; the store: {shown_address(store)}",
+        f"{report.known} known, {_further(report)}, {passed_over}, "
+        f"{len(report.left_out)} left out, {report.seconds:.1f} s, {report.rate:.1f} images/s; "
+        f"the store: {shown_address(store)}",
         markup=False,
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _further(report: IngestReport) -> str:
+    """What is told only where there is something to tell."""
+    told = f"{report.gone} gone"
+    if report.gone:
+        told += " and removed" if report.pruned else " (--prune removes them)"
+    if report.near_duplicates:
+        told += f", {report.near_duplicates} near duplicates"
+    if report.captioned or report.uncaptioned:
+        told += f", {report.captioned} captioned"
+    if report.uncaptioned:
+        told += f", {len(report.uncaptioned)} without caption"
+    if report.outlined:
+        told += f", {report.outlined} outlined"
+    return told

@@ -28,6 +28,8 @@ def ingest(
     parts: bool = False,
     captioner: Captioner | None = None,
     caption_progress: Progress | None = None,
+    outlines: bool = False,
+    outline_progress: Progress | None = None,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -66,6 +68,10 @@ def ingest(
             of all captions, and its searches read them.
         caption_progress: Called with the number of pictures that were captioned or failed, and of
             all that need a caption.
+        outlines: Whether outlines of the pictures are stored too, those stored before included, so
+            that a line drawing finds them; for an ``ImageStore`` on Chroma. A store that has
+            outlines keeps getting them.
+        outline_progress: Like ``caption_progress``, for outlines.
         batch_size: Number of images that are encoded and written at once.
         workers: Number of threads that read and decode; one per core by default.
         progress: Called with the number of files done (stored, known or left out) and of all files.
@@ -89,6 +95,8 @@ def ingest(
         parts=parts,
         captioner=captioner,
         caption_progress=caption_progress,
+        outlines=outlines,
+        outline_progress=outline_progress,
     )
     return run(files_of(source, parts=parts), store, encoder, options)
 
@@ -107,6 +115,8 @@ def sync(
     parts: bool = False,
     captioner: Captioner | None = None,
     caption_progress: Progress | None = None,
+    outlines: bool = False,
+    outline_progress: Progress | None = None,
     batch_size: int = 64,
     workers: int | None = None,
     progress: Progress | None = None,
@@ -131,6 +141,8 @@ def sync(
         parts: See ``ingest``.
         captioner: See ``ingest``.
         caption_progress: See ``ingest``.
+        outlines: See ``ingest``.
+        outline_progress: See ``ingest``.
         batch_size: See ``ingest``.
         workers: See ``ingest``.
         progress: See ``ingest``.
@@ -158,5 +170,7 @@ def sync(
         parts=parts,
         captioner=captioner,
         caption_progress=caption_progress,
+        outlines=outlines,
+        outline_progress=outline_progress,
     )
     return run(files_of(Path(folder), parts=parts), store, encoder, options)

@@ -13,9 +13,17 @@ from dar_retriever.conversation.image_access import local_path
 from dar_retriever.encoders.base import ImageEncoder
 from dar_retriever.errors import EncoderMismatchError, InvalidImageError, StoreError
 from dar_retriever.ingest.captioning import add_captions
+from dar_retriever.ingest.outlining import add_outlines
 from dar_retriever.ingest.parts import taken_apart
 from dar_retriever.ingest.report import LeftOut, Progress
-from dar_retriever.stores.base import PartStore, WholeStore, has_captions, has_parts
+from dar_retriever.stores.base import (
+    OutlineStore,
+    PartStore,
+    WholeStore,
+    has_captions,
+    has_parts,
+    outlines_of,
+)
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.entry_parts import StoredPart
 from dar_retriever.stores.hits import Hit, StoredImage
@@ -99,6 +107,8 @@ def migrate(
             report.encoded += len(opened)
             if captions:
                 add_captions(new, encoder, None, [record.id for record, _, _ in opened], begin=True)
+            if outlines_of(old) and isinstance(new, OutlineStore):
+                add_outlines(new, encoder, [record.id for record, _, _ in opened])
         if progress is not None:
             done = report.there + report.encoded + len(report.left_out)
             progress(done, max(done, total))

@@ -20,6 +20,7 @@ from dar_retriever.ingest.files import FileState, FolderState, Listed
 from dar_retriever.ingest.in_parts import InParts
 from dar_retriever.ingest.mapper import Encode, Steps, images_of
 from dar_retriever.ingest.metadata import Said, said_in, said_in_folder
+from dar_retriever.ingest.outlining import add_outlines, outlined_store
 from dar_retriever.ingest.reader import (
     Facts,
     Identified,
@@ -32,7 +33,7 @@ from dar_retriever.ingest.reader import (
 from dar_retriever.ingest.report import IngestReport, Progress
 from dar_retriever.ingest.side_by_side import encoding
 from dar_retriever.ingest.target import Target, target_of
-from dar_retriever.stores.base import FillableStore, WholeStore, has_captions
+from dar_retriever.stores.base import FillableStore, WholeStore, has_captions, outlines_of
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Metadata
 from dar_retriever.stores.near_duplicates import mark_near_duplicates
@@ -54,6 +55,8 @@ class Options:
         parts: Whether parts of the images are stored too.
         captioner: Puts pictures into words that people gave no caption.
         caption_progress: Like ``progress``, for captions.
+        outlines: Whether outlines of the images are stored too.
+        outline_progress: Like ``progress``, for outlines.
 
     Raises:
         InvalidInputError: The size of a batch or the number of workers is below 1.
@@ -70,6 +73,8 @@ class Options:
     parts: bool = False
     captioner: Captioner | None = None
     caption_progress: Progress | None = None
+    outlines: bool = False
+    outline_progress: Progress | None = None
 
     def __post_init__(self) -> None:
         if min(self.batch_size, self.threads) < 1:
@@ -101,6 +106,8 @@ def run(
             f"near_duplicates=True: {type(store).__name__} cannot mark images that it has stored; "
             "leave near_duplicates out, or use an ImageStore or AddressStore"
         )
+    if options.outlines:
+        outlined_store(store)
     began = time.monotonic()
     said = said_of(source, options.metadata)
     within = source.path if isinstance(source, FolderState) else options.within
@@ -143,6 +150,9 @@ def run(
         stored = store.known(work.ids.values())
         part = add_captions(store, encoder, options.captioner, stored, options.caption_progress)
         work.report.include(part)
+    if options.outlines or outlines_of(store):
+        stored = store.known(work.ids.values())
+        work.report.include(add_outlines(store, encoder, stored, options.outline_progress))
     work.report.left_out = [*source.left_out, *work.report.left_out]
     work.report.remarks = [*said.remarks, *work.report.remarks]
     work.report.passed_over = dict(source.passed_over)

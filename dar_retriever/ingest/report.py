@@ -34,6 +34,7 @@ class IngestReport:
         left_out: Files that could not be used, with reasons.
         captioned: Pictures that a captioner put into words now.
         uncaptioned: Pictures that it should have put into words, with the reasons why it did not.
+        outlined: Pictures that got an outline now.
         remarks: What else should be known, such as metadata that name no file.
         seconds: Duration of the ingest.
         encoding: Seconds spent on encoding, summed over all workers. The rest of the time they
@@ -53,6 +54,7 @@ class IngestReport:
     passed_over: dict[str, int] = field(default_factory=dict)
     captioned: int = 0
     uncaptioned: list[LeftOut] = field(default_factory=list)
+    outlined: int = 0
     remarks: list[str] = field(default_factory=list)
 
     @property
@@ -73,5 +75,6 @@ class IngestReport:
         self.remarks += part.remarks
         self.captioned += part.captioned
         self.uncaptioned += part.uncaptioned
+        self.outlined += part.outlined
         self.passed_over = dict(Counter(self.passed_over) + Counter(part.passed_over))
         self.encoding += part.encoding

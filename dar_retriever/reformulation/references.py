@@ -13,7 +13,7 @@ def with_captions(dialogue: Dialogue, captions: Sequence[str]) -> Dialogue:
 
     Args:
         dialogue: The dialogue.
-        captions: One caption for each of ``dialogue.images``.
+        captions: One caption for each of ``dialogue.images``; an empty one adds nothing.
 
     Returns:
         The dialogue with each caption as a separate turn before the image's turn, and before the
@@ -30,7 +30,8 @@ def _told(dialogue: Dialogue, captions: Iterator[str]) -> Iterator[Turn]:
             asked.append(turn)
             continue
         for _, caption in zip(turn.images, captions, strict=False):
-            yield Turn("user", caption)
+            if caption:
+                yield Turn("user", caption)
         yield from asked
         asked = []
         yield turn

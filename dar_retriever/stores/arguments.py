@@ -40,12 +40,14 @@ def require_stored(ids: Iterable[str], found: Collection[str]) -> None:
 def require_whole(images: Iterable[StoredImage], engine: str) -> None:
     """Refuse images with parts in an engine that keeps one vector an image.
 
-    Captions are kept as texts, so their vectors are left out without an error.
+    Captions are kept as texts, and outlines can be made again, so their vectors are left out
+    without an error.
 
     Raises:
         InvalidInputError: An image has parts.
     """
-    if any(not stored.part.caption for image in images for stored in image.parts):
+    parts = [stored.part for image in images for stored in image.parts]
+    if any(not (part.caption or part.outline) for part in parts):
         raise InvalidInputError(
             f"{engine} keeps one vector an image, and no parts; index without parts, or into a "
             "store on Chroma"

@@ -88,6 +88,51 @@ class CaptionStore(TrackingStore, Protocol):
         ...
 
 
+class Outlines(Protocol):
+    """Vectors of the outlines of stored pictures, by which line drawings are compared with them."""
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        ...
+
+    def known(self, ids: Iterable[str]) -> set[str]:
+        """The ids among these of images with an outline."""
+        ...
+
+    def keep(self, vectors: Mapping[str, Vectors]) -> None:
+        """Store outlines by the ids of their images, in place of those stored."""
+        ...
+
+    def search(
+        self, vector: Vectors, k: int, where: Filter | None = None, exclude: Collection[str] = ()
+    ) -> list[Hit]:
+        """The images whose outlines fit best; see ``SearchableStore.search``."""
+        ...
+
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """Outlines by the ids of their images; images without are left out."""
+        ...
+
+    def sample(self) -> Vectors:
+        """Some hundred outlines: float32 (N, d)."""
+        ...
+
+
+@runtime_checkable
+class OutlineStore(TrackingStore, Protocol):
+    """A store that keeps outlines; an ``ImageStore`` on Chroma does."""
+
+    @property
+    def outlines(self) -> Outlines:
+        """The outlines of its pictures."""
+        ...
+
+
+def outlines_of(store: object) -> Outlines | None:
+    """The outlines in a store; None if there are none."""
+    return store.outlines if isinstance(store, OutlineStore) and store.outlines else None
+
+
 def has_captions(store: object) -> bool:
     """Whether a store holds vectors of captions."""
     return isinstance(store, CaptionStore) and store.has_captions

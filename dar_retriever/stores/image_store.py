@@ -48,7 +48,7 @@ class ImageStore:
     covered: if they write to the folder too, Chroma loses vectors without an error.
 
     If a server is not there, a call is repeated for about 3 seconds, so it can be restarted at any
-    time, even during an ingest.
+    time, even during an ingest. ``outlines`` keeps what line drawings are compared with.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class ImageStore:
         self._search = ChromaSearch(
             self._chroma, found.space, self._catalogue, self._beside, self._survey
         )
+        self.outlines = self._search.outlines
 
     @classmethod
     def in_memory(cls, encoder: ImageEncoder, collection: str = DEFAULT_COLLECTION) -> ImageStore:

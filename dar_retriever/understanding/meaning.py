@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Final
 
 import numpy as np
+from PIL import Image
 
 from dar_retriever.captioning.base import Captioner
 from dar_retriever.conversation.dialogue import Dialogue
@@ -15,9 +18,16 @@ from dar_retriever.reformulation.base import Reformulation, Reformulator
 from dar_retriever.reformulation.locked import with_locked
 from dar_retriever.reformulation.references import with_captions
 from dar_retriever.reformulation.rules import RuleReformulator, own_words
+from dar_retriever.support.line_drawings import is_line_drawing, strokes
 from dar_retriever.trace import Recorder, of_error, short
 from dar_retriever.understanding.composition import Composition, Parts, unit
 from dar_retriever.understanding.exclusions import directions, exclusion_texts
+
+_BY_OUTLINES: Final = "a line drawing was compared with the outlines of the pictures"
+_NO_OUTLINES: Final = (
+    "a reference is a line drawing, which finds little without outlines of the pictures; add them "
+    "to an ImageStore with dar index FOLDER --outlines"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,9 @@ class Meaning:
         liked: Hits that the user liked: float32 (L, d).
         rejected: Hits that the user rejected: float32 (R, d).
         excluded: Where each exclusion leads from the caption: float32 (E, d); see ``Exclusion``.
+        drawings: Line drawings among the references, if they are searched for by outlines: float32
+            (D, d).
+        only_drawn: Whether nothing was said or shown but line drawings.
     """
 
     dialogue: Dialogue
@@ -45,6 +58,8 @@ class Meaning:
     liked: Vectors
     rejected: Vectors
     excluded: Vectors
+    drawings: Vectors
+    only_drawn: bool = False
 
     def stressing(self, parts: Sequence[str]) -> Meaning:
         """The same, with prompts that begin and end with some parts of what is meant."""
@@ -61,6 +76,7 @@ def understand(
     reformulator: Reformulator,
     captioner: Captioner | None,
     composition: Composition,
+    outlines: bool = False,
 ) -> Meaning:
     """Put a dialogue into words, and encode words and images.
 
@@ -74,6 +90,8 @@ def understand(
         reformulator: Writes caption and prompts.
         captioner: Describes reference images, if there is one.
         composition: Makes one vector of reference images and words.
+        outlines: Whether line drawings are searched for by outlines. If something else was said or
+            shown, they are neither captioned nor composed with it.
     """
     with record.timed("reformulate"):
         said = _reformulated(dialogue, encoder, reformulator, record)
@@ -82,14 +100,20 @@ def understand(
         if len(dialogue.user_turns) == 1:
             said_first = dialogue.turns[0].text or "an image"
             record.reasons.append(f"a new subject began: {short(said_first)}")
-    captions = _captions(dialogue, captioner, record)
+    drawn = [is_line_drawing(image) for image in dialogue.images]
+    only_drawn = any(drawn) and all(drawn) and not (said.caption or dialogue.like)
+    composed = [not (each and outlines) or only_drawn for each in drawn]
+    if any(drawn):
+        record.reasons.append(_BY_OUTLINES if outlines else _NO_OUTLINES)
+    captions = _captions(dialogue.images, composed, captioner, record)
     told, conditions = said, said.conditions
-    if captions and said.caption:
+    if any(captions) and said.caption:
         with record.timed("reformulate"):
             described = with_captions(dialogue, captions)
             told = _reformulated(described, encoder, reformulator, record)
-    elif captions:
-        told = Reformulation(", ".join(captions))
+    elif any(captions):
+        told = Reformulation(", ".join(filter(None, captions)))
+    captions = tuple(filter(None, captions))
     with record.timed("encode"):
         references, liked, rejected = (
             encoder.encode_images(images)
@@ -102,15 +126,31 @@ def understand(
         words, before, text, *away = _texts(
             encoder, said.caption, ", ".join(captions), told.caption, *unwanted
         )
-        if len(references):
+        drawings = encoder.encode_images(
+            [strokes(image) for image in compress(dialogue.images, drawn)] if outlines else []
+        )
+        if any(composed):
             after = text if captions else None
-            parts = Parts(references, words, before, after, dialogue.images, said.caption)
+            images = tuple(compress(dialogue.images, composed))
+            parts = Parts(references[composed], words, before, after, images, said.caption)
             vector = composition.compose(parts)
         else:
             vector = unit(liked.mean(0)) if text is None else text
         excluded = _directions(away, text, encoder.dimension)
     told = replace(told, conditions=conditions)
-    return Meaning(dialogue, told, captions, vector, text, references, liked, rejected, excluded)
+    return Meaning(
+        dialogue,
+        told,
+        captions,
+        vector,
+        text,
+        references,
+        liked,
+        rejected,
+        excluded,
+        drawings,
+        only_drawn,
+    )
 
 
 def _directions(away: Sequence[Vectors | None], text: Vectors | None, width: int) -> Vectors:
@@ -142,12 +182,21 @@ def _reformulated(
         return with_locked(rules.reformulate(dialogue), dialogue.locked)
 
 
-def _captions(dialogue: Dialogue, captioner: Captioner | None, record: Recorder) -> tuple[str, ...]:
-    if captioner is None or not dialogue.images:
+def _captions(
+    images: Sequence[Image.Image],
+    composed: Sequence[bool],
+    captioner: Captioner | None,
+    record: Recorder,
+) -> tuple[str, ...]:
+    """A caption for each image; an empty one for those that are not composed."""
+    if captioner is None or not any(composed):
         return ()
     try:
         with record.timed("caption"):
-            return tuple(_as_caption(captioner(image)) for image in dialogue.images)
+            return tuple(
+                _as_caption(captioner(image)) if each else ""
+                for image, each in zip(images, composed, strict=True)
+            )
     # The captioner may be third-party code or a remote service.
     except Exception as error:
         record.fall_back(f"captioning failed, the images alone were used: {of_error(error)}")

@@ -1,4 +1,4 @@
-"""What a store keeps beside its entries: the vectors of their parts, and of their captions."""
+"""What a store keeps beside its entries: vectors of their parts, captions and outlines."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ from dar_retriever.stores.survey import SAMPLE
 
 _PARTS: Final = ".dar-parts"
 _CAPTIONS: Final = ".dar-captions"
+_OUTLINES: Final = ".dar-outlines"
 # Seconds after which it is looked again whether another process has stored captions.
 _PATIENCE: Final = 5.0
 _GROWN: Final = 0.1
 
 
 class Beside:
-    """Parts and captions, each in a collection of its own that is made once it is needed.
+    """Parts, captions and outlines, each in a collection of its own that is made once it is needed.
 
     Args:
         entries: Connection to the collection of the entries.
@@ -41,20 +42,23 @@ class Beside:
         self._entries, self.width = entries, width
         self.parts = Parts(entries, f"{name}{_PARTS}", encoder)
         self.captions = Parts(entries, f"{name}{_CAPTIONS}", encoder, usual=1)
+        self.outlines = Parts(entries, f"{name}{_OUTLINES}", encoder, usual=1)
         self._calibrating = Lock()
         self._calibrated: tuple[int, CaptionCalibration] | None = None
         self._look_again = 0.0
 
     def write(self, images: Sequence[StoredImage]) -> None:
         """Store what some images have, in place of what is stored of them."""
-        parts, captions = list[Record](), list[Record]()
+        parts, captions, outlines = list[Record](), list[Record](), list[Record]()
         for image in images:
             for stored in image.parts:
                 kept = captions if stored.part.caption else parts
+                kept = outlines if stored.part.outline else kept
                 kept.append(part_record(image.id, stored, self.width))
         ids = [image.id for image in images]
         self.parts.write(ids, parts)
         self.captions.write(ids, captions)
+        self.outlines.write(ids, outlines)
         self._look_again = 0.0
 
     def keep_captions(self, captions: Mapping[str, StoredPart | None]) -> None:
@@ -69,17 +73,20 @@ class Beside:
         """Delete all that is kept of some entries."""
         self.parts.delete(ids)
         self.captions.delete(ids)
+        self.outlines.delete(ids)
 
     def of(self, ids: Sequence[str]) -> dict[str, list[StoredPart]]:
         """All that is kept of some entries, by id."""
         found = self.parts.of(ids)
-        for id_, captions in self.captions.of(ids).items():
-            found[id_] = [*found.get(id_, ()), *captions]
+        for others in (self.captions.of(ids), self.outlines.of(ids)):
+            for id_, stored in others.items():
+                found[id_] = [*found.get(id_, ()), *stored]
         return found
 
     def lost(self, *, repair: bool) -> list[str]:
         """See ``ImageStore.lost``."""
-        return self.parts.lost(repair=repair) + self.captions.lost(repair=repair)
+        every = (self.parts, self.captions, self.outlines)
+        return [id_ for kept in every for id_ in kept.lost(repair=repair)]
 
     def calibration(self) -> CaptionCalibration | None:
         """How much captions count; None if there are none.

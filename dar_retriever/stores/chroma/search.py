@@ -15,6 +15,7 @@ from dar_retriever.stores.chroma.beside import Beside
 from dar_retriever.stores.chroma.catalogue import Catalogue
 from dar_retriever.stores.chroma.connection import Connection
 from dar_retriever.stores.chroma.index import product_of
+from dar_retriever.stores.chroma.outlines import ChromaOutlines
 from dar_retriever.stores.chroma.records import once, unit_rows
 from dar_retriever.stores.chroma.survey import ChromaSurvey
 from dar_retriever.stores.chroma.where import chroma_where
@@ -42,6 +43,9 @@ class ChromaSearch:
         catalogue: Reads the entries.
         beside: Their parts and captions.
         survey: Knows their fields.
+
+    Attributes:
+        outlines: The outlines of the entries.
     """
 
     def __init__(
@@ -54,22 +58,20 @@ class ChromaSearch:
     ) -> None:
         self._chroma, self._space = chroma, space
         self._catalogue, self._beside, self._survey = catalogue, beside, survey
+        self.outlines = ChromaOutlines(beside.outlines, catalogue, self.allowed, beside.width)
 
     def hits(
         self, vector: Vectors, k: int, where: Filter | None, exclude: Collection[str]
     ) -> list[Hit]:
         """See ``SearchableStore.search``."""
         plain = chroma_where(where, self._survey.holds_lists)
-
-        def matching() -> list[str]:
-            return list(self._chroma.read(lambda c: c.get(where=plain, include=[])["ids"], where))
+        allowed = self.allowed(where)
 
         def by_pictures(count: int) -> list[Hit]:
             found = self._whole(vector, count, where, plain, exclude)
-            return self._with_parts(vector, count, matching if plain else None, exclude, found)
+            return self._with_parts(vector, count, allowed, exclude, found)
 
         def by_captions(count: int) -> Mapping[str, float]:
-            allowed = matching if plain else None
             best = self._beside.captions.best(vector, count, allowed, exclude)
             return {id_: score for id_, (score, _) in best.items()}
 
@@ -78,6 +80,15 @@ class ChromaSearch:
         if calibration is None or scale is None:
             return by_pictures(k)[:k]
         return self._by_both(vector, k, calibration, scale, by_pictures, by_captions)
+
+    def allowed(self, where: Filter | None) -> Callable[[], list[str]] | None:
+        """Lists the entries that a filter lets through; None if it lets all."""
+        plain = chroma_where(where, self._survey.holds_lists)
+        if not plain:
+            return None
+        return lambda: list(
+            self._chroma.read(lambda c: c.get(where=plain, include=[])["ids"], where)
+        )
 
     def nearest(self, vector: Vectors, k: int) -> Vectors:
         """See ``SearchableStore``."""

@@ -1,0 +1,127 @@
+"""Line drawings, and the outlines of pictures in the same form.
+
+An encoder that has seen photographs or coloured drawings only cannot compare a line drawing with
+them. It can compare lines with lines, if they are as thick in both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter, ImageOps
+
+from dar_retriever.support.thinning import Mask, thinned
+
+# Pixels per side of what is compared, and its lines' thickness.
+_SIDE: Final = 128
+_THICKNESS: Final = 3
+# Gaps between lines up to this width are closed: an edge detector draws both sides of a stroke.
+_CLOSED: Final = 3
+# A frame around the picture is no part of what is drawn.
+_RIM: Final = 3
+# Shares of Otsu's threshold, which by itself keeps only the strongest edges and lines.
+_EDGE: Final = 0.5
+_INK: Final = 0.5
+
+# What a line drawing is told by; see ``is_line_drawing``. Levels are of 255.
+_SEEN_AT: Final = 256
+_SMALLEST: Final = 64
+_LIGHT: Final = 150
+_CONTRAST: Final = 30
+_FLAT: Final = 16
+_DARK_SHARE: Final = 0.35
+_INK_SHARE: Final = (0.003, 0.35)
+_SOLID_SHARE: Final = 0.08
+
+Levels = NDArray[np.floating[Any]]
+
+
+def is_line_drawing(image: Image.Image) -> bool:
+    """Whether an image is thin lines on light paper.
+
+    The paper is light and even between the lines, and little of the ink is left once two hundredths
+    of the side are taken off every line. Below 64 pixels a side, no image counts as one.
+
+    Args:
+        image: Mode RGB.
+    """
+    if min(image.size) < _SMALLEST:
+        return False
+    image = ImageOps.contain(image, (_SEEN_AT, _SEEN_AT), Image.Resampling.BOX)
+    pixels = np.asarray(image, np.int16)
+    paper = np.median(pixels.reshape(-1, 3), 0)
+    away = np.abs(pixels - paper).max(2)
+    contrast = float(np.percentile(away, 99.5))
+    if paper.min() < _LIGHT or contrast < _CONTRAST:
+        return False
+    ink = away > _DARK_SHARE * contrast
+    reach = max(1, round(0.02 * min(image.size)))
+    solid, around = _eroded(ink, reach), _dilated(ink, reach)
+    few, many = _INK_SHARE
+    return bool(
+        few < ink.mean() < many
+        and solid.sum() < _SOLID_SHARE * ink.sum()
+        and np.percentile(away[~around], 95) <= _FLAT
+    )
+
+
+def outline(picture: Image.Image) -> Image.Image:
+    """The edges of a picture as black lines of one thickness on white.
+
+    Args:
+        picture: Mode RGB. Edges between colours of the same brightness count too.
+
+    Returns:
+        Mode RGB, 128 x 128.
+    """
+    small = picture.resize((_SIDE, _SIDE), Image.Resampling.BOX)
+    levels = np.asarray(small.filter(ImageFilter.GaussianBlur(0.6)), np.float32)
+    down, across = np.gradient(levels, axis=(0, 1))
+    return _lines(np.hypot(down, across).max(2), _EDGE)
+
+
+def strokes(drawing: Image.Image) -> Image.Image:
+    """The lines of a line drawing in the form of ``outline``.
+
+    Args:
+        drawing: Mode RGB.
+    """
+    grey = np.asarray(ImageOps.grayscale(drawing), np.int16)
+    ink = Image.fromarray(np.abs(grey - np.median(grey)).astype(np.uint8))
+    # A thin line of a large drawing would fade as it is made smaller.
+    spread = round(max(drawing.size) / _SIDE / 2)
+    if spread:
+        ink = ink.filter(ImageFilter.MaxFilter(2 * spread + 1))
+    return _lines(np.asarray(ink.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32), _INK)
+
+
+def _lines(levels: Levels, share: float) -> Image.Image:
+    top = max(float(np.percentile(levels, 99)), 1e-6)
+    levels = 255 * np.clip(levels / top, 0, 1)
+    mask = levels > share * _otsu(levels)
+    inner = np.zeros_like(mask)
+    inner[_RIM:-_RIM, _RIM:-_RIM] = mask[_RIM:-_RIM, _RIM:-_RIM]
+    lines = thinned(_dilated(inner, _CLOSED // 2))
+    return ImageOps.invert(_image(_dilated(lines, _THICKNESS // 2))).convert("RGB")
+
+
+def _otsu(levels: Levels) -> int:
+    """The level that parts dark from light with the least spread within both (Otsu, 1979)."""
+    shares = np.bincount(levels.astype(np.uint8).ravel(), minlength=256) / levels.size
+    below, mass = shares.cumsum(), (shares * np.arange(256)).cumsum()
+    both = np.maximum(below * (1 - below), np.finfo(float).tiny)
+    return int(np.argmax((mass[-1] * below - mass) ** 2 / both))
+
+
+def _dilated(mask: Mask, reach: int) -> Mask:
+    return np.asarray(_image(mask).filter(ImageFilter.MaxFilter(2 * reach + 1))) > 0
+
+
+def _eroded(mask: Mask, reach: int) -> Mask:
+    return np.asarray(_image(mask).filter(ImageFilter.MinFilter(2 * reach + 1))) > 0
+
+
+def _image(mask: Mask) -> Image.Image:
+    return Image.fromarray(np.where(mask, 255, 0).astype(np.uint8))
