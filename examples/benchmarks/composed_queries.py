@@ -2,7 +2,8 @@
 
 Each query names a product of the drawn gallery and changes to one or two of its attributes, and
 looks for the product with those changes. The reference itself does not count as a hit. Then it does
-the same with other kinds of references: small thumbnails, sketches, painted pictures.
+the same with other kinds of references: small thumbnails, painted pictures, and sketches, which are
+compared with the outlines of the pictures too.
 
     python examples/benchmarks/composed_queries.py --out composed
 """
@@ -27,7 +28,11 @@ from dar_retriever import (
     Composition,
     DARQueryEncoder,
     Dialogue,
+    DiffusionAugmentedRetriever,
+    ImageStore,
+    OpenClipEncoder,
     PromptDirection,
+    StoredImage,
     WeightedModalities,
     open_encoder,
 )
@@ -36,6 +41,7 @@ from dar_retriever.demo.changes import ComposedQuery, composed_queries
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.evaluation import bootstrap, demo_dataset
 from dar_retriever.support.images import open_image
+from dar_retriever.support.line_drawings import outline
 from dar_retriever.support.progress import progress_bar, quiet_libraries
 
 KS = (1, 10, 50)
@@ -92,13 +98,21 @@ def main() -> None:
         "grey": lambda image: ImageOps.grayscale(image).convert("RGB"),
         "painted": painted,
         "sketch": sketched,
+        "pen": pen,
+        "pencil": pencil,
     }
+    store = outlined_store(encoder, pool, picture)
+    by_outlines = DiffusionAugmentedRetriever(strategies["prompt direction, fused"], store)
     some = queries[: len(queries) // 2]
     title = f"Recall@10 (%) by kind of reference, {len(some)} queries"
-    table = Table("reference", *strategies, title=title, box=SIMPLE_HEAD)
+    table = Table("reference", *strategies, "fused, outlines", title=title, box=SIMPLE_HEAD)
     for name, change in kinds.items():
         found = ranks_of(strategies, some, pool, lambda place, c=change: c(picture(place)))
-        table.add_row(name, *(f"{100 * (r <= 10).mean():.1f}" for r in found.values()))
+        cells = [100 * (ranks <= 10).mean() for ranks in found.values()]
+        cells.append(
+            found_by_outlines(by_outlines, some, lambda place, c=change: c(picture(place)))
+        )
+        table.add_row(name, *(f"{cell:.1f}" for cell in cells))
     console.print(table)
 
 
@@ -117,6 +131,33 @@ def ranks_of(
             scores[query.reference] = -np.inf
             ranks[name].append(int((scores >= scores[query.target]).sum()))
     return {name: np.array(found) for name, found in ranks.items()}
+
+
+def outlined_store(
+    encoder: OpenClipEncoder, pool: np.ndarray, picture: Callable[[int], Image.Image]
+) -> ImageStore:
+    """A store with the gallery and its outlines; an entry's id is its place."""
+    store = ImageStore.in_memory(encoder)
+    for n in track(range(0, len(pool), 64), "Encoding the outlines"):
+        places = range(n, min(n + 64, len(pool)))
+        store.add([StoredImage(str(place), pool[place], "") for place in places])
+        vectors = encoder.encode_images([outline(picture(place)) for place in places])
+        store.outlines.keep(dict(zip(map(str, places), vectors, strict=True)))
+    return store
+
+
+def found_by_outlines(
+    retriever: DiffusionAugmentedRetriever,
+    queries: list[ComposedQuery],
+    picture: Callable[[int], Image.Image],
+) -> float:
+    """Recall@10 in a store with outlines, in percent."""
+    found = []
+    for query in track(queries, "Searching with outlines"):
+        dialogue = Dialogue().say(query.words, picture(query.reference))
+        hits = retriever.search(dialogue, 10, exclude=[str(query.reference)]).hits
+        found.append(str(query.target) in {hit.id for hit in hits})
+    return 100 * float(np.mean(found))
 
 
 def main_table(ranks: Mapping[str, np.ndarray]) -> Table:
@@ -155,6 +196,21 @@ def sketched(image: Image.Image) -> Image.Image:
     """Dark lines on white paper."""
     edges = ImageOps.grayscale(image).filter(ImageFilter.FIND_EDGES)
     return ImageOps.autocontrast(ImageOps.invert(edges)).convert("RGB")
+
+
+def pen(image: Image.Image) -> Image.Image:
+    """A sketch by another hand: thick lines, turned and moved a little."""
+    levels = np.asarray(ImageOps.grayscale(image.filter(ImageFilter.GaussianBlur(0.7))), float)
+    lines = np.where(np.hypot(*np.gradient(levels)) > 8, 255, 0).astype(np.uint8)
+    moved = Image.fromarray(lines).filter(ImageFilter.MaxFilter(3)).rotate(3, translate=(4, -5))
+    return ImageOps.invert(moved).convert("RGB")
+
+
+def pencil(image: Image.Image) -> Image.Image:
+    """Soft grey lines on paper with a grain."""
+    lines = np.asarray(sketched(image).filter(ImageFilter.GaussianBlur(1.2)), float) / 255
+    grain = np.random.default_rng(0).normal(0, 4, lines.shape)
+    return Image.fromarray((95 + 140 * lines + grain).clip(0, 255).astype(np.uint8))
 
 
 if __name__ == "__main__":
