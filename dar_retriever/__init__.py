@@ -1,7 +1,6 @@
 """Finds images from a conversation: Diffusion Augmented Retrieval (DAR) as a component."""
 
 from dar_retriever.captioning import (
-    BatchCaptioner,
     Captioner,
     ChatCaptioner,
     OcrCaptioner,
@@ -73,7 +72,6 @@ from dar_retriever.generation import (
     OpenAIImageGenerator,
     Outcome,
     ServiceLimits,
-    StartingPicture,
     StoredImageGenerator,
 )
 from dar_retriever.ingest import IngestReport, LeftOut, ingest, ingest_images, ingest_texts, sync
@@ -91,7 +89,6 @@ from dar_retriever.presets import (
 )
 from dar_retriever.query_encoder import DARQueryEncoder, EncodedQuery
 from dar_retriever.questions import (
-    FacetName,
     FacetQuestions,
     LLMQuestions,
     NoQuestions,
@@ -156,7 +153,6 @@ __all__ = [
     "PRESETS",
     "Acceleration",
     "AdaptiveFusion",
-    "BatchCaptioner",
     "BatchingGenerator",
     "BentQuery",
     "BlipMatcher",
@@ -192,7 +188,6 @@ __all__ = [
     "EntryPart",
     "Exclusion",
     "Explainer",
-    "FacetName",
     "FacetQuestions",
     "Feedback",
     "FillableStore",
@@ -269,7 +264,6 @@ __all__ = [
     "ServiceLimits",
     "Shown",
     "Spending",
-    "StartingPicture",
     "StoreCloseness",
     "StoreEnding",
     "StoreError",

@@ -66,3 +66,39 @@ class EntryPart:
     def as_text(self) -> str:
         """All of it as JSON."""
         return json.dumps(self.as_json())
+
+    @classmethod
+    def of_text(cls, text: str) -> EntryPart:
+        """A part of its ``as_text``."""
+        return cls.of_json(json.loads(text))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredPart:
+    """A part to store, with its vector: float32 (d,), unit length."""
+
+    part: EntryPart
+    vector: Vectors
+
+
+def part_id(entry: str, number: int) -> str:
+    """The id under which the vector of an entry's part is stored."""
+    return f"{entry}#{number}"
+
+
+def entry_of(id: str) -> str:
+    """The id of the entry that a part's id belongs to; other ids are an entry's own."""
+    entry, sign, number = id.rpartition("#")
+    return entry if sign and number.isdigit() else id
+
+
+def _side(box: Box) -> str:
+    """The nearest of nine places: "upper left", "centre", "right"."""
+    left, top, right, bottom = box
+    across = _third((left + right) / 2, "left", "right")
+    down = _third((top + bottom) / 2, "upper", "lower")
+    return " ".join(filter(None, (down, across))) or "centre"
+
+
+def _third(place: float, low: str, high: str) -> str:
+    return low if place < 0.4 else high if place > 0.6 else ""

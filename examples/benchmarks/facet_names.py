@@ -35,11 +35,12 @@ from catalogue_words import fields_named
 from rich.console import Console
 from rich.table import Table
 
-from dar_retriever import FacetName, ImageStore, ResultNamer, StoredImage
+from dar_retriever import ImageStore, ResultNamer, StoredImage
 from dar_retriever.demo.captions import FIELDS
 from dar_retriever.demo.gallery import gallery_products
 from dar_retriever.demo.products import Product
 from dar_retriever.demo.simulated_user import simulate
+from dar_retriever.questions import FacetName
 from dar_retriever.questions.looks import Looks, Seen
 from dar_retriever.questions.vocabulary import common_words, vocabulary_of
 from dar_retriever.retriever import DiffusionAugmentedRetriever, SearchResult

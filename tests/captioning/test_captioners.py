@@ -20,14 +20,13 @@ from llama_index_dar import language_model as llama_index_model
 from PIL import Image, ImageDraw, ImageFont
 
 from dar_retriever import (
-    BatchCaptioner,
     ChatCaptioner,
     InvalidInputError,
     ModelLoadError,
     OcrCaptioner,
     TransformersCaptioner,
 )
-from dar_retriever.captioning import captioner_name, open_captioner
+from dar_retriever.captioning import BatchCaptioner, captioner_name, open_captioner
 from dar_retriever.captioning.base import captions_of
 from dar_retriever.demo.drawing import draw
 from dar_retriever.demo.products import sample_products
