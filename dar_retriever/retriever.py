@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Generator, Iterator, Sequence
-from types import MappingProxyType
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from dar_retriever.ranking.drawn import searched
 from dar_retriever.ranking.ending import Ending
 from dar_retriever.ranking.findings import Judges
 from dar_retriever.ranking.refining import lacking, shown_in_all
-from dar_retriever.ranking.result import SearchResult, noted, with_query, without_hits
+from dar_retriever.ranking.result import SearchResult, noted, timed, with_query, without_hits
 from dar_retriever.ranking.second_stage import SecondStage
 from dar_retriever.ranking.starting import HitStarts
 from dar_retriever.stores.base import SearchableStore, outlines_of
@@ -241,14 +240,13 @@ class DiffusionAugmentedRetriever:
         conditions = heard.conditions(query) if self.word_filters else ()
         with span("dar.search"):
             found = filtered_search(conditions, heard.fields, where, find)
-        timings = {**trace.timings, "search": time.perf_counter() - began}
-        trace = dataclasses.replace(
+        trace = dataclasses.replace(trace, only=found.only, left_out=found.left_out)
+        trace = timed(
             trace,
-            timings=MappingProxyType(timings),
-            only=found.only,
-            left_out=found.left_out,
-            reasons=(*trace.reasons, *found.reasons),
-            fallbacks=(*trace.fallbacks, *heard.fallbacks, *found.fallbacks),
+            "search",
+            time.perf_counter() - began,
+            reasons=found.reasons,
+            fallbacks=(*heard.fallbacks, *found.fallbacks),
         )
         query = dataclasses.replace(query, dialogue=heard.said, conditions=conditions)
         return SearchResult(
@@ -275,12 +273,8 @@ class DiffusionAugmentedRetriever:
 
         with span("dar.rank"):
             ordered = stage.ordered(found.query, found.hits, self.store, search)
-        trace = dataclasses.replace(
-            found.trace,
-            timings=MappingProxyType({**found.trace.timings, "rank": ordered.seconds}),
-            reasons=(*found.trace.reasons, *filter(None, (ordered.reason,))),
-            fallbacks=(*found.trace.fallbacks, *filter(None, (ordered.fallback,))),
-        )
+        told, failed = (ordered.reason,), (ordered.fallback,)
+        trace = timed(found.trace, "rank", ordered.seconds, reasons=told, fallbacks=failed)
         return dataclasses.replace(found, hits=ordered.hits, trace=trace)
 
     def _judged(self, found: SearchResult, k: int) -> SearchResult:
@@ -291,12 +285,8 @@ class DiffusionAugmentedRetriever:
             return dataclasses.replace(found, hits=found.hits[:k])
         with span("dar.judge"):
             told = judges.findings(found.query, found.hits, k, self.store, found.where)
-        trace = dataclasses.replace(
-            found.trace,
-            timings=MappingProxyType({**found.trace.timings, "judge": told.seconds}),
-            reasons=(*found.trace.reasons, *filter(None, (told.verdict.reason,))),
-            fallbacks=(*found.trace.fallbacks, *told.fallbacks),
-        )
+        why = (told.verdict.reason,)
+        trace = timed(found.trace, "judge", told.seconds, reasons=why, fallbacks=told.fallbacks)
         return dataclasses.replace(
             found, hits=told.hits, trace=trace, close=told.verdict.close, fitting=told.fitting
         )

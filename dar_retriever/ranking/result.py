@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -91,6 +92,23 @@ def without_hits(result: SearchResult, *, empty: bool) -> SearchResult:
         nothing = "The store holds no further image."
     query = dataclasses.replace(result.query, final=True)
     return dataclasses.replace(result, query=query, close=False, nothing=nothing)
+
+
+def timed(
+    trace: Trace,
+    step: str,
+    seconds: float,
+    *,
+    reasons: Iterable[str] = (),
+    fallbacks: Iterable[str] = (),
+) -> Trace:
+    """A trace with one more step of the search; empty reasons and fallbacks are left out."""
+    return dataclasses.replace(
+        trace,
+        timings=MappingProxyType({**trace.timings, step: seconds}),
+        reasons=(*trace.reasons, *filter(None, reasons)),
+        fallbacks=(*trace.fallbacks, *filter(None, fallbacks)),
+    )
 
 
 def noted(result: SearchResult) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader
-from PIL import Image
 
-from dar_retriever import DARError, Hit, IngestReport, Part, SearchableStore, SearchResult, Turn
-from dar_retriever.stores.entry_parts import EntryPart
+from dar_retriever import Hit, IngestReport, Part, SearchableStore, SearchResult, Turn
 from dar_retriever.support.images import data_url
 from gradio_dar.examples import Example
 from gradio_dar.hit_facts import in_words, large, parts_of
@@ -19,14 +17,10 @@ from gradio_dar.meant import Meant, said_in
 from gradio_dar.opening import Opening
 from gradio_dar.playing import Scene
 from gradio_dar.talk import Talk, drawing_id
+from gradio_dar.tiles import SIDE, thumbnail_of, tile
 
-_TILE: Final = 256
 _SMALL: Final = 96
-# Panoramas are cut to this shape on the wall.
-_LONGEST: Final = 2.2
 _ORIGIN: Final = 120
-# Thumbnails of hits that come again from turn to turn.
-_REMEMBERED: Final = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +40,6 @@ class _Line:
     shown: list[_Picture]
     liked: list[_Picture]
     rejected: list[_Picture]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tile:
-    """One hit."""
-
-    hit: Hit
-    rank: int
-    url: str
-    direction: str
-    places: str
-    ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +91,10 @@ def understanding(talk: Talk, images: int) -> str:
 def hits(talk: Talk, opening: Opening) -> str:
     """The hits and their movement; before anything was said, some of what is in the store."""
     if talk.stage == "empty" and not talk.dialogue.turns:
-        samples = [_tile(talk, hit, place) for place, hit in enumerate(opening.samples, 1)]
+        samples = [tile(talk, hit, place) for place, hit in enumerate(opening.samples, 1)]
         scenes = list(map(_scene, opening.scenes))
         return _render("opening", opening=opening, tiles=samples, scenes=scenes)
-    tiles = [_tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
+    tiles = [tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
     result = talk.result
     return _render(
         "hits",
@@ -158,7 +140,7 @@ def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
     ids, rank = [other.id for other in talk.hits], talk.rank(hit)
     return _render(
         "details",
-        tile=_tile(talk, hit, rank),
+        tile=tile(talk, hit, rank),
         large=large(hit),
         located=bool(talk.result.trace.caption or (hit.part and hit.part.box)),
         before=ids[rank - 2] if rank > 1 else "",
@@ -210,7 +192,7 @@ def status(text: str, *, problem: bool = False) -> str:
 
 def exported(talk: Talk) -> str:
     """A conversation as a page of its own that loads nothing: what was said, meant and found."""
-    tiles = [_tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
+    tiles = [tile(talk, hit, rank) for rank, hit in enumerate(talk.hits, 1)]
     lines = list(map(_line, talk.dialogue.turns))
     understood = talk.result.trace.understood if talk.result else ""
     return _render("exported", lines=lines, understood=understood, tiles=tiles)
@@ -236,7 +218,7 @@ def _drawings(result: SearchResult) -> list[_Drawing]:
     drawings = [
         _Drawing(
             drawing_id(place),
-            _Picture(data_url(image.image, _TILE), f"generated: {image.prompt}"),
+            _Picture(data_url(image.image, SIDE), f"generated: {image.prompt}"),
             trace.image_weight * share,
         )
         for place, (image, share) in enumerate(zip(trace.generated, shares, strict=True))
@@ -269,30 +251,9 @@ def _offers(chips: Sequence[_Chip]) -> list[tuple[int, str]]:
 
 
 def _scene(scene: Scene) -> dict[str, Any]:
-    found = [_thumbnail_of(hit.id, hit.uri, hit.part)[0] for hit in scene.hits]
-    drawing = data_url(scene.drawing, _TILE) if scene.drawing else ""
+    found = [thumbnail_of(hit.id, hit.uri, hit.part)[0] for hit in scene.hits]
+    drawing = data_url(scene.drawing, SIDE) if scene.drawing else ""
     return {"said": scene.said, "understood": scene.understood, "drawing": drawing, "found": found}
-
-
-def _tile(talk: Talk, hit: Hit, rank: int) -> _Tile:
-    moved, places, direction = None, "", ""
-    if talk.found_before and talk.stage != "searching" and talk.hit(hit.id):
-        moved = talk.moved(hit)
-        direction = "new" if moved is None else "up" if moved > 0 else "down" if moved else "same"
-        places = str(abs(moved)) if moved else ""
-    url, ratio = _thumbnail_of(hit.id, hit.uri, hit.part)
-    return _Tile(hit, rank, url, direction, places, ratio)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _thumbnail_of(id: str, uri: str, part: EntryPart | None) -> tuple[str, float]:
-    """A hit's picture and its width by height; empty where its file is gone."""
-    try:
-        image: Image.Image = Hit(id, 0.0, uri, part=part).open()
-    except DARError:
-        return "", 1.0
-    ratio = image.width / image.height
-    return data_url(image, _TILE), min(max(ratio, 1 / _LONGEST), _LONGEST)
 
 
 def _render(name: str, **values: Any) -> str:

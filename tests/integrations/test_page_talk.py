@@ -34,6 +34,7 @@ from gradio_dar.opening import Opening, opening_of
 from gradio_dar.selecting import ids_of, put_into, zipped
 from gradio_dar.session import Session
 from gradio_dar.talk import readable
+from gradio_dar.tiles import tile
 from gradio_dar.turns import JsonLines, watched
 from gradio_dar.warming import warm
 from hypothesis import given
@@ -262,7 +263,7 @@ def test_what_is_rendered_is_escaped():
     assert "<script" not in view.chat((), (Example(hostile),))
     assert "<script" not in view.trouble(hostile)
     assert "<script" not in view.status(hostile)
-    assert "<script" not in view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
+    assert "<script" not in view._render("details", tile=tile(Talk(), hit, 1), parts=())
     assert "<script" not in view.full_size(hit)
     assert "<script" not in view.paths([hostile])
     opening = Opening((), 1, (hit,), ((hostile, (hostile,)),))
@@ -276,13 +277,11 @@ def test_details_say_what_a_hit_shows():
         Shown("red", fits=True, score=0.1, wanted=False),
     )
     hit = Hit("a", 0.5, "nowhere.jpg", "a mug", {}, shows=shows)
-    page = view._render("details", tile=view._tile(Talk(), hit, 1), parts=())
+    page = view._render("details", tile=tile(Talk(), hit, 1), parts=())
     for name, value in (("blue", "yes"), ("dots", "no"), ("not red", "yes")):
         assert f'<th scope="row">{name}</th><td>{value}</td>' in page
     unknown = dataclasses.replace(hit, shows=())
-    assert "What it shows" not in view._render(
-        "details", tile=view._tile(Talk(), unknown, 1), parts=()
-    )
+    assert "What it shows" not in view._render("details", tile=tile(Talk(), unknown, 1), parts=())
 
 
 def understood(session: Session) -> Meant:
@@ -415,8 +414,8 @@ def test_examples_sound_like_people(caption: str, said: str):
 
 def test_a_hit_whose_file_is_gone_offers_nothing_that_fails():
     hit = Hit("a", 0.5, "/nowhere/secret/mug.jpg", "a mug", {"second_colour": "red"})
-    tile = view._tile(Talk(), hit, 1)
-    shown = view._render("hits", tiles=[tile], stage="final", turn=1, close=True, nothing="")
+    tiles = [tile(Talk(), hit, 1)]
+    shown = view._render("hits", tiles=tiles, stage="final", turn=1, close=True, nothing="")
 
     assert "the file is gone" in shown
     assert "data-action" not in shown
