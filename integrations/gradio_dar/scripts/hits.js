@@ -62,6 +62,7 @@ document.addEventListener('pointerdown', (event) => { if (!element.contains(even
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 watch('value', () => {
   document.dispatchEvent(new Event('dar-hits'));
+  document.querySelector('.dar-page').classList.toggle('dar-begun', !element.querySelector('[data-state=empty]'));
   const all = tiles(), now = new Map(all.map((tile) => [tile.dataset.hit, [tile.offsetLeft, tile.offsetTop]]));
   for (const tile of still.matches ? [] : all) {
     const [left, top] = now.get(tile.dataset.hit), from = places.get(tile.dataset.hit);
