@@ -148,9 +148,10 @@ def main() -> None:
         missed = press(page, options.presses)
         out = f"load {os.getloadavg()[0]:.0f}; {options.presses} key presses, {missed} lost\n"
         sys.stdout.write(out)
+        # They hold what the browser's driver waits for at its end.
+        for process in busy:
+            process.kill()
         browser.close()
-    for process in busy:
-        process.kill()
 
 
 if __name__ == "__main__":
