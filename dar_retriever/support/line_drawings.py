@@ -87,7 +87,9 @@ def strokes(drawing: Image.Image) -> Image.Image:
     spread = round(max(ink.size) / _SIDE / 2)
     if spread:
         ink = ink.filter(ImageFilter.MaxFilter(2 * spread + 1))
-    return _lines(np.asarray(ink.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32))
+    levels = np.asarray(ink.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32)
+    # The grain of the paper is no ink.
+    return _lines(np.maximum(levels - 2 * np.median(levels), 0))
 
 
 def _paper(image: Image.Image) -> tuple[int, ...]:
