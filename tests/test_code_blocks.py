@@ -106,7 +106,8 @@ def folder(
         (folder / name).mkdir()
         for picture in pictures[:3]:
             (folder / name / picture.name).write_bytes(picture.read_bytes())
-    (folder / "photo.jpg").write_bytes(pictures[0].read_bytes())
+    for name in ("photo.jpg", "sketch.jpg"):
+        (folder / name).write_bytes(pictures[0].read_bytes())
     gallery, shop = demo.store, shop_of(demo).store
     for store, names in ((gallery, ("my-store", "demo-output/store")), (shop, ("my-shop",))):
         assert isinstance(store, ImageStore)

