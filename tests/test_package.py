@@ -242,7 +242,6 @@ PROMISED = [
     "EncodedQuery",
     "EncoderMismatchError",
     "EngineStore",
-    "FacetName",
     "FacetQuestions",
     "Feedback",
     "FillableStore",

@@ -10,7 +10,8 @@ from typing import Any, Final
 import gradio as gr
 from starlette.datastructures import Headers
 
-from dar_retriever import DiffusionAugmentedRetriever
+from dar_retriever import DiffusionAugmentedRetriever, SearchableStore
+from dar_retriever.stores.base import outlines_of
 from gradio_dar import view
 from gradio_dar.events import Events
 from gradio_dar.examples import Example, examples_of
@@ -68,8 +69,9 @@ def create_app(
         The page, to be started with ``serve``.
     """
     uploads = Uploads()
-    begun = examples_of(retriever) if examples is None else examples
-    opening = opening_of(retriever.store, begun, scenes)
+    opening = opening_of(
+        retriever.store, examples_of(retriever) if examples is None else examples, scenes
+    )
     page = Events(retriever, responder or SearchResponder(retriever, k), opening, uploads, metrics)
     taking = Taking(retriever)
     app: gr.Blocks = gr.Blocks(
@@ -86,6 +88,7 @@ def create_app(
                     chat = _html("chat", view.chat((), opening.examples), "newest", "pressed")
                     status = _html("status", "", script="newest")
                     box = _message_box()
+                    _pad(retriever.store)
                 with gr.Column(scale=1, min_width=300, elem_classes="dar-finding"):
                     understood = _html("understanding", "", "newest", "pressed")
                     question = _html("question", "", "newest", "pressed", script="answers")
@@ -203,6 +206,12 @@ def _message_box() -> gr.MultimodalTextbox:
         elem_id="message",
         autofocus=True,
     )
+
+
+def _pad(store: SearchableStore) -> None:
+    """A sheet to draw on; none where the store has no outlines, as a drawing finds little there."""
+    if outlines_of(store):
+        _html("pad", view.pad())
 
 
 def _html(name: str, value: str, *before: str, script: str = "") -> Any:

@@ -128,10 +128,15 @@ def question(talk: Talk, examples: Sequence[Example] = ()) -> str:
 
 
 def names(talk: Talk) -> str:
-    """What the hits have in common, and what divides them as buttons."""
-    if not (talk.names.common or talk.names.divides):
+    """What the hits have in common, and what divides them as buttons.
+
+    What the question offers already is not offered again.
+    """
+    asked = talk.question.choices if talk.question else ()
+    divides = [name for name in talk.names.divides if name.word not in asked]
+    if not (talk.names.common or divides):
         return ""
-    return _render("names", names=talk.names, number=len(talk.hits))
+    return _render("names", common=talk.names.common, divides=divides, number=len(talk.hits))
 
 
 def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
@@ -148,6 +153,11 @@ def details(talk: Talk, hit: Hit, store: SearchableStore) -> str:
         parts=parts_of(talk.result, hit, store),
         metadata=in_words(hit),
     )
+
+
+def pad() -> str:
+    """A button that opens a sheet to draw on."""
+    return _render("pad")
 
 
 def full_size(hit: Hit) -> str:

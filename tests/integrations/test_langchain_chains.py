@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -20,7 +20,12 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
 from langchain_dar import DARRetriever, DialogueRetriever, content_blocks
 
-from dar_retriever import Dialogue, DiffusionAugmentedRetriever, InvalidInputError
+from dar_retriever import (
+    Dialogue,
+    DiffusionAugmentedRetriever,
+    EncodedQuery,
+    InvalidInputError,
+)
 from dar_retriever.support.images import data_url, image_from_data_url, open_image
 
 HISTORY = [HumanMessage("a mug"), AIMessage("Which pattern?"), HumanMessage("checked")]
@@ -158,9 +163,12 @@ def dialogues(
     """Gives the dialogue that was searched with last."""
     seen: list[Dialogue] = []
     stages = demo.query_encoder.stages
-    monkeypatch.setattr(
-        demo.query_encoder, "stages", lambda dialogue: (seen.append(dialogue), stages(dialogue))[1]
-    )
+
+    def watched(dialogue: Dialogue, *rest: Any, **named: Any) -> Iterator[EncodedQuery]:
+        seen.append(dialogue)
+        return stages(dialogue, *rest, **named)
+
+    monkeypatch.setattr(demo.query_encoder, "stages", watched)
     return lambda: seen[-1]
 
 

@@ -423,6 +423,34 @@ def test_pictures_that_are_chosen_pasted_and_dropped_are_references(
     assert shown.count() == 0
 
 
+def test_what_is_drawn_on_the_pad_is_a_reference(
+    demo: DiffusionAugmentedRetriever, opens: Opener, gallery_folder: Path, tmp_path: Path
+):
+    encoder = demo.query_encoder.encoder
+    for path in sorted(gallery_folder.iterdir())[:24]:
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    store = ImageStore.in_memory(encoder)
+    ingest(tmp_path, store, encoder, outlines=True)
+    retriever = DiffusionAugmentedRetriever(DARQueryEncoder(encoder), store)
+    with served(create_app(retriever)) as address:
+        person = opens(address)
+        person.presses("#pad [data-do=draw]")
+        sheet = person.sees("#pad canvas").bounding_box()
+        assert sheet is not None
+        assert person.page.locator("[data-do=use]").is_disabled()
+        person.page.mouse.move(sheet["x"] + 60, sheet["y"] + 60)
+        person.page.mouse.down()
+        for x, y in ((160, 60), (160, 180), (60, 180), (60, 60)):
+            person.page.mouse.move(sheet["x"] + x, sheet["y"] + y, steps=5)
+        person.page.mouse.up()
+        person.presses("#pad [data-do=use]")
+        person.sees("#message .thumbnail-item")
+        person.asks(1, "a mug")
+        person.presses(".dar-why summary")
+        assert "compared with the outlines" in person.sees(".dar-why ul").inner_text()
+        assert person.page.get_by_alt_text("a picture that you showed").count() == 1
+
+
 def demo_ids(demo: DiffusionAugmentedRetriever) -> list[str]:
     return [hit.id for hit in demo.search("a skirt", 30).hits]
 

@@ -55,6 +55,7 @@ from dar_retriever import (
     LLMReformulator,
     NoQuestions,
     Part,
+    Question,
     Shown,
     StoredImage,
     Turn,
@@ -226,6 +227,8 @@ def test_words_that_divide_the_hits_are_turns_to_click(words: DiffusionAugmented
     shown = view.names(talk)
     assert all(f'data-id="{word}"' in shown for word in chips)
     assert "In common: handbag" in shown
+    asked = dataclasses.replace(talk, question=Question("Which look?", tuple(chips)))
+    assert "data-id" not in view.names(asked)
 
     again = say(session, responder, chips[0])
 
