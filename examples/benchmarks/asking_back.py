@@ -101,9 +101,6 @@ def main() -> None:
         "random, untold fields": lambda seed: at_random(Random(seed), FIELDS, game.told(seed)),
         "random, all fields": lambda seed: at_random(Random(seed), FIELDS),
     }
-    if args.samples:
-        by_samples = FacetQuestions(retriever, by="samples").next_question
-        strategies["asked: what the samples leave open"] = lambda _: by_samples
     if args.metadata == "none":
         looks = Looks(retriever.query_encoder.encoder, retriever.store)
         visual = VisualFacets(retriever.query_encoder.encoder, retriever.store, looks)
@@ -123,6 +120,9 @@ def main() -> None:
             "random, all seen facets": lambda seed: any_of(seen, Random(seed)),
             "random, all generic facets": lambda seed: at_random(Random(seed), tuple(FACETS)),
         }
+    if args.samples:
+        by_samples = FacetQuestions(retriever, by="samples").next_question
+        strategies["asked: what the samples leave open"] = lambda _: by_samples
     targets = range(args.skip, args.skip + args.targets)
     rounds: dict[str, list[int]] = {name: [] for name in strategies}
     with progress_bar("Searching") as bar:
