@@ -22,6 +22,7 @@ from dar_retriever.ranking.refining import lacking, shown_in_all
 from dar_retriever.ranking.result import SearchResult, noted, timed, with_query, without_hits
 from dar_retriever.ranking.second_stage import SecondStage
 from dar_retriever.ranking.starting import HitStarts
+from dar_retriever.stores.arguments import hit_count
 from dar_retriever.stores.base import SearchableStore, outlines_of
 from dar_retriever.stores.filtering import Heard, WordFilters, filtered_search
 from dar_retriever.stores.filters import Filter, both
@@ -130,8 +131,7 @@ class DiffusionAugmentedRetriever:
         exclude: Collection[str] = (),
     ) -> Iterator[SearchResult]:
         """Like ``search``, but first yields the hits by text, and then the final result."""
-        if k < 1:
-            raise InvalidInputError(f"k={k}: ask for at least 1 hit")
+        k = hit_count(k)
         yield from spanned("dar.retrieve", self._stream(dialogue, k, where, exclude))
 
     def _stream(

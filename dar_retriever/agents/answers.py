@@ -16,9 +16,9 @@ from dar_retriever.conversation.dialogue import Dialogue, DialogueLike
 from dar_retriever.errors import InvalidImageError, InvalidInputError
 from dar_retriever.language_models import LanguageModel, ask
 from dar_retriever.language_models.instructions import instructions as filled_in
+from dar_retriever.language_models.pictures import picture_part
 from dar_retriever.reformulation.llm import turns_as_data
 from dar_retriever.stores.hits import Hit
-from dar_retriever.support.images import data_url
 from dar_retriever.trace import WarnOnce, of_error, short
 
 _LOGGER: Final = logging.getLogger(__name__)
@@ -172,10 +172,10 @@ class PictureAnswers:
 
 @dataclass(slots=True)
 class _Chosen:
-    """Which hits a model sees, their pictures as data URLs, and which it does not see."""
+    """Which hits a model sees, their pictures as parts of a message, and which it does not see."""
 
     shown: list[Hit]
-    pictures: list[str]
+    pictures: list[dict[str, Any]]
     left_out: list[NotShown]
     fits: int
 
@@ -192,7 +192,7 @@ class _Chosen:
                 why = f"beyond the budget of {budget.pictures} pictures"
             if not why:
                 try:
-                    chosen.pictures.append(data_url(hit.open(), budget.side, each))
+                    chosen.pictures.append(picture_part(hit.open(), budget.side, each))
                 except InvalidImageError as error:
                     why = f"cannot be opened: {short(str(error))}"
             if why:
@@ -212,7 +212,7 @@ def _misfit(hit: Hit) -> str:
 
 
 def _parts(
-    dialogue: Dialogue, hits: Sequence[Hit], pictures: Sequence[str]
+    dialogue: Dialogue, hits: Sequence[Hit], pictures: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """The user's message: the conversation, then each picture after its number."""
     talk = {"conversation": turns_as_data(dialogue)}
@@ -221,7 +221,7 @@ def _parts(
         stored = json.dumps(_stored(hit), ensure_ascii=False)
         parts += [
             _text(f"Picture {number}: {stored}"),
-            {"type": "image_url", "image_url": {"url": picture}},
+            picture,
         ]
     return parts
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from dar_retriever.captioning.base import Captioned
 from dar_retriever.language_models import LanguageModel, ask
 from dar_retriever.language_models.answers import Phrase
-from dar_retriever.language_models.instructions import instructions
+from dar_retriever.language_models.instructions import instructions as filled_in
 from dar_retriever.language_models.pictures import picture_part
 
 _SIDE: Final = 512
@@ -51,7 +51,7 @@ class ChatCaptioner:
     ) -> None:
         self.name = name
         self._model, self._limit = model, limit
-        self._told = _instructions(instructions)
+        self._told = filled_in("describe", instructions)
 
     def __call__(self, image: Image.Image, /) -> str:
         """A caption of one picture.
@@ -74,7 +74,3 @@ class ChatCaptioner:
         # The model may be third-party code or a remote service.
         except Exception as error:
             return error
-
-
-def _instructions(own: str | Path | None) -> str:
-    return instructions("describe", own)

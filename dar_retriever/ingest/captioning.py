@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol
 
 import numpy as np
 from PIL import Image
@@ -21,9 +20,8 @@ from dar_retriever.stores.engine import EngineStore
 from dar_retriever.stores.entry_parts import EntryPart, StoredPart
 from dar_retriever.stores.hits import Hit
 from dar_retriever.stores.kept import document_and_metadata, stored_image
+from dar_retriever.support.batches import in_batches
 from dar_retriever.trace import of_error
-
-T = TypeVar("T")
 
 # So many captions are lost at most where an ingest is stopped.
 _AT_ONCE: Final = 32
@@ -67,7 +65,7 @@ def add_captions(
     report = IngestReport()
     if captioner is not None:
         report = _Run(entries, captioner, keeper, progress).over(asked)
-    for page in _pages(asked, _PAGE):
+    for page in in_batches(asked, _PAGE):
         keeper.keep(entries.records(page))
     report.remarks += keeper.remarks
     return report
@@ -150,7 +148,7 @@ class _Keeper:
             why = f"{self.encoder.name} reads no texts"
         else:
             try:
-                pages = list(map(encode, _pages(texts, _AT_ONCE)))
+                pages = list(map(encode, in_batches(texts, _AT_ONCE)))
                 vectors: np.ndarray = np.concatenate(pages)
                 why = "" if np.isfinite(vectors).all() else "a caption's vector is not finite"
             # The encoder may be third-party code, and the pictures are stored without it.
@@ -179,13 +177,13 @@ class _Run:
         name, report = captioner_name(self.captioner), self.report
         waiting = [
             record
-            for page in _pages(ids, _PAGE)
+            for page in in_batches(ids, _PAGE)
             for record in self.entries.records(page)
             if not record.given_caption and record.facts.get(CAPTIONED_BY) != name
         ]
         done = 0
         with ThreadPoolExecutor(_OPENED_AT_ONCE, "dar-read") as readers:
-            for batch in _pages(waiting, _AT_ONCE):
+            for batch in in_batches(waiting, _AT_ONCE):
                 if self.failed_in_a_row >= _FAILURES:
                     break
                 self._caption(batch, name, readers)
@@ -243,9 +241,3 @@ def _captioned(record: PictureRecord, caption: Captioned, name: str) -> PictureR
     except DARError as error:
         return error
     return record
-
-
-def _pages(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    rest = iter(items)
-    while page := list(islice(rest, size)):
-        yield page

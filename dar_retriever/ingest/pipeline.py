@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -37,6 +36,7 @@ from dar_retriever.stores.base import FillableStore, WholeStore, has_captions, o
 from dar_retriever.stores.copies import PictureRecord
 from dar_retriever.stores.hits import Metadata
 from dar_retriever.stores.near_duplicates import mark_near_duplicates
+from dar_retriever.support.batches import in_batches
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ def run(
     ):
         size = max(1, options.batch_size // _PARTS) if options.parts else options.batch_size
         files = _ahead(readers, identify, to_read, 2 * size)
-        batches = _in_batches(files, size)
+        batches = in_batches(files, size)
         begun = (_Batch.begun(batch, target, readers, reading) for batch in batches)
         try:
             for batch in _one_ahead(begun):
@@ -272,11 +272,6 @@ def _ahead(
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
-
-
-def _in_batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    while batch := list(islice(items, size)):
-        yield batch
 
 
 def _one_ahead(items: Iterator[T]) -> Iterator[T]:

@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from dar_retriever.ingest.report import IngestReport, LeftOut, Progress
 from dar_retriever.stores.base import FillableStore
 from dar_retriever.stores.hits import Metadata, StoredImage
 from dar_retriever.stores.kept import NO_VECTOR, document_and_metadata
+from dar_retriever.support.batches import in_batches
 
 
 def ingest_texts(
@@ -49,8 +49,8 @@ def ingest_texts(
         raise InvalidInputError(f"batch_size={batch_size}: at least 1")
     began, report = time.monotonic(), IngestReport()
     told = texts if isinstance(texts, Mapping) else {text: {} for text in texts}
-    entries, done = iter(told.items()), 0
-    while page := list(islice(entries, batch_size)):
+    done = 0
+    for page in in_batches(told.items(), batch_size):
         images = list(_images(page, report))
         known = store.known(image.id for image in images)
         new = [image for image in images if image.id not in known]

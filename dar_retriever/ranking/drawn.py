@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
+from dar_retriever.fusion.calibration import FLAT
 from dar_retriever.query_encoder import EncodedQuery
 from dar_retriever.stores.base import Outlines, SearchableStore, outlines_of
 from dar_retriever.stores.filters import Filter
@@ -15,7 +16,6 @@ from dar_retriever.understanding.meaning import Meaning
 
 # So many hits by words and by outlines are ordered by both.
 _DEPTH: Final = 300
-_FLAT: Final = 1e-6
 
 
 def searched(
@@ -64,7 +64,7 @@ def _by_drawing(
     scores = {id_: hit.score for id_, hit in said.items()}
     scores |= dict(zip(others, store.vectors_of(others) @ query.vector, strict=True))
     usual, lines = store.sample() @ query.vector, outlines.sample() @ drawing
-    stretch = float(usual.std()) / max(float(lines.std()), _FLAT)
+    stretch = float(usual.std()) / max(float(lines.std()), FLAT)
     there = outlines.vectors(list(hits))
     found = []
     for id_, hit in hits.items():

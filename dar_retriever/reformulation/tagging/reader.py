@@ -34,7 +34,7 @@ class TaggedEnglish:
     """Reads English with a tagger that is told what the rules make of it; see ``LanguageRules``.
 
     The rules alone read words beside reference images, and interviews: a description and then
-    four or more questions, each answered, a third of them with yes or no.
+    four or more questions, each answered, three in ten with yes or no.
 
     Args:
         tagger: What tags the words; the embedded one by default.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -26,6 +26,7 @@ from dar_retriever.stores.chroma.records import (
 )
 from dar_retriever.stores.entry_parts import EntryPart, StoredPart, part_id
 from dar_retriever.stores.hits import StoredImage
+from dar_retriever.support.batches import in_batches
 
 _ENTRY: Final = "entry"
 _PART: Final = "part"
@@ -84,7 +85,7 @@ class Parts:
         kept = {record[0] for record in records}
         there = self._there()
         if there is not None:
-            for some in _pages(entries, _FEW):
+            for some in in_batches(entries, _FEW):
                 found = there[0].read(partial(_ids, where=_of(some)))
                 if gone := [id_ for id_ in found if id_ not in kept]:
                     there[0].write(partial(_delete, ids=gone))
@@ -96,7 +97,7 @@ class Parts:
     def delete(self, ids: Sequence[str]) -> None:
         """Delete all parts of some entries."""
         if (there := self._there()) is not None:
-            for some in _pages(once(ids), _FEW):
+            for some in in_batches(once(ids), _FEW):
                 there[0].write(partial(_delete, where=_of(some)))
 
     def best(
@@ -140,7 +141,7 @@ class Parts:
             return set()
         # The first part of each is enough to know.
         asked = {part_id(id_, 0): id_ for id_ in ids}
-        pages = _pages(list(asked), PAGE)
+        pages = in_batches(list(asked), PAGE)
         found = (there[0].read(partial(_ids, ids=page)) for page in pages)
         return {asked[id_] for page in found for id_ in page}
 
@@ -159,7 +160,7 @@ class Parts:
             return {}
         chroma, state = there
         parts: dict[str, list[StoredPart]] = {}
-        for some in _pages(once(ids), _FEW):
+        for some in in_batches(once(ids), _FEW):
             found = chroma.read(partial(_whole, where=_of(some)))
             rows = zip(found["metadatas"], unit_rows(state.width, found["embeddings"]), strict=True)
             for metadata, row in rows:
@@ -177,7 +178,7 @@ class Parts:
         there = self._there()
         if there is None:
             return {}
-        pages = _pages([part_id(id_, 0) for id_ in once(ids)], PAGE)
+        pages = in_batches([part_id(id_, 0) for id_ in once(ids)], PAGE)
         found = (there[0].read(partial(_described, ids=page)) for page in pages)
         told = (metadata for page in found for metadata in page["metadatas"])
         return {each[_ENTRY]: EntryPart.of_text(each[_PART]) for each in told}
@@ -271,8 +272,3 @@ def _delete(collection: Any, **asked: Any) -> None:
 
 def _of(entries: Sequence[str]) -> dict[str, Any]:
     return {_ENTRY: {"$in": list(entries)}}
-
-
-def _pages(ids: Sequence[str], size: int) -> Iterator[list[str]]:
-    for start in range(0, len(ids), size):
-        yield list(ids[start : start + size])
